@@ -1,0 +1,59 @@
+package congestion
+
+import (
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+)
+
+// A Controller decides how much may be in flight and how fast. Loss detection,
+// the scoreboard and recovery are TCP's.
+type Controller interface {
+	// OnSend tells that bytes of new or retransmitted data left, and how much
+	// is in flight with them.
+	OnSend(now clock.Instant, bytes, inFlight int)
+	// OnAck tells what one ACK brought.
+	OnAck(now clock.Instant, s *Sample)
+	// OnCongestion tells of loss or ECN, once per episode; the controller
+	// sets Ssthresh, TCP brings cwnd there (RFC 9937).
+	OnCongestion(now clock.Instant, why Signal, inFlight int)
+	// OnRecovered tells that the episode is over: all that was in flight at its beginning is acknowledged.
+	OnRecovered(now clock.Instant)
+	// OnTimeout tells that the retransmission timer expired (RFC 5681 3.1).
+	OnTimeout(now clock.Instant, inFlight int)
+	// OnSpurious undoes the last OnCongestion or OnTimeout: nothing was lost.
+	OnSpurious()
+	// OnRestart tells that the flow sends again after idle (RFC 5681 4.1).
+	OnRestart(idle time.Duration)
+	// SetMSS tells the sender's maximum segment size, at the start and when the path MTU changes.
+	SetMSS(bytes int)
+	Window() int       // congestion window, bytes
+	Ssthresh() int     // slow-start threshold, bytes
+	PacingRate() int64 // bytes per second; 0: unpaced
+	Name() string      // as TCP_CONGESTION names it: "reno", "cubic"
+}
+
+// Signal says why congestion is assumed.
+type Signal uint8
+
+// The signals.
+const (
+	Loss Signal = iota + 1 // duplicate ACKs, SACK or RACK evidence
+	ECN                    // an ECN echo (RFC 3168)
+)
+
+// A Sample is what one ACK brought.
+type Sample struct {
+	RTT         time.Duration // 0: no valid sample
+	MinRTT      time.Duration // smallest RTT seen so far, 0: none
+	Acked       int           // bytes newly acknowledged, cumulatively or by SACK
+	Lost        int           // bytes newly marked lost
+	Delivered   int64         // bytes delivered in the connection's life
+	Rate        int64         // delivery rate of this sample, bytes per second; 0: none
+	InFlight    int           // bytes in flight before this ACK
+	Round       bool          // this ACK begins a new round trip
+	CwndLimited bool          // the window was full since the last ACK
+	AppLimited  bool          // the rate was limited by the application
+	Recovering  bool          // in fast or timeout recovery
+	ECE         bool          // the ACK echoes congestion
+}
