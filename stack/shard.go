@@ -172,16 +172,21 @@ func (sh *shard) fail(err error) {
 	sh.timer.Stop()
 	for _, s := range sh.sockets {
 		if s != nil {
-			s.rd.cond.Broadcast()
-			s.wr.cond.Broadcast()
+			s.rd.wake()
+			s.wr.wake()
 		}
 	}
 }
 
-// await sleeps until c is signalled. The lock is held before and after.
+// await does what leave does, but instead of returning to the caller it sleeps
+// until d has news that came after seen. The lock is held before and after.
 // This is the one place where an application waits.
-func (sh *shard) await(c *sync.Cond) {
-	c.Wait()
+func (sh *shard) await(d *side, seen uint) {
+	sh.flush()
+	sh.report()
+	for d.news == seen {
+		d.cond.Wait()
+	}
 	sh.now = max(sh.now, sh.read())
 }
 

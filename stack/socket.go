@@ -30,7 +30,14 @@ type Socket struct {
 type side struct {
 	turn    sync.Mutex // held by the one call that is at work in this direction
 	cond    sync.Cond  // L is the shard's mu
+	news    uint       // counts wakes, so that none is lost between a try and the wait
 	expired bool       // the deadline has passed
+}
+
+// wake makes who waits in this direction look again. The lock is held.
+func (d *side) wake() {
+	d.news++
+	d.cond.Broadcast()
 }
 
 // Flags modify one call.
@@ -55,10 +62,10 @@ func (s *Socket) news(m host.Mask) {
 		s.gone = true
 	}
 	if m&(host.Readable|host.HangupRead|host.Hangup|host.Failed|host.AlarmRead|host.Urgent) != 0 {
-		s.rd.cond.Broadcast()
+		s.rd.wake()
 	}
 	if m&(host.Writable|host.Hangup|host.Failed|host.AlarmWrite|host.Gone) != 0 {
-		s.wr.cond.Broadcast()
+		s.wr.wake()
 	}
 }
 
@@ -97,15 +104,12 @@ func (s *Socket) until(d *side, f Flags, try func(now clock.Instant) error) erro
 		if d.expired {
 			return os.ErrDeadlineExceeded
 		}
+		seen := d.news
 		err := try(sh.now)
 		if err != host.ErrWouldBlock || f&DontWait != 0 {
 			return err
 		}
-		sh.flush()
-		if err := s.usable(); err != nil || d.expired {
-			continue
-		}
-		sh.await(&d.cond)
+		sh.await(d, seen)
 	}
 }
 
@@ -232,8 +236,8 @@ func (s *Socket) Shutdown(how host.How) error {
 	return s.call(func(now clock.Instant) error {
 		err := s.sh.host.Shutdown(now, s.handle, how)
 		// Those who wait must look again: nothing may come from the peer now.
-		s.rd.cond.Broadcast()
-		s.wr.cond.Broadcast()
+		s.rd.wake()
+		s.wr.wake()
 		return err
 	})
 }
@@ -266,13 +270,18 @@ func (s *Socket) linger(d time.Duration) error {
 	if err := s.usable(); err != nil {
 		return err
 	}
+	over := time.AfterFunc(d, func() {
+		sh.enter()
+		s.wr.expired = true
+		s.wr.wake()
+		sh.leave()
+	})
+	defer over.Stop()
 	s.wr.expired = false
-	_ = sh.host.SetAlarm(s.handle, host.AlarmWrite, now.Add(d))
 	err := s.drop(now, false)
-	sh.sockets[s.handle.Index()] = s // still interested: Gone or the alarm
+	sh.sockets[s.handle.Index()] = s // still interested: in Gone
 	for err == nil && !s.gone && !s.wr.expired && sh.failed == nil {
-		sh.flush()
-		sh.await(&s.wr.cond)
+		sh.await(&s.wr, s.wr.news)
 	}
 	sh.forget(s)
 	return err
@@ -292,8 +301,8 @@ func (s *Socket) Abort() error {
 func (s *Socket) drop(now clock.Instant, abort bool) error {
 	s.closed = true
 	s.sh.forget(s)
-	s.rd.cond.Broadcast()
-	s.wr.cond.Broadcast()
+	s.rd.wake()
+	s.wr.wake()
 	if abort {
 		return s.sh.host.Abort(now, s.handle)
 	}
@@ -321,7 +330,7 @@ func (s *Socket) setDeadline(d *side, which host.Mask, t time.Time) error {
 		d.expired = at != clock.Never && at <= now
 		if d.expired {
 			at = clock.Never
-			d.cond.Broadcast()
+			d.wake()
 		}
 		return s.sh.host.SetAlarm(s.handle, which, at)
 	})
