@@ -72,7 +72,9 @@ func NewImpair(f Faults, seed uint64) *Impair {
 // values count as 0, probabilities above 1 as 1.
 func (m *Impair) SetFaults(f Faults) {
 	for _, p := range []*float64{&f.Loss, &f.Duplicate, &f.Corrupt, &f.Reorder} {
-		*p = min(max(*p, 0), 1)
+		if *p = min(*p, 1); !(*p > 0) { // NaN too
+			*p = 0
+		}
 	}
 	for _, d := range []*time.Duration{&f.Delay, &f.Jitter, &f.ReorderDelay} {
 		*d = max(*d, 0)

@@ -78,13 +78,13 @@ func TestPipeRefuses(t *testing.T) {
 			a, b := NewPipe(c.f, 4)
 			require.Equal(t, c.want, a.WriteBatch([]Packet{c.p, packet(20, 2)}))
 			got := readAll(t, b)
-			require.Equal(t, packet(20, 2).Len(), len(got[len(got)-1]), "what follows a refused packet is carried")
+			require.Len(t, got[len(got)-1], 20, "what follows a refused packet is carried")
 			require.Equal(t, c.want != nil, a.Stats().TooLarge == 1)
 		})
 	}
 }
 
-func tcpOr(p Packet) []byte { return p.AppendTo(nil) }
+func flat(p Packet) []byte { return p.AppendTo(nil) }
 
 func TestPipeFull(t *testing.T) {
 	a, b := NewPipe(ethernet, 3)
@@ -92,7 +92,7 @@ func TestPipeFull(t *testing.T) {
 	require.Equal(t, ErrFull, a.WriteBatch(ps))
 	require.Zero(t, a.Room())
 	require.Equal(t, PipeStats{Packets: 3, Full: 2}, a.Stats())
-	require.Equal(t, [][]byte{tcpOr(ps[0]), tcpOr(ps[1]), tcpOr(ps[2])}, readAll(t, b))
+	require.Equal(t, [][]byte{flat(ps[0]), flat(ps[1]), flat(ps[2])}, readAll(t, b))
 	require.Equal(t, 3, a.Room())
 }
 

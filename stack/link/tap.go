@@ -31,7 +31,7 @@ type Record struct {
 
 // A Tap keeps a bounded copy of the packets that pass. The host puts them in,
 // under the stack's lock; somebody else takes them out and writes them down.
-// It is safe for concurrent use. The zero Tap holds nothing and counts.
+// It is safe for concurrent use.
 type Tap struct {
 	mu      sync.Mutex
 	limit   int // bytes held at most
