@@ -88,7 +88,7 @@ func goneError(err error) error {
 	if err == unix.EBADFD || err == unix.ENODEV {
 		return ErrGone
 	}
-	return closedError(err)
+	return err
 }
 
 // TryRead fills ps with at most MaxBatch packets; see link.Link. ErrGone says

@@ -12,10 +12,11 @@ type ifFlags struct {
 
 func (f ifFlags) persistent() bool { return f.flags&unix.IFF_PERSIST != 0 }
 
-// plain reports whether each read and write is one bare IP packet.
+// plain reports whether each read and write is one bare IP packet, as far as
+// the kernel tells: in TUNGETIFF's answer the bit of IFF_NO_PI says that there
+// is no filter, so that packet information goes unseen.
 func (f ifFlags) plain() bool {
-	const want = unix.IFF_TUN | unix.IFF_NO_PI
-	return f.flags&(want|unix.IFF_VNET_HDR) == want
+	return f.flags&(unix.IFF_TUN|unix.IFF_TAP|unix.IFF_VNET_HDR) == unix.IFF_TUN
 }
 
 func getIff(fd int) (ifFlags, error) {

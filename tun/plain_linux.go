@@ -10,6 +10,8 @@ import (
 
 	"github.com/songgao/water"
 	"golang.org/x/sys/unix"
+
+	"github.com/sockeye-net/sockeye/stack/link"
 )
 
 const clonePath = "/dev/net/tun"
@@ -111,7 +113,8 @@ func openWater(name string, persist bool) (*os.File, error) {
 
 // FromFile makes a Device of a descriptor that is attached to a plain TUN
 // already: opened with IFF_TUN and IFF_NO_PI, in the network namespace of the
-// calling thread. It takes f over, also when it fails.
+// calling thread. That IFF_NO_PI was set is the caller's word: the kernel does
+// not tell. It takes f over, also when it fails.
 func FromFile(f *os.File) (*Device, error) {
 	defer f.Close()
 	// A copy, because only a descriptor that was non-blocking and attached when
@@ -165,7 +168,7 @@ func (d *Device) adopt(mtu int) error {
 	return d.Refresh()
 }
 
-// control runs f on the descriptor and returns its error, or RawConn's.
+// control runs f on the descriptor and returns its error.
 func (q *queue) control(f func(fd uintptr) error) error { return control(q.file, f) }
 
 func control(file *os.File, f func(fd uintptr) error) error {
@@ -175,7 +178,7 @@ func control(file *os.File, f func(fd uintptr) error) error {
 	}
 	var ferr error
 	if err := raw.Control(func(fd uintptr) { ferr = f(fd) }); err != nil {
-		return err
+		return link.ErrClosed
 	}
 	return ferr
 }

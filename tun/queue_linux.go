@@ -23,7 +23,7 @@ const writeRoom = MaxBatch
 // goroutine at a time; that is why each has its own fields. The functions
 // given to syscall.RawConn are made once, so that no call allocates, and
 // RawConn keeps the descriptor from being closed, and its number from being
-// reused, below a call.
+// reused, below a call; it refuses only what is closed.
 type queue struct {
 	file   *os.File
 	raw    syscall.RawConn
@@ -57,7 +57,7 @@ func (q *queue) tryRead(ps []link.Packet) (int, error) {
 	r := &q.rd
 	r.ps, r.n, r.err = ps[:min(len(ps), MaxBatch)], 0, nil
 	if err := q.raw.Control(r.try); err != nil {
-		return 0, closedError(err)
+		return 0, link.ErrClosed
 	}
 	r.ps = nil
 	return r.n, r.err
@@ -68,7 +68,7 @@ func (q *queue) writeBatch(ps []link.Packet) error {
 	w.ps, w.err = ps, nil
 	if err := q.raw.Control(w.try); err != nil {
 		q.counts.gone.Add(uint64(len(ps)))
-		w.err = closedError(err)
+		w.err = link.ErrClosed
 	}
 	w.ps = nil
 	return w.err
@@ -103,15 +103,6 @@ func (q *queue) close() error {
 		return nil
 	}
 	q.waiter.release()
-	return err
-}
-
-// closedError says what a failed RawConn call means: there is no other
-// reason than Close.
-func closedError(err error) error {
-	if errors.Is(err, os.ErrClosed) {
-		return link.ErrClosed
-	}
 	return err
 }
 

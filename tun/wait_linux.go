@@ -97,7 +97,7 @@ func (w *waiter) end(err error) error {
 	if w.expired {
 		w.expired = false
 		if err := w.q.file.SetReadDeadline(time.Time{}); err != nil {
-			return closedError(err)
+			return link.ErrClosed
 		}
 	}
 	if w.pending && w.where == inPoll {
@@ -114,9 +114,6 @@ func (w *waiter) end(err error) error {
 func (w *waiter) meaning(err error) error {
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil
-	}
-	if errors.Is(err, os.ErrClosed) {
-		return link.ErrClosed
 	}
 	return ErrGone
 }
