@@ -1,0 +1,36 @@
+// Package stack runs a host over a link: it owns the lock, the clock and the
+// waiting, and nothing else. What the host does is stack/host's; what a socket
+// call means to a Berkeley program is stack/socket's.
+//
+// # The walk
+//
+// enter, feed, leave. Every way into a host is the same three steps:
+//
+//	enter   lock the shard, read the clock once
+//	feed    Input packets, Expire timers, or one call of an application
+//	leave   Transmit to the link, wake the sockets that have news,
+//	        re-arm the one timer, unlock, deliver trace events
+//
+// leave is the only way out. No step calls upward and no user code runs under
+// the lock: waking is a condition variable, trace events are delivered after
+// unlocking, in order. A leave sends at most 64 packets, then unlocks and
+// enters again with a fresh time, so that nobody holds the lock for long.
+//
+// # Goroutines
+//
+// A Stack has one goroutine for its link (it waits, reads a batch and walks) and
+// one timer. Whoever waits on a socket sleeps on that socket's condition
+// variable for its direction, in one place: shard.await. Everything a waiter
+// does ends by a wake: news, a deadline (an alarm in the host's own heap), Close.
+//
+// # Ending
+//
+// Close, in this order: no new calls; every connection is reset, and the RSTs
+// go as far as the link has room now; every blocked call ends with ErrClosed;
+// the timer stops; the link closes, which ends the goroutine's wait; Close
+// returns when that goroutine is gone. Close works on a link that never drains.
+// A link that fails ends the stack the same way, and every call then says why.
+//
+// Lock order: Stack.mu is none yet (one shard); a shard's mu; then leaves (a
+// Tap's, a link's own). Never two shards.
+package stack

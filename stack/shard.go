@@ -1,0 +1,211 @@
+package stack
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/host"
+	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/trace"
+)
+
+// batch is how many packets are read, or sent, between two releases of the lock.
+const batch = 64
+
+// A shard is one host with the lock, the link and the timer that make it run.
+type shard struct {
+	mu   sync.Mutex
+	host *host.Host
+	link link.Link
+	read func() clock.Instant
+
+	now     clock.Instant // of the last enter; never runs back
+	timer   *time.Timer
+	armed   clock.Instant // what timer is set to
+	sockets []*Socket     // by Handle.Index
+	failed  error         // why the shard no longer works: ErrClosed or the link's error
+	out     [batch]link.Packet
+
+	log        *trace.Log // nil: off
+	deliver    func([]trace.Event)
+	delivering bool
+	events     []trace.Event
+}
+
+// enter locks the shard and reads the clock, once for everything until leave.
+func (sh *shard) enter() clock.Instant {
+	sh.mu.Lock()
+	sh.now = max(sh.now, sh.read())
+	return sh.now
+}
+
+// leave sends what there is to send, wakes who has news, re-arms the timer and
+// unlocks. It is the only way out of enter.
+func (sh *shard) leave() {
+	sh.flush()
+	sh.report()
+	sh.mu.Unlock()
+}
+
+// flush is leave without the unlocking, for a call that goes on to wait.
+func (sh *shard) flush() {
+	for sh.send() == batch && sh.host.Pending() {
+		// More than a batch: let others in, and go on with a fresh time.
+		sh.wake()
+		sh.mu.Unlock()
+		sh.enter()
+	}
+	sh.wake()
+	sh.arm()
+}
+
+// send gives the link at most one batch and returns how many packets that was.
+func (sh *shard) send() int {
+	if sh.failed != nil {
+		return 0
+	}
+	n := min(batch, sh.link.Room())
+	if n > 0 {
+		n = sh.host.Transmit(sh.now, sh.out[:n])
+	}
+	if n > 0 {
+		// What the device refuses is lost like a packet lost on the path: the
+		// link counts it and the transports retransmit. A link that is gone
+		// for good says so to the reader.
+		_ = sh.link.WriteBatch(sh.out[:n])
+	}
+	return n
+}
+
+// wake passes the host's news on to the sockets that wait for it.
+func (sh *shard) wake() {
+	for _, r := range sh.host.Events() {
+		if i := r.Socket.Index(); i < len(sh.sockets) {
+			if s := sh.sockets[i]; s != nil && s.handle == r.Socket {
+				s.news(r.Mask)
+			}
+		}
+	}
+}
+
+// arm sets the timer to the host's deadline.
+func (sh *shard) arm() {
+	at := sh.host.Deadline()
+	if at == sh.armed || sh.failed != nil {
+		return
+	}
+	sh.armed = at
+	if at == clock.Never {
+		sh.timer.Stop()
+		return
+	}
+	sh.timer.Reset(max(0, at.Sub(sh.now)))
+}
+
+// expire is what the timer calls.
+func (sh *shard) expire() {
+	now := sh.enter()
+	sh.armed = clock.Never
+	if sh.failed == nil {
+		sh.host.Expire(now)
+	}
+	sh.leave()
+}
+
+// report delivers trace events outside the lock. One goroutine at a time does
+// so, so that they arrive in order; it holds the lock when it returns.
+func (sh *shard) report() {
+	if sh.log == nil || sh.delivering {
+		return
+	}
+	sh.delivering = true
+	for {
+		sh.events, _ = sh.log.Take(sh.events[:0])
+		if len(sh.events) == 0 {
+			break
+		}
+		sh.mu.Unlock()
+		sh.deliver(sh.events)
+		sh.mu.Lock()
+	}
+	sh.delivering = false
+}
+
+// lead reads the link and feeds the host until the link ends.
+func (sh *shard) lead() {
+	var in [batch]link.Packet
+	for {
+		if err := sh.link.Wait(true); err != nil {
+			sh.fail(err)
+			return
+		}
+		n, err := sh.link.TryRead(in[:])
+		if err != nil {
+			sh.fail(err)
+			return
+		}
+		now := sh.enter()
+		if sh.failed == nil {
+			for i := range in[:n] {
+				sh.host.Input(now, &in[i])
+			}
+		}
+		sh.leave()
+	}
+}
+
+// fail ends the shard for a reason: the link is gone, or Close.
+func (sh *shard) fail(err error) {
+	sh.enter()
+	defer sh.leave()
+	if sh.failed != nil {
+		return
+	}
+	if errors.Is(err, link.ErrClosed) {
+		err = ErrClosed
+	}
+	sh.host.CloseAll(sh.now)
+	sh.send()
+	sh.failed = err
+	sh.timer.Stop()
+	for _, s := range sh.sockets {
+		if s != nil {
+			s.rd.wake()
+			s.wr.wake()
+		}
+	}
+}
+
+// await does what leave does, but instead of returning to the caller it sleeps
+// until d has news that came after seen. The lock is held before and after.
+// This is the one place where an application waits.
+func (sh *shard) await(d *side, seen uint) {
+	sh.flush()
+	sh.report()
+	for d.news == seen {
+		d.cond.Wait()
+	}
+	sh.now = max(sh.now, sh.read())
+}
+
+// add makes a socket of the host known, so that its news reach it.
+func (sh *shard) add(h host.Handle, k host.Kind) *Socket {
+	s := &Socket{sh: sh, handle: h, kind: k}
+	s.rd.cond.L = &sh.mu
+	s.wr.cond.L = &sh.mu
+	i := h.Index()
+	for i >= len(sh.sockets) {
+		sh.sockets = append(sh.sockets, nil)
+	}
+	sh.sockets[i] = s
+	return s
+}
+
+// forget takes a closed socket out of the table.
+func (sh *shard) forget(s *Socket) {
+	if i := s.handle.Index(); sh.sockets[i] == s {
+		sh.sockets[i] = nil
+	}
+}

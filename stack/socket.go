@@ -1,0 +1,400 @@
+package stack
+
+import (
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/host"
+	"github.com/sockeye-net/sockeye/stack/tcp"
+)
+
+// A Socket is a socket of a running host, with calls that wait. It is what
+// stack/socket gives descriptors to and what stack/stdnet wraps; use those.
+//
+// Errors are the core's constants (host.Error, tcp.Error), ErrClosed,
+// os.ErrDeadlineExceeded, or what the link said when it failed. It is safe for
+// concurrent use; bytes of concurrent Sends on one stream do not mix.
+type Socket struct {
+	sh     *shard
+	handle host.Handle
+	kind   host.Kind
+	closed bool
+	gone   bool // the host has let go of the last packet after Close
+	rd, wr side
+}
+
+// A side is one direction of a socket: who waits for it, and until when.
+type side struct {
+	turn    sync.Mutex // held by the one call that is at work in this direction
+	cond    sync.Cond  // L is the shard's mu
+	news    uint       // counts wakes, so that none is lost between a try and the wait
+	expired bool       // the deadline has passed
+}
+
+// wake makes who waits in this direction look again. The lock is held.
+func (d *side) wake() {
+	d.news++
+	d.cond.Broadcast()
+}
+
+// Flags modify one call.
+type Flags uint8
+
+// The flags.
+const (
+	DontWait Flags = 1 << iota // ErrWouldBlock instead of waiting
+	Peek                       // leave what is received in the queue
+	WaitAll                    // streams: fill the buffer, unless the end or an error comes first
+)
+
+// news notes what the host said and wakes who waits for it. The lock is held.
+func (s *Socket) news(m host.Mask) {
+	if m&host.AlarmRead != 0 {
+		s.rd.expired = true
+	}
+	if m&host.AlarmWrite != 0 {
+		s.wr.expired = true
+	}
+	if m&host.Gone != 0 {
+		s.gone = true
+	}
+	if m&(host.Readable|host.HangupRead|host.Hangup|host.Failed|host.AlarmRead|host.Urgent) != 0 {
+		s.rd.wake()
+	}
+	if m&(host.Writable|host.Hangup|host.Failed|host.AlarmWrite|host.Gone) != 0 {
+		s.wr.wake()
+	}
+}
+
+// usable says why the socket takes no calls, or nil. The lock is held.
+func (s *Socket) usable() error {
+	switch {
+	case s.closed:
+		return ErrClosed
+	case s.sh.failed != nil:
+		return s.sh.failed
+	}
+	return nil
+}
+
+// call runs one call of the host that does not wait.
+func (s *Socket) call(f func(now clock.Instant) error) error {
+	now := s.sh.enter()
+	defer s.sh.leave()
+	if err := s.usable(); err != nil {
+		return err
+	}
+	return f(now)
+}
+
+// until repeats try, in direction d, while it says that it would block.
+func (s *Socket) until(d *side, f Flags, try func(now clock.Instant) error) error {
+	d.turn.Lock()
+	defer d.turn.Unlock()
+	sh := s.sh
+	sh.enter()
+	defer sh.leave()
+	for {
+		if err := s.usable(); err != nil {
+			return err
+		}
+		if d.expired {
+			return os.ErrDeadlineExceeded
+		}
+		seen := d.news
+		err := try(sh.now)
+		if err != host.ErrWouldBlock || f&DontWait != 0 {
+			return err
+		}
+		sh.await(d, seen)
+	}
+}
+
+// Kind returns what kind of socket it is.
+func (s *Socket) Kind() host.Kind { return s.kind }
+
+// ID is the number by which trace events and a Tap's records name the socket.
+func (s *Socket) ID() uint64 { return uint64(s.handle) }
+
+// Bind gives the socket a local address; port 0 picks a free one.
+func (s *Socket) Bind(local netip.AddrPort) error {
+	return s.call(func(now clock.Instant) error { return s.sh.host.Bind(now, s.handle, local) })
+}
+
+// Listen makes a stream socket accept connections, up to backlog of them waiting.
+func (s *Socket) Listen(backlog int) error {
+	return s.call(func(now clock.Instant) error { return s.sh.host.Listen(now, s.handle, backlog) })
+}
+
+// Connect opens a connection and waits for it, or fixes the peer of a datagram
+// socket. With DontWait a stream's Connect returns host.ErrInProgress; wait for
+// Writable and ask SocketError.
+func (s *Socket) Connect(remote netip.AddrPort, f Flags) error {
+	begun := false
+	return s.until(&s.wr, f, func(now clock.Instant) error {
+		h := s.sh.host
+		if !begun {
+			begun = true
+			err := h.Connect(now, s.handle, remote)
+			if err != host.ErrInProgress || f&DontWait != 0 {
+				return err
+			}
+		}
+		if m, err := h.Poll(s.handle); err != nil || m&(host.Writable|host.Failed|host.Hangup) == 0 {
+			if err != nil {
+				return err
+			}
+			return host.ErrWouldBlock
+		}
+		return h.SocketError(s.handle)
+	})
+}
+
+// Accept waits for a connection and returns its socket.
+func (s *Socket) Accept(f Flags) (*Socket, error) {
+	var got *Socket
+	err := s.until(&s.rd, f, func(now clock.Instant) error {
+		h, err := s.sh.host.Accept(now, s.handle)
+		if err == nil {
+			got = s.sh.add(h, host.Stream)
+		}
+		return err
+	})
+	return got, err
+}
+
+// Send sends p on a connected socket: for a stream all of it, waiting for room,
+// and when an error comes first it returns how much went before.
+func (s *Socket) Send(p []byte, f Flags) (sent int, err error) {
+	err = s.until(&s.wr, f, func(now clock.Instant) error {
+		for {
+			n, err := s.sh.host.Send(now, s.handle, p[sent:])
+			sent += n
+			if err != nil || s.kind != host.Stream || sent == len(p) {
+				return err
+			}
+		}
+	})
+	if sent > 0 && err == host.ErrWouldBlock {
+		err = nil // a short count says it
+	}
+	return sent, err
+}
+
+// SendTo sends one datagram.
+func (s *Socket) SendTo(p []byte, to netip.AddrPort, f Flags) (n int, err error) {
+	err = s.until(&s.wr, f, func(now clock.Instant) (err error) {
+		n, err = s.sh.host.SendTo(now, s.handle, p, to)
+		return err
+	})
+	return n, err
+}
+
+// Recv receives on a connected socket. On a stream 0, nil is its end.
+func (s *Socket) Recv(p []byte, f Flags) (got int, err error) {
+	err = s.until(&s.rd, f, func(now clock.Instant) error {
+		for {
+			n, err := s.sh.host.Recv(now, s.handle, p[got:], recvFlags(f))
+			got += n
+			if err != nil || n == 0 || f&WaitAll == 0 || f&Peek != 0 || s.kind != host.Stream || got == len(p) {
+				return err
+			}
+		}
+	})
+	if got > 0 {
+		err = nil // the error comes again, or ends the next call
+	}
+	return got, err
+}
+
+// RecvFrom receives one datagram: n bytes of it are in p, its whole length is
+// size, and from sent it. On a stream it is Recv.
+func (s *Socket) RecvFrom(p []byte, f Flags) (n, size int, from netip.AddrPort, err error) {
+	if s.kind == host.Stream {
+		n, err = s.Recv(p, f)
+		return n, n, from, err
+	}
+	err = s.until(&s.rd, f, func(now clock.Instant) (err error) {
+		n, size, from, err = s.sh.host.RecvFrom(now, s.handle, p, recvFlags(f))
+		return err
+	})
+	return n, size, from, err
+}
+
+func recvFlags(f Flags) host.RecvFlags {
+	if f&Peek != 0 {
+		return host.Peek
+	}
+	return 0
+}
+
+// Shutdown ends one or both directions.
+func (s *Socket) Shutdown(how host.How) error {
+	return s.call(func(now clock.Instant) error {
+		err := s.sh.host.Shutdown(now, s.handle, how)
+		// Those who wait must look again: nothing may come from the peer now.
+		s.rd.wake()
+		s.wr.wake()
+		return err
+	})
+}
+
+// Close gives the socket up. Blocked calls end with ErrClosed; the connection
+// ends in the background (FIN), or, where received data is unread or linger is
+// zero, at once (RST). With a positive linger Close waits that long for the end.
+func (s *Socket) Close() error {
+	var linger time.Duration
+	err := s.call(func(clock.Instant) error {
+		if o, err := s.sh.host.Options(s.handle); err == nil && o.LingerOn {
+			linger = o.Linger
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if linger > 0 {
+		return s.linger(linger)
+	}
+	return s.release()
+}
+
+// linger closes and waits until the host has let go, or for d.
+func (s *Socket) linger(d time.Duration) error {
+	sh := s.sh
+	now := sh.enter()
+	defer sh.leave()
+	if err := s.usable(); err != nil {
+		return err
+	}
+	over := time.AfterFunc(d, func() {
+		sh.enter()
+		s.wr.expired = true
+		s.wr.wake()
+		sh.leave()
+	})
+	defer over.Stop()
+	s.wr.expired = false
+	err := s.drop(now, false)
+	sh.sockets[s.handle.Index()] = s // still interested: in Gone
+	for err == nil && !s.gone && !s.wr.expired && sh.failed == nil {
+		sh.await(&s.wr, s.wr.news)
+	}
+	sh.forget(s)
+	return err
+}
+
+// release closes without lingering.
+func (s *Socket) release() error {
+	return s.call(func(now clock.Instant) error { return s.drop(now, false) })
+}
+
+// Abort gives the socket up and resets its connection.
+func (s *Socket) Abort() error {
+	return s.call(func(now clock.Instant) error { return s.drop(now, true) })
+}
+
+// drop makes the host close the socket and ends every call on it. The lock is held.
+func (s *Socket) drop(now clock.Instant, abort bool) error {
+	s.closed = true
+	s.sh.forget(s)
+	s.rd.wake()
+	s.wr.wake()
+	if abort {
+		return s.sh.host.Abort(now, s.handle)
+	}
+	return s.sh.host.Close(now, s.handle)
+}
+
+// SetReadDeadline makes calls that receive or accept fail with
+// os.ErrDeadlineExceeded at t and after; the zero time means never. It may be
+// moved while a call waits.
+func (s *Socket) SetReadDeadline(t time.Time) error {
+	return s.setDeadline(&s.rd, host.AlarmRead, t)
+}
+
+// SetWriteDeadline does the same for calls that send or connect.
+func (s *Socket) SetWriteDeadline(t time.Time) error {
+	return s.setDeadline(&s.wr, host.AlarmWrite, t)
+}
+
+func (s *Socket) setDeadline(d *side, which host.Mask, t time.Time) error {
+	return s.call(func(now clock.Instant) error {
+		at := clock.Never
+		if !t.IsZero() {
+			at = now.Add(max(0, time.Until(t)))
+		}
+		d.expired = at != clock.Never && at <= now
+		if d.expired {
+			at = clock.Never
+			d.wake()
+		}
+		return s.sh.host.SetAlarm(s.handle, which, at)
+	})
+}
+
+// LocalAddr returns the address the socket is bound to.
+func (s *Socket) LocalAddr() (a netip.AddrPort, err error) {
+	err = s.call(func(clock.Instant) (err error) {
+		a, err = s.sh.host.LocalAddr(s.handle)
+		return err
+	})
+	return a, err
+}
+
+// RemoteAddr returns the peer's address, or host.ErrNotConnected.
+func (s *Socket) RemoteAddr() (a netip.AddrPort, err error) {
+	err = s.call(func(clock.Instant) (err error) {
+		a, err = s.sh.host.RemoteAddr(s.handle)
+		return err
+	})
+	return a, err
+}
+
+// Poll returns the conditions that hold now.
+func (s *Socket) Poll() (m host.Mask, err error) {
+	err = s.call(func(clock.Instant) (err error) {
+		m, err = s.sh.host.Poll(s.handle)
+		return err
+	})
+	return m, err
+}
+
+// SocketError returns the pending error and clears it (SO_ERROR).
+func (s *Socket) SocketError() error {
+	return s.call(func(clock.Instant) error { return s.sh.host.SocketError(s.handle) })
+}
+
+// Options returns the socket's options.
+func (s *Socket) Options() (o host.Options, err error) {
+	err = s.call(func(clock.Instant) (err error) {
+		o, err = s.sh.host.Options(s.handle)
+		return err
+	})
+	return o, err
+}
+
+// SetOptions lets set change the options and puts them in force. set runs under
+// the stack's lock: it must only assign fields.
+func (s *Socket) SetOptions(set func(*host.Options)) error {
+	return s.call(func(now clock.Instant) error {
+		o, err := s.sh.host.Options(s.handle)
+		if err != nil {
+			return err
+		}
+		set(&o)
+		return s.sh.host.SetOptions(now, s.handle, o)
+	})
+}
+
+// Info describes a stream socket as Linux's tcp_info does.
+func (s *Socket) Info() (i tcp.Info, err error) {
+	err = s.call(func(now clock.Instant) (err error) {
+		i, err = s.sh.host.Info(now, s.handle)
+		return err
+	})
+	return i, err
+}

@@ -1,0 +1,174 @@
+package stack
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/host"
+	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/trace"
+)
+
+// ErrClosed is what calls return after the Stack or the Socket was closed.
+var ErrClosed = errors.New("stack: closed")
+
+// ErrNoLink says that Config.Link is missing.
+var ErrNoLink = errors.New("stack: Config.Link is nil: open a tun.Device or a link.Pipe and put it there")
+
+// A Stack is a host that runs. Make one with New; it is safe for concurrent use.
+type Stack struct {
+	sh   *shard
+	done chan struct{} // closed when the link's goroutine has ended
+}
+
+// New starts a stack. It owns cfg.Link from now on, also when it returns an error.
+func New(cfg Config) (*Stack, error) {
+	if cfg.Link == nil {
+		return nil, ErrNoLink
+	}
+	if cfg.Seed == ([32]byte{}) {
+		// Never fails (crypto/rand): the program would not live to see it.
+		_, _ = rand.Read(cfg.Seed[:])
+	}
+	sh := &shard{link: cfg.Link, read: cfg.Clock, deliver: cfg.Trace}
+	if sh.read == nil {
+		sh.read = monotonic()
+	}
+	if cfg.Trace != nil {
+		sh.log = trace.NewLog(traceLog)
+	}
+	var err error
+	if sh.host, err = host.New(cfg.host(sh.log), cfg.Link.Features()); err != nil {
+		_ = cfg.Link.Close()
+		return nil, err
+	}
+	sh.timer = time.AfterFunc(time.Hour, sh.expire)
+	sh.timer.Stop()
+	s := &Stack{sh: sh, done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		sh.lead()
+	}()
+	return s, nil
+}
+
+// monotonic returns a clock that starts now, a nanosecond after never.
+func monotonic() func() clock.Instant {
+	start := time.Now()
+	return func() clock.Instant { return clock.Instant(time.Since(start)) + 1 }
+}
+
+// Close resets every connection, ends every blocked call with ErrClosed and
+// closes the link. It returns when nothing of the stack runs any more.
+func (s *Stack) Close() error {
+	s.sh.fail(ErrClosed)
+	err := s.sh.link.Close()
+	<-s.done
+	return err
+}
+
+// Shutdown closes every socket in good order: what was sent is delivered and
+// FINs are exchanged. When that is done, or ctx ends, it closes the stack.
+// It returns ctx's error if it had to cut connections off.
+func (s *Stack) Shutdown(ctx context.Context) error {
+	sh := s.sh
+	sh.enter()
+	open := slices.Clone(sh.sockets)
+	sh.leave()
+	for _, k := range open {
+		if k != nil {
+			_ = k.release()
+		}
+	}
+	// Poll the drain by the host's own clock: nobody owns these connections.
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for s.busy() {
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), s.Close())
+		case <-tick.C:
+		}
+	}
+	return s.Close()
+}
+
+// busy reports whether a connection still has something to deliver.
+func (s *Stack) busy() bool {
+	return slices.ContainsFunc(s.Sockets(), func(d host.Description) bool {
+		return d.Kind == host.Stream && d.State != tcp.StateTimeWait &&
+			d.State != tcp.StateClosed && d.State != tcp.StateListen
+	})
+}
+
+// Err returns why the stack no longer works: ErrClosed, the link's error, or nil.
+func (s *Stack) Err() error {
+	s.sh.enter()
+	defer s.sh.leave()
+	return s.sh.failed
+}
+
+// Counters returns a copy of the SNMP-named counters.
+func (s *Stack) Counters() host.Counters {
+	s.sh.enter()
+	defer s.sh.leave()
+	return *s.sh.host.Counters()
+}
+
+// Sockets describes every socket and every connection that has lost its owner.
+func (s *Stack) Sockets() []host.Description {
+	s.sh.enter()
+	defer s.sh.leave()
+	return s.sh.host.Sockets(nil)
+}
+
+// Prefixes returns our addresses with the lengths of their networks.
+func (s *Stack) Prefixes() []netip.Prefix {
+	s.sh.enter()
+	defer s.sh.leave()
+	return slices.Clone(s.sh.host.Prefixes())
+}
+
+// SetAddresses replaces our addresses and routes. A default route is one for 0.0.0.0/0.
+func (s *Stack) SetAddresses(prefixes []netip.Prefix, routes []host.Route) error {
+	s.sh.enter()
+	defer s.sh.leave()
+	return s.sh.host.SetAddresses(prefixes, routes)
+}
+
+// Source returns the address that packets to dst leave from and the next hop:
+// dst itself where it is on-link.
+func (s *Stack) Source(dst netip.Addr) (src, via netip.Addr, err error) {
+	s.sh.enter()
+	defer s.sh.leave()
+	return s.sh.host.Source(dst)
+}
+
+// Refresh tells the host that the link's features (its MTU, above all) changed.
+func (s *Stack) Refresh() {
+	now := s.sh.enter()
+	defer s.sh.leave()
+	s.sh.host.SetFeatures(now, s.sh.link.Features())
+}
+
+// Now returns the time on the stack's clock, for comparing with trace events and a Tap's records.
+func (s *Stack) Now() clock.Instant { return s.sh.read() }
+
+// Socket makes a socket.
+func (s *Stack) Socket(k host.Kind) (*Socket, error) {
+	now := s.sh.enter()
+	defer s.sh.leave()
+	if s.sh.failed != nil {
+		return nil, s.sh.failed
+	}
+	h, err := s.sh.host.Open(now, k)
+	if err != nil {
+		return nil, err
+	}
+	return s.sh.add(h, k), nil
+}
