@@ -185,32 +185,35 @@ func FuzzHost(f *testing.F) {
 		}
 		f.Add(append([]byte{}, seed...))
 	}
-	f.Fuzz(func(t *testing.T, in []byte) {
-		w := &world{t: t, now: start}
-		w.a = newHost(t, 1, "192.0.2.1/24", link.Features{MTU: 1500}, func(c *Config) { c.Memory = 1 << 20 })
-		p := &player{h: w.a, world: w, in: in[:min(len(in), 4096)]}
-		for len(p.in) > 0 {
-			p.step()
-			if p.byte()&1 == 0 {
-				p.transmit()
-			}
-			seen := map[Handle]bool{}
-			for _, r := range w.a.Events() {
-				require.False(t, seen[r.Socket], "each socket at most once")
-				require.NotZero(t, r.Mask)
-				seen[r.Socket] = true
-			}
-			require.LessOrEqual(t, w.a.budget.Used(), w.a.budget.Limit())
+	f.Fuzz(play)
+}
+
+// play runs a game and checks the rules that hold at every step and at the end.
+func play(t *testing.T, in []byte) {
+	w := &world{t: t, now: start}
+	w.a = newHost(t, 1, "192.0.2.1/24", link.Features{MTU: 1500}, func(c *Config) { c.Memory = 1 << 20 })
+	p := &player{h: w.a, world: w, in: in[:min(len(in), 4096)]}
+	for len(p.in) > 0 {
+		p.step()
+		if p.byte()&1 == 0 {
+			p.transmit()
 		}
-		w.a.CloseAll(w.now)
-		for i := 0; w.a.Transmit(w.now, w.out[:]) > 0 || w.a.Pending(); i++ {
-			require.Less(t, i, 10000, "drains")
+		seen := map[Handle]bool{}
+		for _, r := range w.a.Events() {
+			require.False(t, seen[r.Socket], "each socket at most once")
+			require.NotZero(t, r.Mask)
+			seen[r.Socket] = true
 		}
-		w.a.Transmit(w.now, w.out[:])
-		require.Empty(t, w.a.Sockets(nil))
-		require.Zero(t, w.a.budget.Used())
-		require.Zero(t, w.a.flows.n+w.a.listeners.n+w.a.tcp.n+w.a.udp.n+w.a.echo.n)
-		w.a.Expire(w.now.Add(time.Hour))
-		require.Zero(t, w.a.Deadline())
-	})
+		require.LessOrEqual(t, w.a.budget.Used(), w.a.budget.Limit())
+	}
+	w.a.CloseAll(w.now)
+	for i := 0; w.a.Transmit(w.now, w.out[:]) > 0 || w.a.Pending(); i++ {
+		require.Less(t, i, 10000, "drains")
+	}
+	w.a.Transmit(w.now, w.out[:])
+	require.Empty(t, w.a.Sockets(nil))
+	require.Zero(t, w.a.budget.Used())
+	require.Zero(t, w.a.flows.n+w.a.listeners.n+w.a.tcp.n+w.a.udp.n+w.a.echo.n)
+	w.a.Expire(w.now.Add(time.Hour))
+	require.Zero(t, w.a.Deadline())
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/link"
-	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -163,5 +162,3 @@ func TestIdleConnectionIsSmall(t *testing.T) {
 	require.LessOrEqual(t, (w.b.budget.Used()-before)/100, socketCost+connCost+100)
 	w.quiesce()
 }
-
-var _ = tcp.StateListen
