@@ -23,13 +23,14 @@ var (
 	_ io.WriterTo   = (*Conn)(nil)
 )
 
-// newConn wraps a connected stream. It gives s up if it fails.
-func newConn(s *stack.Socket, network string) (net.Conn, error) {
+// newConn wraps a stream that was connected to remote. It gives s up if it fails.
+func newConn(s *stack.Socket, network string, remote net.Addr) (net.Conn, error) {
 	f, err := addresses(s, network)
 	if err != nil {
 		_ = s.Close()
 		return nil, f.fail("dial", "getsockname", err)
 	}
+	f.remote = remote
 	return &Conn{sock: s, flow: f}, nil
 }
 

@@ -100,9 +100,13 @@ func (d *Dialer) dialOne(ctx context.Context, k host.Kind, network string, to ne
 		return nil, f.fail("dial", "connect", err)
 	}
 	if k == host.Stream {
-		return newConn(s, network)
+		return newConn(s, network, f.remote)
 	}
-	return newPacketConn(s, network)
+	c, err := newPacketConn(s, network)
+	if err != nil {
+		return nil, err // and not a nil *PacketConn
+	}
+	return c, nil
 }
 
 // prepare sets the options and the local address of a socket that will connect.

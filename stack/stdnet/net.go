@@ -88,7 +88,11 @@ func (n *Net) ListenPacket(network, address string) (net.PacketConn, error) {
 		_ = s.Close()
 		return nil, err
 	}
-	return newPacketConn(s, network)
+	c, err := newPacketConn(s, network)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // open makes the socket to listen with. The flow's local address is where.
