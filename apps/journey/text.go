@@ -15,10 +15,14 @@ const (
 )
 
 // wrap breaks text into lines of at most width columns, between words. A word
-// that is longer has a line of its own.
+// that is longer has a line of its own, and a line that begins with two blanks stays.
 func wrap(text string, width int) []string {
 	var lines []string
 	for _, part := range strings.Split(text, "\n") {
+		if strings.HasPrefix(part, "  ") { // a command, to be copied as it is
+			lines = append(lines, part)
+			continue
+		}
 		line := ""
 		for _, word := range strings.Fields(part) {
 			if line != "" && len(line)+1+len(word) > width {

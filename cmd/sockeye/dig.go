@@ -55,7 +55,7 @@ func (p *program) runDig(cmd *cobra.Command, f *digFlags, args []string) error {
 	if _, err := dns.ParseName(args[0]); err != nil {
 		return fail(digInternal, err) // as dig: "not a legal name"
 	}
-	return p.in(&f.linkFlags, digInternal, func(s *session, stop *interruption) error {
+	return p.within(&f.linkFlags, digInternal, func(s *session, stop *interruption) error {
 		return stop.interrupted(p.ask(s, f, args[0], t))
 	})
 }

@@ -30,7 +30,6 @@ type fetch struct {
 	code              int    // the response's status
 }
 
-
 // newFetch returns a fetch with a client of its own.
 func newFetch(s *session) *fetch {
 	f := &fetch{s: s}

@@ -49,7 +49,7 @@ func (p *program) runGet(cmd *cobra.Command, f *getFlags, url string) error {
 	if _, err := http.ParseURL(url); err != nil { // before anything is touched
 		return fail(curlCode(err), err)
 	}
-	return p.in(&f.linkFlags, unusable(cmd), func(s *session, stop *interruption) error {
+	return p.within(&f.linkFlags, unusable(cmd), func(s *session, stop *interruption) error {
 		return stop.interrupted(p.fetch(s, f, url))
 	})
 }

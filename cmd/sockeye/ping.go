@@ -56,7 +56,7 @@ func (p *program) runPing(cmd *cobra.Command, f *pingFlags, host string) error {
 	if f.count < 0 || f.interval < 0 || f.wait <= 0 {
 		return usage(cmd, errors.New("-c, -i and -W must not be negative"))
 	}
-	return p.in(&f.linkFlags, pingError, func(s *session, stop *interruption) error {
+	return p.within(&f.linkFlags, pingError, func(s *session, stop *interruption) error {
 		to, err := s.address(host)
 		if err != nil {
 			return fail(pingError, err)
@@ -93,8 +93,8 @@ type pinger struct {
 	fd   int
 	sent map[uint16]time.Time // not answered yet, by sequence number
 
-	requests, replies int
-	min, max, sum, squares     float64 // of the round trips, ms
+	requests, replies      int
+	min, max, sum, squares float64 // of the round trips, ms
 }
 
 func (g *pinger) run(host string, stop *interruption) error {

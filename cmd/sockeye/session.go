@@ -2,9 +2,9 @@ package main
 
 import "time"
 
-// in runs work on a stack made of the flags and closes it in good order, also
+// within runs work on a stack made of the flags and closes it in good order, also
 // when a signal comes. code is for what goes wrong before and after work.
-func (p *program) in(f *linkFlags, code int, work func(*session, *interruption) error) (err error) {
+func (p *program) within(f *linkFlags, code int, work func(*session, *interruption) error) (err error) {
 	s, err := p.open(f)
 	if err != nil {
 		return fail(code, err)
