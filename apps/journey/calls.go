@@ -56,11 +56,11 @@ func callText(c socket.Call) string {
 	case "listen", "fcntl":
 		args = append(args, fmt.Sprint(c.Len))
 	case "send", "recv":
-		args = append(args, plural(int64(c.Len), "byte"))
+		args = append(args, "buf", fmt.Sprint(c.Len))
 	case "sendto":
-		args = append(args, plural(int64(c.Len), "byte"), endpoint(c.Addr))
+		args = append(args, "buf", fmt.Sprint(c.Len), endpoint(c.Addr))
 	case "recvfrom":
-		args = append(args, plural(int64(c.Len), "byte"))
+		args = append(args, "buf", fmt.Sprint(c.Len))
 		if c.Err == nil {
 			result += " from " + endpoint(c.Addr)
 		}

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -87,9 +88,13 @@ func (j *Journey) tellClose(f *flow, msl time.Duration) {
 	}
 	j.fact("our states", strings.Join(f.path(), " -> "))
 	j.fact("theirs", strings.Join(c.peerPath(), " -> ")+"  (as their segments show)")
-	j.fact("segments", c.sharing(peer))
+	sharing := c.sharing(peer)
+	if c.dataToo {
+		sharing += " The first FIN rode on the last segment of data."
+	}
+	j.fact("segments", sharing)
 	if last := f.last(); last == tcp.StateTimeWait {
-		j.fact("TIME-WAIT", "lasts 2 MSL = "+(2*msl).String()+", so that a late segment cannot be taken for one of a new connection, and so that we can acknowledge the peer's FIN again if our ACK was lost. We do not wait for it here.")
+		j.fact("TIME-WAIT", fmt.Sprintf("lasts 2 MSL = %d s, so", int((2*msl).Seconds()))+" that a late segment cannot be taken for one of a new connection, and so that we can acknowledge the peer's FIN again if our ACK was lost. We do not wait for it here.")
 	} else if c.begun && !c.oursFirst && !c.both {
 		j.fact("TIME-WAIT", "is the other side's: who closes first has to wait.")
 	}

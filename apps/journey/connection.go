@@ -4,14 +4,13 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // A Way says how packets go to the peer.
 type Way struct {
 	Us     netip.Prefix // our address with its network
-	Peer   netip.AddrPort
+	Peer   netip.Addr
 	Via    netip.Addr // the next hop; Peer itself where it is on-link
 	Device string     // the TUN's name; "": two hosts joined in memory
 }
@@ -34,11 +33,11 @@ func (j *Journey) tellWay(w Way) {
 	j.addressFact("network", network.String(), network, bits)
 	j.addressFact("host part", and(w.Us.Addr(), mask, true).String(), and(w.Us.Addr(), mask, true), bits)
 	j.addressFact("broadcast", or(network, mask).String(), or(network, mask), bits)
-	if w.Via == w.Peer.Addr() {
-		j.addressFact("the peer", w.Peer.Addr().String(), w.Peer.Addr(), bits)
+	if w.Via == w.Peer {
+		j.addressFact("the peer", w.Peer.String(), w.Peer, bits)
 		j.fact("the way", "The peer has our network's bits: it is on-link. Packets go to it directly, through no gateway.")
 	} else {
-		j.fact("the peer", w.Peer.Addr().String())
+		j.fact("the peer", w.Peer.String())
 		j.fact("the way", fmt.Sprintf("The peer has other network bits than we: packets go to the gateway %s, which passes them on.", w.Via))
 	}
 	if w.Device != "" {
@@ -90,20 +89,20 @@ func (j *Journey) Agreed() {
 
 func (j *Journey) tellAgreed(f *flow) {
 	us, peer := f.us.syn.Options, f.peer.syn.Options
-	j.line(margin + fmt.Sprintf("%-*s%-9s %-9s %s", factColumn, "option", "we", "peer", "agreed"))
+	j.line(margin + fmt.Sprintf("%-*s%-11s %-11s %s", factColumn, "option", "we", "peer", "agreed"))
 	row := func(name, a, b, result string) {
-		for i, l := range wrap(result, columns-len(margin)-factColumn-20) {
+		for i, l := range wrap(result, columns-len(margin)-factColumn-24) {
 			if i > 0 {
 				name, a, b = "", "", ""
 			}
-			j.line(margin + fmt.Sprintf("%-*s%-9s %-9s %s", factColumn, name, a, b, l))
+			j.line(margin + fmt.Sprintf("%-*s%-11s %-11s %s", factColumn, name, a, b, l))
 		}
 	}
 	stamps := us.HasTimestamps && peer.HasTimestamps
 	row("MSS", mss(us), mss(peer), segmentSize(us, peer, stamps))
 	if us.HasWindowScale && peer.HasWindowScale {
 		row("window scale", fmt.Sprint(us.WindowScale), fmt.Sprint(peer.WindowScale),
-			fmt.Sprintf("windows count in units of %d bytes (ours) and %d", 1<<us.WindowScale, 1<<peer.WindowScale))
+			fmt.Sprintf("windows count in units of 2^%d = %d bytes (ours) and 2^%d = %d", us.WindowScale, 1<<us.WindowScale, peer.WindowScale, 1<<peer.WindowScale))
 	} else {
 		row("window scale", yes(us.HasWindowScale), yes(peer.HasWindowScale), "no: windows of 64 KiB at most")
 	}
@@ -111,7 +110,7 @@ func (j *Journey) tellAgreed(f *flow) {
 		"losses are named exactly", "no: only what is in order can be acknowledged"))
 	row("timestamps", yes(us.HasTimestamps), yes(peer.HasTimestamps), either(stamps,
 		"each segment carries 12 bytes with the time", "no"))
-	row("first number", fmt.Sprint(uint32(f.us.isn)), fmt.Sprint(uint32(f.peer.isn)), " each side's own, random; the ladder counts from it")
+	row("first number", fmt.Sprint(uint32(f.us.isn)), fmt.Sprint(uint32(f.peer.isn)), "each side picks its own; the ladder counts from it")
 }
 
 func mss(o wire.TCPOptions) string {
@@ -128,9 +127,9 @@ func segmentSize(us, peer wire.TCPOptions, stamps bool) string {
 		size = int(min(us.MSS, peer.MSS))
 	}
 	if stamps {
-		return fmt.Sprintf("up to %d bytes of data in a segment, less 12 for timestamps: %d", size, size-12)
+		return fmt.Sprintf("%d bytes in a segment, 12 of them for timestamps, %d for data", size, size-12)
 	}
-	return fmt.Sprintf("up to %d bytes of data in a segment", size)
+	return fmt.Sprintf("%d bytes of data in a segment", size)
 }
 
 func yes(b bool) string { return either(b, "yes", "no") }
@@ -140,14 +139,4 @@ func either(b bool, yes, no string) string {
 		return yes
 	}
 	return no
-}
-
-// established reports whether the handshake of f is over.
-func (f *flow) established() bool {
-	for _, s := range f.states {
-		if s == tcp.StateEstablished {
-			return true
-		}
-	}
-	return false
 }

@@ -14,8 +14,7 @@ type Options struct {
 	Out   io.Writer // where to; required
 	Us    string    // what stands over our side of the ladder; "": "we"
 	Peer  string    // what stands over the other side; "": "the peer"
-	Start clock.Instant
-	Color bool // for a terminal
+	Color bool      // for a terminal
 
 	// Settle is called before a chapter's end is told, so that events that
 	// are still on their way can arrive. nil: nothing is.
@@ -29,13 +28,16 @@ type Journey struct {
 	chapter int
 	ladder  ladder
 	flows   map[flowKey]*flow
-	recent  *flow   // the TCP connection that was spoken of last
-	waiting []item  // heard of, not told yet
-	err     error   // of Out: nothing more is written
-	names   fdNames // what kind of socket a descriptor is
+	recent  *flow         // the TCP connection that was spoken of last
+	waiting []item        // heard of, not told yet
+	err     error         // of Out: nothing more is written
+	start   clock.Instant // of the first thing told
+	arrived int           // packets that came in
+	over    bool
+	names   fdNames
 }
 
-// New returns a journey that begins at o.Start.
+// New returns a journey that is about to begin.
 func New(o Options) *Journey {
 	if o.Us == "" {
 		o.Us = "we"
@@ -71,8 +73,8 @@ func (j *Journey) Heading(title string) {
 	j.end(func() { j.heading(title) })
 }
 
-// End tells what is left. The journey is over.
-func (j *Journey) End() { j.end(func() {}) }
+// End tells what is left. The journey is over: what comes later is not told.
+func (j *Journey) End() { j.end(func() { j.over = true }) }
 
 func (j *Journey) heading(title string) {
 	j.chapter++

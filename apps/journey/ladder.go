@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/socket"
 	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // The ladder's columns: a time, a bar, an arrow, a bar, and why.
@@ -35,11 +37,14 @@ type ladder struct {
 	bytes  int64    // payload of the segments left out
 }
 
-// An item is one thing heard of, with its place in the order: what comes in,
-// what changes by it, what goes out, what the program is told.
+// An item is one thing heard of, with its place in the order: by time, and at
+// one time what comes in, what changes by it, what goes out, what the program
+// is told.
 type item struct {
 	at    clock.Instant
 	order int
+	place int // among the packets that came in at one time: a change of state follows its own
+	key   arrival
 	tell  func()
 }
 
@@ -51,32 +56,67 @@ const (
 	orderCall
 )
 
+// An arrival names a segment that came in, for both streams that tell of it.
+type arrival struct {
+	seq, ack, len uint32
+	flags         wire.Flags
+}
+
 // Packets takes records out of a Tap.
 func (j *Journey) Packets(rs []link.Record) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, r := range rs {
-		order := orderOut
+		it := item{at: r.At, order: orderOut, tell: func() { j.tellPacket(&r) }}
 		if r.Dir == link.In {
-			order = orderIn
+			j.arrived++
+			it.order, it.place, it.key = orderIn, 2*j.arrived, arrivalOf(&r)
 		}
-		j.waiting = append(j.waiting, item{r.At, order, func() { j.tellPacket(&r) }})
+		j.hear(it)
 	}
+}
+
+// arrivalOf names the segment in r; anything else is the zero arrival.
+func arrivalOf(r *link.Record) arrival {
+	h, b, err := wire.DecodeIPv4(r.Data)
+	if err != nil || h.Protocol != wire.ProtoTCP {
+		return arrival{}
+	}
+	t, payload, err := wire.DecodeTCP(b)
+	if err != nil {
+		return arrival{}
+	}
+	return arrival{uint32(t.Seq), uint32(t.Ack), uint32(len(payload)), t.Flags}
 }
 
 // Events takes trace events: the changes of state among them.
 func (j *Journey) Events(es []trace.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	var last trace.Event // the segment that was received last
 	for _, e := range es {
-		if e.Kind == trace.StateChanged && tcp.State(e.State) != tcp.StateListen {
-			order := orderState
+		switch {
+		case e.Kind == trace.Received && e.Flags != 0:
+			last = e
+		case e.Kind == trace.StateChanged && tcp.State(e.State) != tcp.StateListen:
+			it := item{at: e.At, order: orderState, tell: func() { j.tellState(e) }}
 			switch tcp.State(e.State) {
 			case tcp.StateSynSent, tcp.StateFinWait1, tcp.StateLastAck:
-				order = orderSent
+				it.order = orderSent
+			default:
+				if last.At == e.At {
+					it.key = arrival{last.Seq, last.Ack, last.Len, wire.Flags(last.Flags)}
+				}
 			}
-			j.waiting = append(j.waiting, item{e.At, order, func() { j.tellState(e) }})
+			j.hear(it)
 		}
+	}
+}
+
+// hear keeps an item until it is told. What comes after the journey's end is not.
+func (j *Journey) hear(it item) {
+	if !j.over {
+		j.waiting = append(j.waiting, it)
 	}
 }
 
@@ -84,7 +124,7 @@ func (j *Journey) Events(es []trace.Event) {
 func (j *Journey) Call(now clock.Instant, c socket.Call) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.waiting = append(j.waiting, item{now, orderCall, func() { j.tellCall(now, c) }})
+	j.hear(item{at: now, order: orderCall, tell: func() { j.tellCall(now, c) }})
 }
 
 // Flush tells what happened up to a time; call it now and then with a time a
@@ -97,11 +137,9 @@ func (j *Journey) Flush(until clock.Instant) {
 
 // flush tells what happened up to a time, Never: everything.
 func (j *Journey) flush(until clock.Instant) {
+	j.join()
 	slices.SortStableFunc(j.waiting, func(a, b item) int {
-		if a.at != b.at {
-			return int(min(1, max(-1, int64(a.at)-int64(b.at))))
-		}
-		return a.order - b.order
+		return cmp.Or(cmp.Compare(a.at, b.at), a.order-b.order, a.place-b.place)
 	})
 	n := 0
 	for n < len(j.waiting) && (until == clock.Never || j.waiting[n].at <= until) {
@@ -109,6 +147,22 @@ func (j *Journey) flush(until clock.Instant) {
 		n++
 	}
 	j.waiting = slices.Delete(j.waiting, 0, n)
+}
+
+// join puts each change of state behind the segment that made it.
+func (j *Journey) join() {
+	for i := range j.waiting {
+		st := &j.waiting[i]
+		if st.order != orderState || st.key == (arrival{}) {
+			continue
+		}
+		for _, in := range j.waiting {
+			if in.order == orderIn && in.at == st.at && in.key == st.key && in.place%2 == 0 {
+				st.order, st.place = orderIn, in.place+1
+				break
+			}
+		}
+	}
 }
 
 // rung prints one line of the ladder, or keeps it for its end.
@@ -177,7 +231,13 @@ func (j *Journey) note(text string) {
 	j.rung(fmt.Sprintf("%*s  | %-*s|", timeColumn, "", inside-1, text), 0)
 }
 
-func (j *Journey) time(at clock.Instant) string { return millis(at.Sub(j.o.Start)) }
+// time counts from the first thing told.
+func (j *Journey) time(at clock.Instant) string {
+	if j.start == clock.Never {
+		j.start = at
+	}
+	return millis(at.Sub(j.start))
+}
 
 // tellState notes a change of state. Of a connection without packets so far
 // (its SYN could not be sent) nothing is told.

@@ -37,13 +37,15 @@ func (j *Journey) tellExchange(x *dns.Exchange) {
 		return
 	}
 	for _, q := range m.Questions {
-		j.fact("question", "name "+q.Name+"   type "+dns.TypeString(q.Type)+"   class IN")
+		j.line(margin + fmt.Sprintf("%-*s%-24s       IN  %s", factColumn, "question", clean(q.Name, 60), dns.TypeString(q.Type)))
 	}
 	for _, r := range m.Answers {
-		j.fact("answer", fmt.Sprintf("name %s   type %s   TTL %d s   %s", r.Name, dns.TypeString(r.Type), r.TTL, clean(r.DataString(), 40)))
+		j.line(margin + fmt.Sprintf("%-*s%-24s %5d IN  %s  %s", factColumn, "answer", clean(r.Name, 60), r.TTL, dns.TypeString(r.Type), clean(r.DataString(), 60)))
 	}
 	if len(m.Answers) == 0 {
 		j.fact("answer", "none: "+dns.RCodeString(m.RCode))
+	} else {
+		j.fact("", fmt.Sprintf("(the answer may be kept for %d seconds)", m.Answers[0].TTL))
 	}
 	j.fact("from", fmt.Sprintf("%s over %s, %s of question and %d of answer, in %s", x.Server, x.Transport,
 		plural(int64(len(x.Query)), "byte"), len(x.Raw), short(x.RoundTrip)))
@@ -62,7 +64,7 @@ func (j *Journey) tellExchange(x *dns.Exchange) {
 func guard(x *dns.Exchange) string {
 	text := fmt.Sprintf("it came to our random port %d with our random ID 0x%04x", x.Local.Port(), x.Message.ID)
 	if len(x.Message.Questions) == 1 && mixed(x.Message.Questions[0].Name) {
-		text += ", and with the random letter case of our question"
+		text += ", and repeats the random letter case of our question"
 	}
 	if x.Ignored > 0 {
 		text += fmt.Sprintf("; %s did not and were ignored", plural(int64(x.Ignored), "message"))

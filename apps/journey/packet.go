@@ -12,6 +12,9 @@ import (
 
 // tellPacket prints one packet as an arrow.
 func (j *Journey) tellPacket(r *link.Record) {
+	if len(r.Data) > 0 && r.Data[0]>>4 == 6 {
+		return // the kernel's own talk over IPv6, which the stack drops
+	}
 	h, payload, err := wire.DecodeIPv4(r.Data)
 	if err != nil {
 		j.arrow(r.At, r.Dir != link.In, fmt.Sprintf("%d bytes that are no IPv4", r.Length), "", r.Length)
@@ -113,7 +116,11 @@ func (j *Journey) tellTCP(r *link.Record, h *wire.IPv4, b []byte) {
 	j.recent = f
 	f.heard(s)
 	j.bars(f.flowKey)
-	j.arrow(r.At, s.ours, f.text(s), reason(r.Why, s), len(payload))
+	why := reason(r.Why, s)
+	if l := httpLine(payload); l != "" {
+		why = l
+	}
+	j.arrow(r.At, s.ours, f.text(s), why, len(payload))
 }
 
 // text is what stands on a segment's arrow. Numbers count from the first.
@@ -178,6 +185,18 @@ func reason(why trace.Reason, s *segment) string {
 		return "data"
 	}
 	return "acknowledgment"
+}
+
+// httpLine is the first line of an HTTP message, "" where none begins here.
+func httpLine(b []byte) string {
+	s := string(b[:min(len(b), 100)])
+	for _, begin := range []string{"GET ", "HEAD ", "HTTP/1."} {
+		if strings.HasPrefix(s, begin) {
+			line, _, _ := strings.Cut(s, "\r\n")
+			return clean(line, columns-timeColumn-inside-6)
+		}
+	}
+	return ""
 }
 
 // endpoint writes an address with its port, without the port where there is none.

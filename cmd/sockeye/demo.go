@@ -135,10 +135,10 @@ func (p *program) demoPipe(f *demoFlags, us netip.Prefix, why error) error {
 	}
 	intro := "No TUN and no kernel take part in this: two hosts of our own are joined in memory."
 	if why != nil {
-		intro += "\nThe reason: " + why.Error() + "."
+		intro += "\n\nThe reason: " + why.Error() + "."
 	}
-	intro += "\nTo see it with the kernel on the other side:\n" + mend(why) +
-		fmt.Sprintf("\nA page is fetched over TCP, twice. Both sides are Sockeye, a TCP/IP stack in this program: one fetches, at %s; the other, at %s, serves with Go's net/http and a small name server.", us.Addr(), peer)
+	intro += "\n\nTo see it with the kernel on the other side:\n\n" + mend(why) +
+		fmt.Sprintf("\n\nA page is fetched over TCP, twice. Both sides are Sockeye, a TCP/IP stack in this program: one fetches, at %s; the other, at %s, serves with Go's net/http and a small name server.", us.Addr(), peer)
 	a, b := link.NewPipe(link.Features{MTU: 1500}, 1024)
 	other, err := stack.New(stack.Config{Link: b, Prefixes: []netip.Prefix{netip.PrefixFrom(peer, us.Bits())}})
 	if err != nil {
@@ -195,6 +195,7 @@ func (p *program) journey(f *demoFlags, d demoPath) (err error) {
 	if err == nil {
 		s.summary(f, time.Since(begin))
 	}
+	s.tell.End() // the rest is cleaning up
 	if cerr := s.close(grace); err == nil {
 		err = cerr
 	}

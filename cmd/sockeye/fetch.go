@@ -64,9 +64,9 @@ func (f *fetch) resolve(host string, deadline time.Time) ([]netip.Addr, error) {
 func (f *fetch) step(st http.Step) {
 	tell := f.s.tell
 	switch st.Kind {
-	case http.Connecting:
-		if !f.brief {
-			tell.Connection(f.s.way(st.Remote))
+	case http.Resolved:
+		if !f.brief && st.Err == nil {
+			tell.Connection(f.s.way(st.Addrs[0]))
 		}
 	case http.Connected:
 		if !f.brief {
@@ -79,9 +79,9 @@ func (f *fetch) step(st http.Step) {
 }
 
 // way says how packets go to a peer.
-func (s *session) way(to netip.AddrPort) journey.Way {
-	w := journey.Way{Us: s.us, Peer: to, Via: to.Addr(), Device: s.device}
-	if _, via, err := s.stack.Source(to.Addr()); err == nil {
+func (s *session) way(to netip.Addr) journey.Way {
+	w := journey.Way{Us: s.us, Peer: to, Via: to, Device: s.device}
+	if _, via, err := s.stack.Source(to); err == nil {
 		w.Via = via
 	}
 	return w

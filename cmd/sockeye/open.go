@@ -105,7 +105,7 @@ func (s *session) start(l link.Link, pcap string, told bool, o journey.Options) 
 	s.api = socket.New(s.stack)
 	s.rec = rec
 	if told {
-		o.Start, o.Settle = s.stack.Now(), rec.settle
+		o.Settle = rec.settle
 		s.tell = journey.New(o)
 		s.api.Observe(rec.call)
 	}
