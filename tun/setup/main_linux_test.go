@@ -13,6 +13,9 @@ import (
 // child says in the environment that this test program is to play a part.
 const child = "SETUP_TEST_CHILD"
 
+// refusedCode is the exit code of a part that got no namespace.
+const refusedCode = 99
+
 func TestMain(m *testing.M) {
 	if part := os.Getenv(child); part != "" {
 		os.Exit(play(part))
@@ -25,7 +28,7 @@ func play(part string) int {
 		code, err := EnterUserNet()
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
-			return 99
+			return refusedCode
 		}
 		return code
 	}

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"errors"
+	"math"
 	"net/netip"
 	"os"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/nftables/expr"
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // newNS makes a namespace for the test, or skips where that is not allowed.
@@ -33,8 +35,16 @@ func inNS(t *testing.T, f func(t *testing.T, cfg UpConfig)) {
 	t.Helper()
 	a, b := newNS(t), newNS(t)
 	require.NoError(t, AddVeth(a, "wan0", b, "wan1"))
-	cfg := UpConfig{Name: "sk0", UID: 1234, Addr: netip.MustParsePrefix("192.0.2.2/24"), NAT: "wan0", MTU: 1400, Dir: t.TempDir()}
+	cfg := UpConfig{Name: "sk0", UID: otherUser(), Addr: netip.MustParsePrefix("192.0.2.2/24"), NAT: "wan0", MTU: 1400, Dir: t.TempDir()}
 	require.NoError(t, a.Do(func() error { f(t, cfg); return nil }))
+}
+
+// otherUser is somebody who may own a device; in a user namespace there is only root.
+func otherUser() int {
+	if inUserNS() {
+		return 0
+	}
+	return 1234
 }
 
 // A picture is what Up may change in a namespace.
@@ -80,7 +90,7 @@ func TestUpMakesAndDownRemoves(t *testing.T) {
 		info, err := Lookup(cfg.Dir, "sk0")
 		require.NoError(t, err)
 		require.Equal(t, &Info{
-			Name: "sk0", Index: st.Index, MTU: 1400, Up: true, TUN: true, Persistent: true, UID: 1234,
+			Name: "sk0", Index: st.Index, MTU: 1400, Up: true, TUN: true, Persistent: true, UID: otherUser(),
 			Addrs: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}, State: st,
 		}, info)
 		l, err := netlink.LinkByName("sk0")
@@ -182,6 +192,21 @@ func TestUpRefuses(t *testing.T) {
 		_, err := Up(cfg)
 		require.ErrorContains(t, err, "nft delete table ip sockeye_sk0")
 	})
+}
+
+func TestAddTUNRefuses(t *testing.T) {
+	require.NoError(t, newNS(t).Do(func() error {
+		require.ErrorIs(t, AddTUN("a/b", 0, 0), ErrName)
+		require.NoError(t, AddTUN("sk0", 0, 0))
+		require.ErrorIs(t, AddTUN("sk0", 0, 0), unix.EBUSY, "never one that is there")
+		if nobody := int64(math.MaxUint32); int64(int(nobody)) == nobody { // where an int holds it
+			require.ErrorIs(t, AddTUN("sk1", int(nobody), -1), ErrNoUser)
+			require.ErrorIs(t, AddTUN("sk1", -1, int(nobody)), ErrNoUser)
+			_, err := Lookup(t.TempDir(), "sk1")
+			require.ErrorIs(t, err, ErrNoInterface)
+		}
+		return nil
+	}))
 }
 
 func TestForwardingIsKeptForTheOtherDevice(t *testing.T) {
