@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -207,7 +206,6 @@ func (pl *plan) device() (*tun.Device, error) {
 		return nil, deviceError(pl.name, err)
 	}
 	if !pl.make {
-		awaitCarrier(pl.name)
 		return dev, nil
 	}
 	if err := equip(dev.Name(), netip.PrefixFrom(pl.gateway, pl.us.Bits())); err != nil {
@@ -215,19 +213,6 @@ func (pl *plan) device() (*tun.Device, error) {
 		return nil, deviceError(pl.name, err)
 	}
 	return dev, nil
-}
-
-// awaitCarrier waits until the kernel has noticed that its TUN has us on the
-// other side. Till then, a few milliseconds, it drops what it is to send: our
-// first answer would come a second late.
-func awaitCarrier(name string) {
-	for range 100 {
-		i, err := net.InterfaceByName(name)
-		if err != nil || i.Flags&net.FlagRunning != 0 {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
 }
 
 // equip gives the kernel's side of a device its address and sets it up.
