@@ -4,6 +4,7 @@ package dns
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -128,14 +129,15 @@ func question(name string, t Type) []dnsmessage.Question {
 // A datagram from another address or port never reaches the connected socket.
 func TestAttack_54_AnotherSource(t *testing.T) {
 	other := serve(t, nil)
-	var s *server
-	s = serve(t, func(q dnsmessage.Message, _ Transport) [][]byte {
-		s.mu.Lock()
-		from := s.log[len(s.log)-1].from
-		s.mu.Unlock()
-		other.udp.WriteToUDPAddrPort(reply(q, []dnsmessage.Resource{a(www, "203.0.113.66")}), from)
+	self := make(chan *server, 1)
+	s := serve(t, func(q dnsmessage.Message, _ Transport) [][]byte {
+		s := <-self
+		to := net.UDPAddrFromAddrPort(s.asked()[0].from)
+		_, err := other.udp.WriteTo(reply(q, []dnsmessage.Resource{a(www, "203.0.113.66")}), to)
+		require.NoError(t, err)
 		return one(reply(q, []dnsmessage.Resource{a(www, "192.0.2.80")}))
 	})
+	self <- s
 	got, err := resolver(t, s).Lookup(www, TypeA, time.Time{})
 	require.NoError(t, err)
 	require.Equal(t, "[192.0.2.80]", fmt.Sprint(got.Addrs()))
