@@ -8,9 +8,11 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
 )
+
+// www is the name that most tests ask for.
+const www = "www.example.test."
 
 // A server is a name server on loopback, UDP and TCP on one port, that answers as a test says.
 type server struct {
@@ -30,23 +32,6 @@ type asked struct {
 	msg  dnsmessage.Message
 	from netip.AddrPort
 	over Transport
-}
-
-// serve serves on the kernel's loopback.
-func serve(t *testing.T, answer func(q dnsmessage.Message, over Transport) [][]byte) *server {
-	t.Helper()
-	// The first port that UDP gets may be taken for TCP.
-	for range 20 {
-		u, err := net.ListenPacket("udp4", "127.0.0.1:0")
-		require.NoError(t, err)
-		l, err := net.Listen("tcp4", u.LocalAddr().String())
-		if err == nil {
-			return serveOn(t, u, l, answer)
-		}
-		u.Close()
-	}
-	require.FailNow(t, "no port is free for both")
-	return nil
 }
 
 // serveOn serves on sockets of any make.
@@ -164,13 +149,4 @@ func cname(name, to string) dnsmessage.Resource {
 	return dnsmessage.Resource{Header: header(name), Body: &dnsmessage.CNAMEResource{CNAME: dnsmessage.MustNewName(to)}}
 }
 
-func soa(name string) dnsmessage.Resource {
-	n := dnsmessage.MustNewName(name)
-	return dnsmessage.Resource{Header: header(name), Body: &dnsmessage.SOAResource{NS: n, MBox: n, Serial: 1, MinTTL: 60}}
-}
-
 func rcode(r RCode) func(*dnsmessage.Message) { return func(m *dnsmessage.Message) { m.RCode = r } }
-
-func authority(r ...dnsmessage.Resource) func(*dnsmessage.Message) {
-	return func(m *dnsmessage.Message) { m.Authorities = r }
-}
