@@ -135,6 +135,12 @@ func TestOverOurStack(t *testing.T) {
 	_, err = c.Get("http://www.test:81/")
 	require.ErrorIs(t, err, NotConnected)
 
+	// Nobody has this address: SO_SNDTIMEO ends connect.
+	hurry := &Client{API: c.API, ConnectTimeout: 50 * time.Millisecond}
+	_, err = hurry.Get("http://192.0.2.99/")
+	require.ErrorIs(t, err, Timeout)
+	require.ErrorContains(t, err, "connect to 192.0.2.99:80")
+
 	_, err = c.Do(&Request{URL: "http://www.test/slow", Deadline: time.Now().Add(100 * time.Millisecond)})
 	require.ErrorIs(t, err, Timeout)
 }
