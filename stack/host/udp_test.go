@@ -24,7 +24,7 @@ func TestUDPEcho(t *testing.T) {
 		w.flush()
 		require.Equal(t, Readable|Writable, events(w.b)[srv])
 		buf := make([]byte, 65536)
-		n, whole, from, err := w.b.RecvFrom(w.now, srv, buf, Peek)
+		_, whole, from, err := w.b.RecvFrom(w.now, srv, buf, Peek)
 		require.NoError(t, err)
 		require.Equal(t, size, whole)
 		n, _, _, err = w.b.RecvFrom(w.now, srv, buf, 0)
