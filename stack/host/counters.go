@@ -48,6 +48,10 @@ type TCPCounters struct {
 // points to changes with the next call only.
 func (h *Host) Counters() *Counters {
 	h.shown = h.counters
+	for why, n := range h.env.Stats.Dropped {
+		h.shown.Drop[why] += n
+	}
+	h.shown.TCP.RetransSegs = h.env.Stats.Retransmitted
 	return &h.shown
 }
 

@@ -47,8 +47,9 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 
 // demux finds who the segment in h.arrival is for.
 func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
-	if s := h.flowSocket(local, remote); s != nil && s.conn.State() != tcp.StateClosed {
-		h.arrive(now, s)
+	old := h.flowSocket(local, remote)
+	if old != nil && old.conn.State() != tcp.StateClosed && !h.replace(now, old) {
+		h.arrive(now, old)
 		return
 	}
 	s := h.listenerFor(local)
@@ -70,6 +71,20 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 		}
 	}
 	h.touch(s)
+}
+
+// replace ends a connection in TIME-WAIT whose four-tuple the segment in
+// h.arrival uses anew (RFC 6191), and reports whether it did.
+func (h *Host) replace(now clock.Instant, s *socket) bool {
+	if s.conn.State() != tcp.StateTimeWait || h.listenerFor(s.local) == nil || !s.conn.Reusable(now, &h.arrival) {
+		return false
+	}
+	s.conn.Abort(now) // of TIME-WAIT: nothing is sent
+	h.collect(now, s)
+	s.err = nil // the old connection had come to its end
+	h.unready(s)
+	h.finish(now, s)
+	return true
 }
 
 // arrive hands the segment in h.arrival to a connection.
@@ -255,8 +270,7 @@ func (h *Host) dropConn(s *socket) {
 	h.budget.Give(connCost)
 }
 
-// reportTCP tells a connection, or a handshake, of an ICMP error. Whether the
-// quoted sequence number makes it credible is TCP's to judge (RFC 5927 4).
+// reportTCP tells a connection, or a handshake, of an ICMP error.
 func (h *Host) reportTCP(now clock.Instant, r *report) bool {
 	local := netip.AddrPortFrom(r.local, binary.BigEndian.Uint16(r.payload[0:]))
 	remote := netip.AddrPortFrom(r.remote, binary.BigEndian.Uint16(r.payload[2:]))
@@ -269,6 +283,9 @@ func (h *Host) reportTCP(now clock.Instant, r *report) bool {
 			return true
 		}
 		return false
+	}
+	if !s.conn.Credible(quoted) {
+		return false // RFC 5927 4.1: forged, or too old to matter
 	}
 	if !r.tooBig {
 		s.conn.Unreachable(now, r.err, quoted)

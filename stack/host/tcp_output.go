@@ -225,10 +225,6 @@ func (h *Host) countSegment() {
 	if h.segment.Seg.Flags&wire.RST != 0 {
 		h.counters.TCP.OutRsts++
 	}
-	switch h.segment.Why {
-	case trace.SendRTO, trace.SendFast, trace.SendPartial, trace.SendTLP:
-		h.counters.TCP.RetransSegs++
-	}
 }
 
 // refuse answers the segment in h.arrival with a reset, where it is due one.

@@ -56,9 +56,7 @@ func (c *Conn) SendSpan(n int) [2][]byte {
 // SendCommit queues the first n bytes of the last SendSpan; 0 gives it back.
 func (c *Conn) SendCommit(now clock.Instant, n int) {
 	if n <= 0 || !c.mayWrite() {
-		if c.out.Len() == 0 {
-			c.out.Trim(c.env.Budget)
-		}
+		c.out.Trim(c.env.Budget)
 		return
 	}
 	c.out.Extend(n)

@@ -62,24 +62,28 @@ func (c *Conn) Read(now clock.Instant, p []byte) int {
 		s := c.RecvSpan(len(p))
 		n := copy(p, s[0])
 		n += copy(p[n:], s[1])
+		c.RecvCommit(now, n)
 		if n == 0 {
 			break
 		}
-		c.RecvCommit(now, n)
 		p = p[n:]
 		total += n
 	}
 	return total
 }
 
-// RecvSpan lends the received bytes, at most n; RecvCommit says how many were taken.
+// RecvSpan lends the received bytes, at most n; RecvCommit says how many were
+// taken. Between the two they may be read outside the owner's lock, whatever
+// happens to the connection meanwhile.
 func (c *Conn) RecvSpan(n int) [2][]byte {
+	c.in.Pin()
 	return c.in.Spans(0, max(min(n, c.in.Len(), maxLend), 0))
 }
 
-// RecvCommit drops the first n received bytes, and owes a window update when
-// that opens the window by much.
+// RecvCommit ends a RecvSpan and drops the first n received bytes, which may be
+// 0. It owes a window update when that opens the window by much.
 func (c *Conn) RecvCommit(now clock.Instant, n int) {
+	c.in.Unpin()
 	n = min(n, c.in.Len())
 	if n <= 0 {
 		return
