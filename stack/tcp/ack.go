@@ -173,13 +173,15 @@ func (c *Conn) countDuplicate(s *arriving) int {
 }
 
 // updateWindow follows SEG.WND from segments that are not older than the last
-// that did (RFC 9293 3.10.7.4), and reports whether a closed window opened.
+// that did (RFC 9293 3.10.7.4), and reports whether a closed window opened. An
+// ACK that moves SND.UNA is newer whatever its sequence number: SND.WND counts
+// from SND.UNA, so keeping the old one would move the edge beyond what was offered.
 func (c *Conn) updateWindow(now clock.Instant, s *arriving) (opened bool) {
 	if s.ack.Less(c.snd.una) {
 		return false
 	}
-	older := s.seq.Less(c.snd.wl1) || (s.seq == c.snd.wl1 && s.ack.Less(c.snd.wl2))
-	if older {
+	older := s.seq.Less(c.snd.wl1) || s.seq == c.snd.wl1 && s.ack.Less(c.snd.wl2)
+	if older && s.ack == c.snd.una {
 		return false
 	}
 	was := c.snd.wnd

@@ -46,6 +46,7 @@ type peer struct {
 	content  *rand.Rand
 	closed   bool
 	sawEOF   bool
+	readAt   clock.Instant // when the application reads next, where world.slow
 }
 
 // A packet is a segment on its way.
@@ -67,6 +68,7 @@ type world struct {
 	sent   int
 	delay  time.Duration
 	jitter time.Duration
+	slow   time.Duration // the applications read only so often
 	loss   float64
 	dup    float64
 	lose   func(from *peer, s *Segment) bool // beside loss
@@ -260,6 +262,9 @@ func (p *peer) deadline() clock.Instant {
 	if p.listener != nil {
 		d = clock.Earliest(d, p.listener.Deadline())
 	}
+	if p.conn != nil && p.conn.Readable() > 0 {
+		d = clock.Earliest(d, p.readAt)
+	}
 	return d
 }
 
@@ -334,15 +339,21 @@ func (w *world) apply(p *peer) {
 			c.CloseWrite(w.now)
 		}
 	}
-	if p.got != nil {
+	if p.got != nil && w.now >= p.readAt {
 		buf := make([]byte, 1+w.rnd.IntN(30000))
-		for {
+		if w.slow > 0 {
+			p.readAt = w.now.Add(time.Duration(w.rnd.Int64N(int64(w.slow))))
+		}
+		for w.slow == 0 || len(buf) > 0 {
 			n := c.Read(w.now, buf)
 			if n == 0 {
 				break
 			}
 			p.got.Write(buf[:n])
 			p.read += n
+			if w.slow > 0 {
+				buf = buf[n:]
+			}
 		}
 		p.sawEOF = p.sawEOF || c.AtEOF()
 	}
