@@ -146,6 +146,7 @@ func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.Add
 func (h *Host) sourceFor(s *socket, dst netip.Addr) (netip.Addr, error) {
 	src, _, err := h.net.route(dst)
 	if err != nil {
+		h.counters.IP.OutNoRoutes++
 		return src, err
 	}
 	n := number(dst)
