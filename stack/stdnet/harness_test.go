@@ -1,6 +1,7 @@
 package stdnet_test
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,3 +42,9 @@ func connected(t testing.TB, a, b *stdnet.Net) (c, s *stdnet.Conn) {
 	return cc.(*stdnet.Conn), ss.(*stdnet.Conn)
 }
 
+func prefixes(s ...string) (ps []netip.Prefix) {
+	for _, p := range s {
+		ps = append(ps, netip.MustParsePrefix(p))
+	}
+	return ps
+}

@@ -99,9 +99,6 @@ func (n *Net) ListenPacket(network, address string) (net.PacketConn, error) {
 func (n *Net) open(network, address string, want host.Kind) (*stack.Socket, *flow, error) {
 	f := &flow{network: network}
 	k, err := kindOf(network)
-	if err == nil && k != want {
-		err = &net.AddrError{Err: "unexpected address type", Addr: address}
-	}
 	if err != nil {
 		return nil, f, f.failLocal("listen", "", err)
 	}
@@ -110,6 +107,9 @@ func (n *Net) open(network, address string, want host.Kind) (*stack.Socket, *flo
 		return nil, f, f.failLocal("listen", "", err)
 	}
 	f.local = netAddr(k, at[0])
+	if k != want {
+		return nil, f, f.failLocal("listen", "", &net.AddrError{Err: "unexpected address type", Addr: address})
+	}
 	s, err := n.stack.Socket(k)
 	return s, f, f.failLocal("listen", "socket", err)
 }
