@@ -4,28 +4,15 @@ package dns
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/sockeye-net/sockeye/apps/internal/kernel"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
 )
-
-// resolver asks the servers over the kernel's sockets; at the end no descriptor may be left.
-func resolver(t *testing.T, servers ...*server) *Resolver {
-	api := &kernel.API{}
-	t.Cleanup(func() { require.Zero(t, api.Open(), "descriptors left open") })
-	r := &Resolver{API: api, Timeout: 5 * time.Second}
-	for _, s := range servers {
-		r.Servers = append(r.Servers, s.addr)
-	}
-	return r
-}
-
-const www = "www.example.test."
 
 func TestLookup(t *testing.T) {
 	s := serve(t, func(q dnsmessage.Message, _ Transport) [][]byte {
@@ -128,14 +115,15 @@ func question(name string, t Type) []dnsmessage.Question {
 // A datagram from another address or port never reaches the connected socket.
 func TestAttack_54_AnotherSource(t *testing.T) {
 	other := serve(t, nil)
-	var s *server
-	s = serve(t, func(q dnsmessage.Message, _ Transport) [][]byte {
-		s.mu.Lock()
-		from := s.log[len(s.log)-1].from
-		s.mu.Unlock()
-		other.udp.WriteToUDPAddrPort(reply(q, []dnsmessage.Resource{a(www, "203.0.113.66")}), from)
+	self := make(chan *server, 1)
+	s := serve(t, func(q dnsmessage.Message, _ Transport) [][]byte {
+		s := <-self
+		to := net.UDPAddrFromAddrPort(s.asked()[0].from)
+		_, err := other.udp.WriteTo(reply(q, []dnsmessage.Resource{a(www, "203.0.113.66")}), to)
+		require.NoError(t, err)
 		return one(reply(q, []dnsmessage.Resource{a(www, "192.0.2.80")}))
 	})
+	self <- s
 	got, err := resolver(t, s).Lookup(www, TypeA, time.Time{})
 	require.NoError(t, err)
 	require.Equal(t, "[192.0.2.80]", fmt.Sprint(got.Addrs()))
@@ -270,6 +258,17 @@ func TestAttack_62_SlowOrShortTCP(t *testing.T) {
 		_, err := r.Lookup(www, TypeA, time.Time{})
 		require.ErrorIs(t, err, ErrTimeout)
 	})
+	t.Run("dripping", func(t *testing.T) {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer l.Close()
+		go drip(l)
+		r := resolver(t)
+		r.Servers = []netip.AddrPort{addrOf(l.Addr())}
+		r.TCPOnly, r.Attempts, r.Timeout = true, 1, 50*time.Millisecond
+		_, err = r.Lookup(www, TypeA, time.Time{})
+		require.ErrorIs(t, err, ErrTimeout)
+	})
 	t.Run("another answer", func(t *testing.T) {
 		s := serve(t, func(q dnsmessage.Message, over Transport) [][]byte { q.ID++; return one(reply(q, nil)) })
 		r := resolver(t, s)
@@ -277,6 +276,22 @@ func TestAttack_62_SlowOrShortTCP(t *testing.T) {
 		_, err := r.Lookup(www, TypeA, time.Time{})
 		require.ErrorIs(t, err, ErrBadReply)
 	})
+}
+
+// drip sends a byte each millisecond to whoever connects, until they leave.
+func drip(l net.Listener) {
+	c, err := l.Accept()
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		if _, err := c.Write([]byte{0xFF}); err != nil {
+			return
+		}
+	}
 }
 
 func TestAttack_58_Chains(t *testing.T) {

@@ -170,6 +170,14 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
+		off := headerLen
+		for range m.Questions {
+			off = backward(t, raw, off) + 4
+		}
+		for off < len(raw) {
+			off = backward(t, raw, off)
+			off += 10 + count(raw, off+8)
+		}
 		opts := 0
 		if m.EDNS != nil {
 			opts = 1
@@ -185,4 +193,26 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// backward follows a name by itself, fails where a pointer does not lead backward, and returns where
+// the name ends in place.
+func backward(t *testing.T, raw []byte, off int) int {
+	end := 0
+	for raw[off] != 0 {
+		if raw[off] < 0xC0 {
+			off += 1 + int(raw[off])
+			continue
+		}
+		to := count(raw, off) & 0x3FFF
+		require.Less(t, to, off)
+		if end == 0 {
+			end = off + 2
+		}
+		off = to
+	}
+	if end == 0 {
+		end = off + 1
+	}
+	return end
 }

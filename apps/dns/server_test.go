@@ -1,5 +1,3 @@
-//go:build linux
-
 package dns
 
 import (
@@ -10,14 +8,16 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
 )
+
+// www is the name that most tests ask for.
+const www = "www.example.test."
 
 // A server is a name server on loopback, UDP and TCP on one port, that answers as a test says.
 type server struct {
 	t    *testing.T
-	udp  *net.UDPConn
+	udp  net.PacketConn
 	tcp  net.Listener
 	addr netip.AddrPort
 
@@ -34,30 +34,17 @@ type asked struct {
 	over Transport
 }
 
-func serve(t *testing.T, answer func(q dnsmessage.Message, over Transport) [][]byte) *server {
-	t.Helper()
-	s := &server{t: t, answer: answer}
-	// The first port that UDP gets may be taken for TCP.
-	for range 20 {
-		u, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		require.NoError(t, err)
-		l, err := net.Listen("tcp4", u.LocalAddr().String())
-		if err != nil {
-			u.Close()
-			continue
-		}
-		s.udp, s.tcp = u, l
-		break
-	}
-	require.NotNil(t, s.tcp)
-	s.addr = s.udp.LocalAddr().(*net.UDPAddr).AddrPort()
+// serveOn serves on sockets of any make.
+func serveOn(t *testing.T, u net.PacketConn, l net.Listener, answer func(q dnsmessage.Message, over Transport) [][]byte) *server {
+	s := &server{t: t, answer: answer, udp: u, tcp: l, addr: addrOf(u.LocalAddr())}
 	var wg sync.WaitGroup
-	wg.Add(2)
-	go func() { defer wg.Done(); s.serveUDP() }()
-	go func() { defer wg.Done(); s.serveTCP() }()
+	wg.Go(s.serveUDP)
+	wg.Go(s.serveTCP)
 	t.Cleanup(func() { s.udp.Close(); s.tcp.Close(); wg.Wait() })
 	return s
 }
+
+func addrOf(a net.Addr) netip.AddrPort { return netip.MustParseAddrPort(a.String()) }
 
 func (s *server) note(raw []byte, from netip.AddrPort, over Transport) (dnsmessage.Message, bool) {
 	var m dnsmessage.Message
@@ -79,13 +66,13 @@ func (s *server) asked() []asked {
 func (s *server) serveUDP() {
 	buf := make([]byte, 65535)
 	for {
-		n, from, err := s.udp.ReadFromUDPAddrPort(buf)
+		n, from, err := s.udp.ReadFrom(buf)
 		if err != nil {
 			return
 		}
-		if m, ok := s.note(buf[:n], from, UDP); ok {
+		if m, ok := s.note(buf[:n], addrOf(from), UDP); ok {
 			for _, a := range s.answer(m, UDP) {
-				s.udp.WriteToUDPAddrPort(a, from)
+				s.udp.WriteTo(a, from)
 			}
 		}
 	}
@@ -112,7 +99,7 @@ func (s *server) serveConn(c net.Conn) {
 		if _, err := io.ReadFull(c, raw); err != nil {
 			return
 		}
-		m, ok := s.note(raw, c.RemoteAddr().(*net.TCPAddr).AddrPort(), TCP)
+		m, ok := s.note(raw, addrOf(c.RemoteAddr()), TCP)
 		if !ok {
 			return
 		}
@@ -162,13 +149,4 @@ func cname(name, to string) dnsmessage.Resource {
 	return dnsmessage.Resource{Header: header(name), Body: &dnsmessage.CNAMEResource{CNAME: dnsmessage.MustNewName(to)}}
 }
 
-func soa(name string) dnsmessage.Resource {
-	n := dnsmessage.MustNewName(name)
-	return dnsmessage.Resource{Header: header(name), Body: &dnsmessage.SOAResource{NS: n, MBox: n, Serial: 1, MinTTL: 60}}
-}
-
 func rcode(r RCode) func(*dnsmessage.Message) { return func(m *dnsmessage.Message) { m.RCode = r } }
-
-func authority(r ...dnsmessage.Resource) func(*dnsmessage.Message) {
-	return func(m *dnsmessage.Message) { m.Authorities = r }
-}

@@ -130,7 +130,7 @@ func TestAgainstNetHTTP(t *testing.T) {
 		case "/304":
 			w.WriteHeader(304)
 		case "/302":
-			nethttp.Redirect(w, r, "/echo", 302)
+			nethttp.Redirect(w, r, "/echo", nethttp.StatusFound)
 		case "/early":
 			w.WriteHeader(103)
 			io.WriteString(w, "late")
@@ -232,9 +232,10 @@ func TestAttack_68_LeftoverBytes(t *testing.T) {
 	hello := ok + "Content-Length: 5\r\n\r\nhello"
 	t.Run("with the response", func(t *testing.T) {
 		url := speak(t, func(c net.Conn, nth int) {
-			io.WriteString(c, hello)
 			if nth == 0 {
-				io.WriteString(c, ok+"Content-Length: 4\r\n\r\nevil")
+				io.WriteString(c, hello+ok+"Content-Length: 4\r\n\r\nevil") // in one segment
+			} else {
+				io.WriteString(c, hello)
 			}
 			request(c)
 		})
@@ -243,7 +244,7 @@ func TestAttack_68_LeftoverBytes(t *testing.T) {
 			resp, body, err := fetch(c, &Request{URL: url})
 			require.NoError(t, err)
 			require.Equal(t, "hello", body)
-			require.False(t, resp.Reused && body == "evil")
+			require.False(t, resp.Reused)
 		}
 	})
 	t.Run("while idle", func(t *testing.T) {

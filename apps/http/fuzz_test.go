@@ -44,7 +44,7 @@ func FuzzResponse(f *testing.F) {
 
 // compare reads the same with net/http.
 func compare(t *testing.T, raw, method string, ours *parsed) {
-	in := bufio.NewReaderSize(strings.NewReader(raw), 1<<20)
+	in := bufio.NewReaderSize(strings.NewReader(raw), len(raw)+16)
 	var theirs *nethttp.Response
 	for range ours.interim + 1 {
 		var err error

@@ -27,7 +27,7 @@ func (c *Client) take(u *URL, deadline time.Time) (*conn, error) {
 }
 
 // fresh says whether an idle connection may serve another request: nothing came on it since, neither bytes
-// (whose answer would they be?) nor the end.
+// (whose answer would they be?) nor the end. What is still on its way cannot be seen, by anybody.
 func (cn *conn) fresh() bool {
 	if time.Since(cn.since) > orElse(cn.client.KeepTimeout, defaultKeep) {
 		return false
