@@ -9,7 +9,8 @@
 // shard is left. Whoever waits, waits in Wait.
 //
 // Invariants: no call but Wait blocks; nothing calls back into the stack; a
-// link that keeps bytes copies them. Two stacks on one full Pipe, each with
+// link that keeps bytes copies them; a Pipe, a Tap and an Impair are bounded, and
+// Pipe and Impair allocate nothing once they have carried their most. Two stacks on one full Pipe, each with
 // its own lock held, therefore never wait for each other.
 //
 // This is the one core package that may use sync, for Pipe and Tap.

@@ -64,6 +64,7 @@ const (
 	DropLink          // the link refused it or had no room
 	DropNoRoute       // there is no way to the destination
 	DropTooFar        // out-of-order data too far ahead to keep
+	DropPieces        // out-of-order data in more pieces than are kept
 	DropState         // not legal in this state
 	DropEchoOverLimit // more answers asked for than the rate limit gives
 	DropTTL
@@ -91,6 +92,9 @@ const (
 
 	numReasons
 )
+
+// NumReasons is how many reasons there are: the size of a table by Reason.
+const NumReasons = int(numReasons)
 
 // String returns the reason as a short English phrase.
 func (r Reason) String() string {
@@ -152,6 +156,7 @@ var reasons = [numReasons]string{
 	DropLink:          "link full or refused it",
 	DropNoRoute:       "no route",
 	DropTooFar:        "too far out of order to keep",
+	DropPieces:        "too many pieces out of order",
 	DropState:         "not legal in this state",
 	DropEchoOverLimit: "over the ICMP rate limit",
 	DropTTL:           "time to live exceeded",

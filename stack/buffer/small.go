@@ -1,0 +1,94 @@
+package buffer
+
+// A small Ring is one chunk. Position p lies at p mod its size, so a span wraps
+// at most once, and a chunk of 64 KiB has the layout of a page already.
+
+// reserveSmall makes room for n bytes after the end in one chunk, or as many as
+// the Budget and MaxChunk allow, and returns how many.
+func (r *Ring) reserveSmall(b *Budget, n int) int {
+	size := sizeFor(min(r.len+n, MaxChunk))
+	for size > len(r.chunk) && !r.grow(b, size) {
+		if size == 1<<minShift {
+			break
+		}
+		size >>= 1
+	}
+	return min(n, len(r.chunk)-r.len)
+}
+
+// grow makes the chunk at least size bytes large, a class's size, and reports
+// whether it is.
+func (r *Ring) grow(b *Budget, size int) bool {
+	if size <= len(r.chunk) {
+		return true
+	}
+	next := b.replace(len(r.chunk), size)
+	if next == nil {
+		return false
+	}
+	old := *r
+	r.chunk = next
+	r.take(b, &old)
+	return true
+}
+
+// enlarge turns a small or empty Ring into a large one and reports whether the
+// Budget has room for that and for more pages besides; if not, nothing changes.
+// With more 0 it asks that the table reaches beyond what one chunk can hold.
+func (r *Ring) enlarge(b *Budget, more int) bool {
+	count := 0
+	if e := r.extent(); e > 0 {
+		count = int(pageOf(r.start+uint64(e)-1)-pageOf(r.start)) + 1
+	}
+	want := count + more
+	if more == 0 {
+		want = 2 // the page of start, and the next one, where start+MaxChunk lies
+	}
+	if want > (b.Free()+len(r.chunk))/MaxChunk {
+		return false
+	}
+	old := *r
+	r.chunk, r.pages = nil, b.getTable()
+	if len(old.chunk) == MaxChunk {
+		r.adopt(b, &old, count)
+		return true
+	}
+	// What the old chunk has is given back only when it has been copied.
+	b.used -= len(old.chunk)
+	r.pages.reserve(b, r.start, r.extent())
+	b.used += len(old.chunk)
+	r.take(b, &old)
+	return true
+}
+
+// adopt makes old's chunk of 64 KiB, which has the layout of a page, a page: the
+// first, or none where there are no bytes. Bytes that wrapped move to the second.
+func (r *Ring) adopt(b *Budget, old *Ring, count int) {
+	if count == 0 {
+		giveBack(b, old.chunk, old.inUse())
+		return
+	}
+	r.pages.insert(pageOf(r.start), old.chunk)
+	if count > 1 {
+		r.pages.reserve(b, r.start, r.extent())
+		second := (pageOf(r.start) + 1) << pageShift
+		wrapped := r.extent() - int(second-r.start)
+		copy(r.pages.at(pageOf(second)), old.chunk[:wrapped])
+	}
+}
+
+// take copies old's bytes, whose chunk is another, and gives that chunk back.
+func (r *Ring) take(b *Budget, old *Ring) {
+	for pos, n := r.start, r.extent(); n > 0 && old.chunk != nil; {
+		from := old.piece(pos, n)
+		r.copyIn(pos, from)
+		pos += uint64(len(from))
+		n -= len(from)
+	}
+	if old.chunk != nil {
+		giveBack(b, old.chunk, old.inUse())
+	}
+}
+
+// inUse reports whether memory may be in use outside the lock.
+func (r *Ring) inUse() bool { return r.pinned || r.lent > 0 }

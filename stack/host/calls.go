@@ -1,0 +1,217 @@
+package host
+
+import (
+	"net/netip"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+)
+
+// RecvFlags modify a Recv.
+type RecvFlags uint8
+
+// The flags.
+const (
+	Peek RecvFlags = 1 << iota // leave it in the queue
+)
+
+// How says which directions Shutdown ends.
+type How uint8
+
+// The directions.
+const (
+	ShutRead How = 1 << iota
+	ShutWrite
+)
+
+// Connect begins a connection: ErrInProgress for a Stream (Writable tells the end,
+// SocketError how), nil for others. ErrAlready, ErrIsConnected, ErrNoRoute, ErrAddrNotAvail (no port left), ErrAddrInUse.
+// For datagrams it fixes the peer; an invalid remote dissolves that.
+func (h *Host) Connect(now clock.Instant, s Handle, remote netip.AddrPort) error {
+	e, err := h.find(now, s)
+	if err != nil {
+		return err
+	}
+	if e.kind != Stream {
+		return h.connectDatagram(e, remote)
+	}
+	to, err := peerAddress(remote)
+	if err != nil {
+		return err
+	}
+	if to.Port() == 0 {
+		return ErrInvalid
+	}
+	return h.connectStream(now, e, to)
+}
+
+// peerAddress brings an address that a caller gave into the form used here.
+// Like Linux it takes 0.0.0.0 for ourselves.
+func peerAddress(a netip.AddrPort) (netip.AddrPort, error) {
+	addr := a.Addr().Unmap()
+	if !addr.Is4() {
+		return a, ErrInvalid
+	}
+	if addr.IsUnspecified() {
+		addr = loopback
+	}
+	return netip.AddrPortFrom(addr, a.Port()), nil
+}
+
+// connectDatagram fixes or dissolves the peer of a datagram or echo socket.
+func (h *Host) connectDatagram(e *socket, remote netip.AddrPort) error {
+	if !remote.Addr().IsValid() {
+		e.remote = netip.AddrPort{}
+		return nil
+	}
+	to, err := peerAddress(remote)
+	if err != nil {
+		return err
+	}
+	src, err := h.sourceFor(e, to.Addr())
+	if err != nil {
+		return err
+	}
+	if !e.bound {
+		if err := h.bindFree(e, src); err != nil {
+			return err
+		}
+	} else if e.local.Addr().IsUnspecified() {
+		e.local = netip.AddrPortFrom(src, e.local.Port())
+	}
+	e.remote, e.connected, e.err = to, true, nil
+	return nil
+}
+
+// Send queues p on a connected socket and returns how much was taken: at least
+// 1 byte of a non-empty stream, all of a datagram. ErrWouldBlock, ErrPipe,
+// ErrMsgSize, ErrDestAddrRequired, the connection's error.
+func (h *Host) Send(now clock.Instant, s Handle, p []byte) (int, error) {
+	e, err := h.find(now, s)
+	if err != nil {
+		return 0, err
+	}
+	if e.kind == Stream {
+		return h.sendStream(now, e, p)
+	}
+	if !e.remote.IsValid() {
+		return 0, ErrDestAddrRequired
+	}
+	return h.sendDatagram(now, e, p, e.remote)
+}
+
+// SendTo queues one datagram; an invalid to stands for the connected peer. A
+// stream ignores to, as on Linux.
+func (h *Host) SendTo(now clock.Instant, s Handle, p []byte, to netip.AddrPort) (int, error) {
+	e, err := h.find(now, s)
+	if err != nil {
+		return 0, err
+	}
+	if e.kind == Stream || !to.Addr().IsValid() {
+		return h.Send(now, s, p)
+	}
+	if to, err = peerAddress(to); err != nil {
+		return 0, err
+	}
+	if e.kind == Datagram && to.Port() == 0 {
+		return 0, ErrInvalid
+	}
+	return h.sendDatagram(now, e, p, to)
+}
+
+// Recv takes what has arrived. For a stream 0, nil is the end of it.
+// ErrWouldBlock, ErrNotConnected, the connection's error (once).
+func (h *Host) Recv(now clock.Instant, s Handle, p []byte, f RecvFlags) (int, error) {
+	n, _, _, err := h.RecvFrom(now, s, p, f)
+	return n, err
+}
+
+// RecvFrom takes one datagram: n is what was copied to p, size the datagram's
+// length. Of a stream it takes bytes, and from is the peer.
+func (h *Host) RecvFrom(now clock.Instant, s Handle, p []byte, f RecvFlags) (n, size int, from netip.AddrPort, err error) {
+	e, err := h.find(now, s)
+	if err != nil {
+		return 0, 0, from, err
+	}
+	if e.kind == Stream {
+		n, err = h.recvStream(now, e, p, f)
+		return n, n, e.remote, err
+	}
+	return h.recvDatagram(e, p, f)
+}
+
+// Shutdown ends one or both directions. ErrNotConnected, ErrInvalid.
+func (h *Host) Shutdown(now clock.Instant, s Handle, how How) error {
+	e, err := h.find(now, s)
+	if err != nil {
+		return err
+	}
+	if how&(ShutRead|ShutWrite) == 0 {
+		return ErrInvalid
+	}
+	if e.kind == Stream {
+		return h.shutdownStream(now, e, how)
+	}
+	if !e.remote.IsValid() {
+		return ErrNotConnected
+	}
+	e.shutRead = e.shutRead || how&ShutRead != 0
+	e.shutWrite = e.shutWrite || how&ShutWrite != 0
+	h.raise(e)
+	return nil
+}
+
+// Close gives the socket up; its connection ends in the background (FIN, or
+// RST where received data is unread or linger is zero). The handle is stale afterwards.
+func (h *Host) Close(now clock.Instant, s Handle) error {
+	e, err := h.find(now, s)
+	if err != nil {
+		return err
+	}
+	h.give(now, e, e.lingerOn && e.linger == 0)
+	return nil
+}
+
+// Abort gives the socket up and resets its connection.
+func (h *Host) Abort(now clock.Instant, s Handle) error {
+	e, err := h.find(now, s)
+	if err != nil {
+		return err
+	}
+	h.give(now, e, true)
+	return nil
+}
+
+// give ends the owner's part in s: what remains is an orphan, or nothing.
+func (h *Host) give(now clock.Instant, s *socket, abort bool) {
+	s.tellGone = s.owned && s.lingerOn && s.linger > 0 && !abort
+	s.owned, s.parent = false, 0
+	s.alarms = [2]clock.Instant{}
+	switch {
+	case s.lis != nil:
+		h.closeListener(now, s)
+		h.unbind(s)
+		h.freeSocket(s)
+	case s.conn == nil:
+		h.unbind(s)
+		h.freeSocket(s)
+	case s.ended:
+		h.releaseStream(s)
+	default:
+		if abort {
+			s.conn.Abort(now)
+		} else {
+			s.conn.Close(now)
+		}
+		h.touch(s) // an orphan; Transmit lets go of it when it is closed
+		h.collect(now, s)
+	}
+}
+
+// SocketError returns the pending error and clears it (SO_ERROR).
+func (h *Host) SocketError(s Handle) error {
+	e := h.lookup(s)
+	if e == nil {
+		return ErrBadHandle
+	}
+	return e.takeError()
+}

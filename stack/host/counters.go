@@ -1,0 +1,64 @@
+package host
+
+import (
+	"github.com/sockeye-net/sockeye/stack/trace"
+)
+
+// Counters are named as in SNMP, and as Linux shows them in /proc/net/snmp.
+type Counters struct {
+	IP   IPCounters
+	ICMP ICMPCounters
+	UDP  UDPCounters
+	TCP  TCPCounters
+	Drop [256]uint64 // by trace.Reason: every packet without effect is counted here exactly once
+}
+
+// IPCounters are the counters of RFC 4293, without prefix.
+type IPCounters struct {
+	InReceives, InHdrErrors, InAddrErrors, InUnknownProtos uint64
+	InDiscards, InDelivers                                 uint64
+	OutRequests, OutDiscards, OutNoRoutes                  uint64
+	ReasmReqds, ReasmOKs, ReasmFails, ReasmTimeout         uint64
+	FragOKs, FragFails, FragCreates                        uint64
+}
+
+// ICMPCounters are the counters of RFC 2011, as Linux still names them.
+type ICMPCounters struct {
+	InMsgs, InErrors, InCsumErrors                                      uint64
+	InDestUnreachs, InTimeExcds, InParmProbs, InSrcQuenchs, InRedirects uint64
+	InEchos, InEchoReps                                                 uint64
+	OutMsgs, OutErrors, OutRateLimitHost                                uint64
+	OutDestUnreachs, OutTimeExcds, OutParmProbs, OutEchos, OutEchoReps  uint64
+}
+
+// UDPCounters are the counters of RFC 4113.
+type UDPCounters struct {
+	InDatagrams, NoPorts, InErrors, OutDatagrams uint64
+	RcvbufErrors, SndbufErrors, InCsumErrors     uint64
+}
+
+// TCPCounters are the counters of RFC 4022. CurrEstab is a gauge.
+type TCPCounters struct {
+	ActiveOpens, PassiveOpens, AttemptFails, EstabResets, CurrEstab uint64
+	InSegs, OutSegs, RetransSegs, InErrs, OutRsts, InCsumErrors     uint64
+	ListenDrops                                                     uint64 // Linux's TcpExt: a full backlog
+}
+
+// Counters returns the SNMP-named counters (RFC 4293, 4022, 4113). What it
+// points to changes with the next call only.
+func (h *Host) Counters() *Counters {
+	h.shown = h.counters
+	for why, n := range h.env.Stats.Dropped {
+		h.shown.Drop[why] += n
+	}
+	h.shown.TCP.RetransSegs = h.env.Stats.Retransmitted
+	return &h.shown
+}
+
+// drop counts a packet without effect, once, and names it in the trace.
+func (h *Host) drop(why trace.Reason) {
+	h.counters.Drop[why]++
+	if h.log != nil {
+		h.log.Add(trace.Event{At: h.now, Kind: trace.Dropped, Reason: why})
+	}
+}

@@ -1,0 +1,163 @@
+package host
+
+import (
+	"net/netip"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/trace"
+)
+
+// defaultBuffer is what Linux queues of datagrams each way (net.core.rmem_default).
+const defaultBuffer = 208 << 10
+
+// datagrams are the queues of a datagram or echo socket. They hold no memory when empty.
+type datagrams struct {
+	in        parcelQueue
+	out       int // bytes of memory on their way out
+	recvLimit int // bytes; 0: defaultBuffer
+	sendLimit int
+}
+
+func (d *datagrams) recvRoom() int { return limitOr(d.recvLimit) - d.in.bytes }
+func (d *datagrams) sendRoom() int { return limitOr(d.sendLimit) - d.out }
+
+func limitOr(n int) int {
+	if n <= 0 {
+		return defaultBuffer
+	}
+	return n
+}
+
+// keep queues a datagram that arrived for s and returns the reason why not.
+// As on Linux a queue takes one more as long as it is below its limit.
+func (h *Host) keep(s *socket, b []byte, from netip.AddrPort) trace.Reason {
+	if s.shutRead || s.dg.recvRoom() <= 0 {
+		return trace.DropUDPFull
+	}
+	p := h.parcels.get(len(b))
+	if p == nil {
+		return trace.DropMemory
+	}
+	copy(p.data, b)
+	p.peer = from
+	s.dg.in.push(p)
+	h.raise(s)
+	return trace.None
+}
+
+// charge counts a packet that waits to leave against its socket's send buffer.
+func (h *Host) charge(p *parcel) {
+	if s := h.lookup(p.owner); s != nil && s.dg != nil {
+		s.dg.out += len(p.mem)
+	}
+}
+
+// uncharge takes that back as the packet leaves, and tells who waited for room.
+func (h *Host) uncharge(p *parcel) {
+	s := h.lookup(p.owner)
+	if s == nil || s.dg == nil {
+		return
+	}
+	full := s.dg.sendRoom() <= 0
+	s.dg.out -= len(p.mem)
+	if full && s.dg.sendRoom() > 0 {
+		h.raise(s)
+	}
+}
+
+// block notes that a datagram of s found the host's queue full.
+func (h *Host) block(s *socket) {
+	if !s.blocked {
+		s.blocked = true
+		h.stuck = append(h.stuck, s.id)
+	}
+}
+
+// unblock tells the sockets that found the host's queues full of the room there is now.
+func (h *Host) unblock() {
+	if len(h.stuck) == 0 || !h.roomFor(&h.out, maxQueuedPackets/2, false) || !h.roomFor(&h.loop, maxLoopPackets/2, true) {
+		return
+	}
+	for _, id := range h.stuck {
+		if s := h.lookup(id); s != nil {
+			s.blocked = false
+			h.raise(s)
+		}
+	}
+	h.stuck = h.stuck[:0]
+}
+
+// recvDatagram takes the first datagram of s.
+func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (n, size int, from netip.AddrPort, err error) {
+	if s.err != nil {
+		return 0, 0, from, s.takeError()
+	}
+	d := s.dg.in.head
+	if d == nil {
+		if s.shutRead {
+			return 0, 0, from, nil
+		}
+		return 0, 0, from, ErrWouldBlock
+	}
+	n, size, from = copy(p, d.data), len(d.data), d.peer
+	if f&Peek == 0 {
+		s.dg.in.pop()
+		h.parcels.put(d)
+	}
+	return n, size, from, nil
+}
+
+// sendDatagram sends p from a datagram or echo socket.
+func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.AddrPort) (int, error) {
+	if s.err != nil {
+		return 0, s.takeError()
+	}
+	if s.shutWrite {
+		return 0, ErrPipe
+	}
+	src, err := h.sourceFor(s, to.Addr())
+	if err != nil {
+		return 0, err
+	}
+	if s.local.Port() == 0 {
+		if err := h.bindAny(s); err != nil {
+			return 0, err
+		}
+	}
+	if s.dg.sendRoom() <= 0 {
+		return 0, ErrWouldBlock
+	}
+	m := message{src: src, dst: to.Addr(), tos: s.tos, ttl: s.ttl, df: true, owner: s.id}
+	if s.kind == Echo {
+		err = h.sendEcho(s, &m, p)
+	} else {
+		err = h.sendUDP(s, &m, p, to.Port())
+	}
+	if err != nil {
+		if err == ErrWouldBlock {
+			h.block(s)
+		}
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// sourceFor returns the address that s sends to dst from.
+func (h *Host) sourceFor(s *socket, dst netip.Addr) (netip.Addr, error) {
+	src, _, err := h.net.route(dst)
+	if err != nil {
+		return src, err
+	}
+	n := number(dst)
+	if !s.broadcast && h.net.isBroadcast(n) {
+		return src, ErrAccess
+	}
+	if own := s.local.Addr(); own.IsValid() && !own.IsUnspecified() {
+		// 127/8 never appears outside the host (RFC 1122 3.2.1.3(g)).
+		if isLoopback(number(own)) && !h.net.isOwn(n) {
+			return src, ErrInvalid
+		}
+		return own, nil
+	}
+	return src, nil
+}

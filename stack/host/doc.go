@@ -1,0 +1,24 @@
+// Package host is a whole IPv4 host as a value: IP with fragments and routes,
+// ICMP, UDP and TCP's demultiplexing, timers and sockets. Packets, calls and
+// the time go in; packets, readiness and a deadline come out.
+//
+// Place in the walk: package stack enters a shard, hands each packet to Input
+// (and each application call to the method of its name), and leaves through
+// Transmit, Events and Deadline. An arriving packet goes
+//
+//	receive (input.go) -> admit (route.go) -> [reassemble.go] -> deliver
+//	  -> inputICMP (icmp.go, icmp_errors.go, echo.go)
+//	  -> inputUDP (udp.go) -> datagram queue (datagrams.go)
+//	  -> inputTCP (tcp.go) -> tcp.Conn.Arrive -> ready queue
+//
+// and a leaving one comes from the queue of the host's own packets (output.go,
+// fragment.go), or from a connection in the ready queue (tcp_output.go);
+// packets to our own addresses cross a bounded queue inside Transmit (loop.go).
+//
+// Invariants: the same seed and the same inputs give the same outputs, byte for
+// byte: nothing depends on a map's order, and ties of deadlines break by socket
+// index. Every packet without effect is counted once in Counters.Drop. What
+// Transmit lends is valid until the host's next call, and is taken back by the
+// next Transmit. All memory comes out of one buffer.Budget, and all of it goes
+// back after CloseAll and a drained Transmit. Steady state allocates nothing.
+package host

@@ -1,0 +1,129 @@
+package host
+
+import (
+	"github.com/sockeye-net/sockeye/stack/buffer"
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/trace"
+)
+
+// Host is a whole IPv4 host as a value: packets, calls and the time go in;
+// packets, readiness and a deadline come out. It is not safe for concurrent use.
+type Host struct {
+	cfg      Config
+	feat     link.Features
+	net      addresses
+	now      clock.Instant // of the latest call that told it
+	closed   bool
+	rand     random
+	budget   *buffer.Budget
+	log      *trace.Log
+	tap      *link.Tap
+	counters Counters
+	shown    Counters // what Counters last returned
+
+	// What the host itself keeps and sends.
+	parcels parcelPool
+	out     parcelQueue // packets of its own for the link
+	loop    parcelQueue // packets to itself
+	lent    parcelQueue // given out by the last Transmit
+	stuck   []Handle    // datagram sockets that found out or loop full
+	turn    int         // who gets the odd place of a batch
+	idKey   secret
+	ids     [256]uint16 // identifications: see nextID
+	frags   reassembler
+	paths   pathCache
+	errors  bucket
+
+	// Sockets.
+	sockets       []*socket // by index
+	freeSockets   []*socket
+	freeDatagrams []*datagrams
+	freePresets   []*tcp.Options
+	tcp           portTable // all streams with a local port
+	udp           portTable
+	echo          portTable
+	noted         []Handle // with news
+	gone          []Handle
+	events        []Ready
+	due           deadlines
+
+	// TCP.
+	env        *tcp.Env
+	flowKey    secret
+	flows      hashTable  // connections
+	listeners  hashTable  // by port
+	timeWait   handleRing // oldest first
+	ready      readyQueue
+	readyLocal readyQueue // connections with ourselves
+	freeConns  []*tcp.Conn
+	freeLis    []*listener
+	arrival    tcp.Arrival // scratch: what is passed by pointer does not go to the heap
+	segment    tcp.Segment
+	heads      [maxBatch * maxHeadSize]byte
+}
+
+// New returns a host. Errors: ErrSeed, ErrPrefix, ErrRoute.
+func New(cfg Config, feat link.Features) (*Host, error) {
+	if cfg.Seed == [32]byte{} {
+		return nil, ErrSeed
+	}
+	net, err := newAddresses(cfg.Prefixes, cfg.Routes)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Memory <= 0 {
+		cfg.Memory = defaultMemory
+	}
+	if cfg.TTL == 0 {
+		cfg.TTL = defaultTTL
+	}
+	h := &Host{cfg: cfg, feat: cleanFeatures(feat), net: net, log: cfg.Trace, tap: cfg.Tap}
+	h.budget = buffer.NewBudget(cfg.Memory)
+	h.parcels.budget = h.budget
+	h.rand.key = derive(&cfg.Seed, useRandom)
+	h.flowKey = derive(&cfg.Seed, useFlows)
+	h.idKey = derive(&cfg.Seed, useIDs)
+	h.frags.key = derive(&cfg.Seed, useFragments)
+	h.frags.limit = min(maxReassembly, max(minReassembly, cfg.Memory/reassemblyMemory))
+	h.paths.key = derive(&cfg.Seed, usePMTU)
+	h.env = tcp.NewEnv(cfg.TCP, cfg.Seed, h.budget, cfg.Trace)
+	h.env.MTU, h.env.MaxGSO = h.feat.MTU, h.feat.MaxGSO
+	return h, nil
+}
+
+// SetFeatures tells that the link's features changed.
+func (h *Host) SetFeatures(now clock.Instant, f link.Features) {
+	h.now = max(h.now, now)
+	h.feat = cleanFeatures(f)
+	h.env.MTU, h.env.MaxGSO = h.feat.MTU, h.feat.MaxGSO
+	for _, s := range h.sockets {
+		if s.live && s.conn != nil && !s.ended {
+			mtu, _ := h.pathMTU(s.remote.Addr())
+			s.conn.SetPMTU(now, mtu)
+			h.touch(s)
+		}
+	}
+}
+
+// CloseAll resets every connection (their RSTs wait in Transmit) and makes every
+// handle stale. What arrives afterwards is refused; Open gives ErrClosed.
+func (h *Host) CloseAll(now clock.Instant) {
+	h.now = max(h.now, now)
+	h.closed = true
+	for _, s := range h.sockets { // first: their accept queues hold connections
+		if s.live && s.lis != nil {
+			h.give(now, s, true)
+		}
+	}
+	for _, s := range h.sockets {
+		if s.live {
+			h.give(now, s, true)
+		}
+	}
+	for h.frags.oldest != nil {
+		h.closePartial(h.frags.oldest)
+	}
+	h.due.remove(&h.frags.timer)
+}

@@ -1,0 +1,102 @@
+package host
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
+)
+
+// A report is an ICMP error that was received, with what it quotes of our packet.
+type report struct {
+	err     tcp.Error
+	hard    bool // Linux's "fatal": told to a connected datagram socket
+	tooBig  bool
+	nextMTU int // of tooBig: what the router says, or 0
+	total   int // of tooBig: length of the packet that it refused
+	local   netip.Addr
+	remote  netip.Addr
+	payload []byte // at least 8 bytes
+}
+
+// inputICMPError finds the socket that an ICMP error is about and tells it
+// (RFC 1122 3.2.2 and 3.3.8). A quote that no socket of ours can have sent is dropped.
+func (h *Host) inputICMPError(now clock.Instant, in *datagram, m wire.ICMP, quote []byte) {
+	ip, payload, err := wire.DecodeIPv4Quote(quote)
+	if in.cast != unicast || err != nil || len(payload) < transportHeaderLen ||
+		ip.FragOff != 0 || !h.net.isOwn(number(ip.Src)) {
+		h.counters.ICMP.InErrors++
+		h.drop(trace.DropICMP)
+		return
+	}
+	r := report{local: ip.Src, remote: ip.Dst, payload: payload}
+	r.classify(m)
+	r.total = int(binary.BigEndian.Uint16(quote[2:]))
+	known := false
+	switch ip.Protocol {
+	case wire.ProtoTCP:
+		known = h.reportTCP(now, &r)
+	case wire.ProtoUDP:
+		known = h.reportDatagram(now, &r, &h.udp, true)
+	case wire.ProtoICMP:
+		known = h.reportDatagram(now, &r, &h.echo, false)
+	}
+	if !known {
+		h.drop(trace.DropICMP)
+		return
+	}
+	h.received(in, 0)
+}
+
+// classify translates type and code as Linux does (icmp_err_convert).
+func (r *report) classify(m wire.ICMP) {
+	if m.Type != wire.ICMPUnreachable {
+		r.err = tcp.ErrHostUnreachable // Time Exceeded, Parameter Problem
+		return
+	}
+	switch m.Code {
+	case wire.UnreachNet:
+		r.err = tcp.ErrNetUnreachable
+	case wire.UnreachProtocol:
+		r.err, r.hard = tcp.ErrProtoUnreachable, true
+	case wire.UnreachPort:
+		r.err, r.hard = tcp.ErrPortUnreachable, true
+	case wire.UnreachFragNeeded:
+		r.tooBig, r.nextMTU = true, int(m.Rest&0xFFFF)
+	case 6, 9: // network unknown, prohibited
+		r.err, r.hard = tcp.ErrNetUnreachable, true
+	case 7, 10, 13, 14, 15: // host unknown, prohibited; administratively so
+		r.err, r.hard = tcp.ErrHostUnreachable, true
+	default:
+		r.err = tcp.ErrHostUnreachable
+	}
+}
+
+// reportDatagram tells a datagram socket. As on Linux only a connected one has
+// an error pending, and only a hard one.
+func (h *Host) reportDatagram(now clock.Instant, r *report, ports *portTable, toPort bool) bool {
+	local := netip.AddrPortFrom(r.local, binary.BigEndian.Uint16(r.payload[0:]))
+	remote := netip.AddrPortFrom(r.remote, binary.BigEndian.Uint16(r.payload[2:]))
+	if !toPort {
+		if r.payload[0] != uint8(wire.ICMPEcho) {
+			return false
+		}
+		local = netip.AddrPortFrom(r.local, echoID(r.payload))
+		remote = netip.AddrPortFrom(r.remote, 0)
+	}
+	s := ports.match(local, remote, toPort)
+	if s == nil {
+		return false
+	}
+	switch {
+	case r.tooBig:
+		h.learnPMTU(now, r.remote, r.nextMTU, r.total)
+	case r.hard && s.remote.IsValid():
+		s.err = r.err
+		h.raise(s)
+	}
+	return true
+}

@@ -1,0 +1,157 @@
+package host
+
+import (
+	"net/netip"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp"
+)
+
+// A listener is what a stream has while it listens: TCP's part with the SYN
+// records, and the accept queue.
+type listener struct {
+	tcp        tcp.Listener
+	head, tail *socket // accept queue: connected, not yet accepted
+	waiting    int     // its length, and the connections about to join it
+	backlog    int
+}
+
+// maxBacklog is Linux's net.core.somaxconn.
+const maxBacklog = 4096
+
+// full reports whether the accept queue takes no more. As on Linux it holds
+// one more than the backlog says.
+func (l *listener) full() bool { return l.waiting > l.backlog }
+
+// Listen makes a bound (or not: it picks a port) stream socket listen; backlog
+// is what Linux takes it for: a negative one is 4096, as is any above. Calling
+// again changes the backlog. ErrAddrInUse, ErrInvalid (connected), ErrNotSupported.
+func (h *Host) Listen(now clock.Instant, s Handle, backlog int) error {
+	e, err := h.stream(now, s)
+	if err != nil {
+		return err
+	}
+	if e.conn != nil {
+		return ErrInvalid
+	}
+	if backlog < 0 || backlog > maxBacklog {
+		backlog = maxBacklog
+	}
+	if e.lis != nil {
+		e.lis.backlog = backlog
+		return nil
+	}
+	if e.bound && h.listening(e) {
+		return ErrAddrInUse
+	}
+	if !h.budget.Take(connCost) {
+		return ErrNoMemory
+	}
+	if !e.bound {
+		if err := h.bindFree(e, anyAddress); err != nil {
+			h.budget.Give(connCost)
+			return err
+		}
+	}
+	e.lis = h.newListener()
+	e.lis.backlog = backlog
+	e.lis.tcp.Init(h.env, uint64(e.id), e.tcpOptions())
+	h.listeners.add(e, uint32(e.local.Port()))
+	return nil
+}
+
+// listening reports whether another socket listens where e is bound.
+func (h *Host) listening(e *socket) bool {
+	port := uint32(e.local.Port())
+	for s := h.listeners.bucket(port); s != nil; s = s.hashNext {
+		if s.hash == port && overlap(s.local.Addr(), e.local.Addr()) {
+			return true
+		}
+	}
+	return false
+}
+
+// listenerFor returns the socket that listens for connections to local: one
+// bound to the address before one bound to all.
+func (h *Host) listenerFor(local netip.AddrPort) *socket {
+	var wild *socket
+	port := uint32(local.Port())
+	for s := h.listeners.bucket(port); s != nil; s = s.hashNext {
+		switch {
+		case s.hash != port:
+		case s.local.Addr() == local.Addr():
+			return s
+		case s.local.Addr().IsUnspecified():
+			wild = s
+		}
+	}
+	return wild
+}
+
+func (h *Host) newListener() *listener {
+	n := len(h.freeLis)
+	if n == 0 {
+		return &listener{}
+	}
+	l := h.freeLis[n-1]
+	h.freeLis = h.freeLis[:n-1]
+	return l
+}
+
+// Accept takes a connection from the accept queue. ErrWouldBlock, ErrInvalid (not listening).
+func (h *Host) Accept(now clock.Instant, s Handle) (Handle, error) {
+	e, err := h.stream(now, s)
+	if err != nil {
+		return 0, err
+	}
+	if e.lis == nil {
+		return 0, ErrInvalid
+	}
+	child := e.lis.pop()
+	if child == nil {
+		return 0, ErrWouldBlock
+	}
+	child.owned, child.parent = true, 0
+	h.raise(child) // what came before there was somebody to tell
+	return child.id, nil
+}
+
+func (l *listener) push(s *socket) {
+	s.acceptNext = nil
+	if l.tail == nil {
+		l.head = s
+	} else {
+		l.tail.acceptNext = s
+	}
+	l.tail = s
+}
+
+func (l *listener) pop() *socket {
+	s := l.head
+	if s == nil {
+		return nil
+	}
+	l.head = s.acceptNext
+	if l.head == nil {
+		l.tail = nil
+	}
+	s.acceptNext = nil
+	l.waiting--
+	return s
+}
+
+// closeListener ends listening; connections that nobody accepted are reset (as
+// on Linux). The socket stays bound.
+func (h *Host) closeListener(now clock.Instant, e *socket) {
+	l := e.lis
+	e.lis = nil
+	h.listeners.remove(e)
+	h.unready(e)
+	l.tcp.Close()
+	for s := l.pop(); s != nil; s = l.pop() {
+		h.give(now, s, true)
+	}
+	*l = listener{tcp: l.tcp}
+	h.freeLis = append(h.freeLis, l)
+	h.budget.Give(connCost)
+}

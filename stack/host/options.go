@@ -1,0 +1,96 @@
+package host
+
+import (
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp"
+)
+
+// Options of any socket.
+type Options struct {
+	TTL        uint8 // 0: the host's
+	TOS        uint8 // the two ECN bits are TCP's
+	ReuseAddr  bool
+	Broadcast  bool          // SendTo a broadcast address is allowed
+	Linger     time.Duration // Close, where LingerOn: 0 resets; above 0 the caller waits for Gone. -1 by Open
+	LingerOn   bool
+	RecvBuffer int         // datagrams: bytes of memory queued at most; 0: 208 KiB as Linux
+	SendBuffer int         // datagrams: likewise on their way out
+	TCP        tcp.Options // streams
+}
+
+// Options returns a socket's options.
+func (h *Host) Options(s Handle) (Options, error) {
+	e := h.lookup(s)
+	if e == nil {
+		return Options{}, ErrBadHandle
+	}
+	o := Options{TTL: e.ttl, TOS: e.tos, ReuseAddr: e.reuse, Broadcast: e.broadcast,
+		Linger: e.linger, LingerOn: e.lingerOn, TCP: e.tcpOptions()}
+	if e.dg != nil {
+		o.RecvBuffer, o.SendBuffer = e.dg.recvLimit, e.dg.sendLimit
+	}
+	return o, nil
+}
+
+// tcpOptions returns the options that the stream s has, or will have.
+func (s *socket) tcpOptions() tcp.Options {
+	switch {
+	case s.conn != nil:
+		return s.conn.Options()
+	case s.preset != nil:
+		return *s.preset
+	}
+	return tcp.Options{}
+}
+
+// SetOptions replaces a socket's options. Accepted sockets inherit the
+// listener's. ErrNotSupported: TCP options on another kind.
+func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
+	e, err := h.find(now, s)
+	if err != nil {
+		return err
+	}
+	if e.kind != Stream && o.TCP != (tcp.Options{}) {
+		return ErrNotSupported
+	}
+	e.ttl, e.tos, e.reuse, e.broadcast = o.TTL, o.TOS, o.ReuseAddr, o.Broadcast
+	e.linger, e.lingerOn = o.Linger, o.LingerOn
+	if e.dg != nil {
+		full := e.dg.sendRoom() <= 0
+		e.dg.recvLimit, e.dg.sendLimit = o.RecvBuffer, o.SendBuffer
+		if full && e.dg.sendRoom() > 0 {
+			h.raise(e)
+		}
+		return nil
+	}
+	if e.conn != nil {
+		e.conn.SetOptions(now, o.TCP)
+		if !e.ended {
+			h.touch(e)
+		}
+		return nil
+	}
+	h.setPreset(e, o.TCP)
+	if e.lis != nil {
+		e.lis.tcp.SetOptions(o.TCP)
+	}
+	return nil
+}
+
+// setPreset keeps TCP options for a stream that has no connection yet.
+func (h *Host) setPreset(e *socket, o tcp.Options) {
+	if e.preset == nil {
+		if o == (tcp.Options{}) {
+			return
+		}
+		if n := len(h.freePresets); n > 0 {
+			e.preset = h.freePresets[n-1]
+			h.freePresets = h.freePresets[:n-1]
+		} else {
+			e.preset = new(tcp.Options)
+		}
+	}
+	*e.preset = o
+}

@@ -1,0 +1,152 @@
+package host
+
+import (
+	"net/netip"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+)
+
+// Ports that the host picks (RFC 6056 3.3.1: a random one, then the next free),
+// from Linux's range.
+const (
+	firstEphemeral = 32768
+	numEphemeral   = 60999 - firstEphemeral + 1
+)
+
+var anyAddress = netip.AddrFrom4([4]byte{})
+
+// table returns the table of local ports for a kind of socket.
+func (h *Host) table(k Kind) *portTable {
+	switch k {
+	case Stream:
+		return &h.tcp
+	case Datagram:
+		return &h.udp
+	}
+	return &h.echo
+}
+
+// Bind gives the socket a local address; port 0 picks a free one. An unspecified
+// address means all. ErrAddrInUse, ErrAddrNotAvail, ErrInvalid (already bound).
+func (h *Host) Bind(now clock.Instant, s Handle, local netip.AddrPort) error {
+	e, err := h.find(now, s)
+	if err != nil {
+		return err
+	}
+	if e.bound || e.conn != nil || e.lis != nil {
+		return ErrInvalid
+	}
+	addr := local.Addr().Unmap()
+	if !addr.IsValid() {
+		addr = anyAddress
+	}
+	if !h.mayBind(e, addr) {
+		return ErrAddrNotAvail
+	}
+	if local.Port() == 0 {
+		return h.bindFree(e, addr)
+	}
+	want := netip.AddrPortFrom(addr, local.Port())
+	if h.conflicts(e, want) {
+		return ErrAddrInUse
+	}
+	e.fixedPort = true
+	h.bind(e, want)
+	return nil
+}
+
+// mayBind reports whether a is ours, all of ours, or, for datagrams, a broadcast address.
+func (h *Host) mayBind(e *socket, a netip.Addr) bool {
+	if !a.Is4() {
+		return false
+	}
+	n := number(a)
+	return n == 0 || h.net.isOwn(n) || e.kind == Datagram && h.net.isBroadcast(n)
+}
+
+func (h *Host) bind(e *socket, local netip.AddrPort) {
+	e.local, e.bound = local, true
+	h.table(e.kind).add(e)
+}
+
+func (h *Host) unbind(e *socket) {
+	if e.bound {
+		h.table(e.kind).remove(e)
+		e.bound = false
+	}
+}
+
+// bindAny gives a datagram socket that sends a port, and leaves its address open.
+func (h *Host) bindAny(e *socket) error {
+	addr := e.local.Addr()
+	if !addr.IsValid() {
+		addr = anyAddress
+	}
+	return h.bindFree(e, addr)
+}
+
+// bindFree binds to a port that nobody uses.
+func (h *Host) bindFree(e *socket, addr netip.Addr) error {
+	start := h.rand.below(numEphemeral)
+	for i := range numEphemeral {
+		local := netip.AddrPortFrom(addr, uint16(firstEphemeral+(start+i)%numEphemeral))
+		if h.taken(e, local) {
+			continue
+		}
+		h.bind(e, local)
+		return nil
+	}
+	return ErrAddrInUse
+}
+
+// overlap reports whether two local addresses have one in common.
+func overlap(a, b netip.Addr) bool { return a == b || a.IsUnspecified() || b.IsUnspecified() }
+
+// taken reports whether any socket has local, whatever it allows.
+func (h *Host) taken(e *socket, local netip.AddrPort) bool {
+	for s := h.table(e.kind).bucket(local.Port()); s != nil; s = s.portNext {
+		if s != e && s.local.Port() == local.Port() && overlap(s.local.Addr(), local.Addr()) {
+			return true
+		}
+	}
+	return false
+}
+
+// conflicts reports whether e may not have local: another has it, and not both
+// allow that (SO_REUSEADDR), or the other listens. As on Linux.
+func (h *Host) conflicts(e *socket, local netip.AddrPort) bool {
+	for s := h.table(e.kind).bucket(local.Port()); s != nil; s = s.portNext {
+		if s == e || s.local.Port() != local.Port() || !overlap(s.local.Addr(), local.Addr()) {
+			continue
+		}
+		if !s.reuse || !e.reuse || s.lis != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// pickPort gives a stream that connects to remote from addr a port: unique for
+// the four-tuple, and not one that somebody chose (RFC 6056 3.3.1).
+func (h *Host) pickPort(e *socket, addr netip.Addr, remote netip.AddrPort) error {
+	start := h.rand.below(numEphemeral)
+	for i := range numEphemeral {
+		local := netip.AddrPortFrom(addr, uint16(firstEphemeral+(start+i)%numEphemeral))
+		if h.chosen(local) || h.flowSocket(local, remote) != nil {
+			continue
+		}
+		h.bind(e, local)
+		return nil
+	}
+	return ErrAddrNotAvail
+}
+
+// chosen reports whether the owner of some stream asked for local's port.
+func (h *Host) chosen(local netip.AddrPort) bool {
+	for s := h.tcp.bucket(local.Port()); s != nil; s = s.portNext {
+		if s.fixedPort && s.local.Port() == local.Port() && overlap(s.local.Addr(), local.Addr()) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,321 @@
+package host
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp"
+)
+
+// A Handle names a socket of a host: an index and a generation, so that a stale
+// one is detected and never reaches another socket. The zero Handle is none.
+type Handle uint64
+
+// Index is a small number that no two live sockets share, for tables beside the host's.
+func (s Handle) Index() int { return int(uint32(s)) }
+
+// Kind is the kind of a socket.
+type Kind uint8
+
+// The kinds.
+const (
+	Stream   Kind = iota + 1 // TCP
+	Datagram                 // UDP
+	Echo                     // ICMP echo, as Linux's ping sockets: the ID is the port
+)
+
+// A socket is one entry of the table: what a Handle names, a connection that
+// waits to be accepted, or an orphan whose owner has closed it.
+type socket struct {
+	id    Handle // of the present life; the next has a higher generation
+	timer timer  // of the earliest deadline of conn or listener, and the alarms
+
+	local, remote netip.AddrPort // remote is valid once there is a peer
+	conn          *tcp.Conn      // streams, from Connect on
+	lis           *listener      // listening streams
+	dg            *datagrams     // datagram and echo sockets
+	preset        *tcp.Options   // of a stream without conn; nil: defaults
+	err           error          // pending
+	linger        time.Duration
+	alarms        [2]clock.Instant // read, write
+
+	hashNext           *socket // in the table of connections or of listeners
+	portNext, portPrev *socket // in the table of local ports
+	readyNext          *socket // in the queue of those with something to send
+	acceptNext         *socket // in the listener's accept queue
+	parent             Handle  // the listener, until accepted
+
+	hash  uint32
+	news  Mask // alarm bits to tell
+	kind  Kind
+	state tcp.State // of conn when last looked at
+	ttl   uint8
+	tos   uint8
+
+	live      bool // in use
+	owned     bool // a caller has the handle
+	bound     bool // in the table of local ports
+	fixedPort bool // the owner chose the port
+	hashed    bool // in the table of connections or of listeners
+	queued    bool // in the ready queue
+	noted     bool // in the list of news
+	connected bool // ESTABLISHED was reached
+	ended     bool // the connection is over and has left the tables
+	shutRead  bool
+	shutWrite bool
+	reuse     bool
+	broadcast bool
+	lingerOn  bool
+	tellGone  bool // somebody lingers
+	blocked   bool // a datagram found the host's queue full
+}
+
+const (
+	maxSockets = 1 << 20
+	socketCost = 512  // bytes of Budget for an entry of the table with its queues
+	connCost   = 1024 // bytes of Budget for a connection, its rings not counted
+)
+
+// takeError returns the pending error and clears it.
+func (s *socket) takeError() error {
+	err := s.err
+	s.err = nil
+	return err
+}
+
+// lookup returns the socket of s if its caller may still use it, or nil.
+func (h *Host) lookup(s Handle) *socket {
+	i := s.Index()
+	if i >= len(h.sockets) {
+		return nil
+	}
+	if e := h.sockets[i]; e.live && e.owned && e.id == s {
+		return e
+	}
+	return nil
+}
+
+// find is lookup for calls.
+func (h *Host) find(now clock.Instant, s Handle) (*socket, error) {
+	h.now = max(h.now, now)
+	if e := h.lookup(s); e != nil {
+		return e, nil
+	}
+	if h.closed {
+		return nil, ErrClosed
+	}
+	return nil, ErrBadHandle
+}
+
+// Open makes a socket. ErrNoMemory, ErrTooMany, ErrInvalid (no such kind), ErrClosed.
+func (h *Host) Open(now clock.Instant, k Kind) (Handle, error) {
+	h.now = max(h.now, now)
+	if h.closed {
+		return 0, ErrClosed
+	}
+	if k < Stream || k > Echo {
+		return 0, ErrInvalid
+	}
+	s, err := h.newSocket(k)
+	if err != nil {
+		return 0, err
+	}
+	if k != Stream {
+		s.dg = h.newDatagrams()
+	}
+	s.owned = true
+	return s.id, nil
+}
+
+// newSocket takes an entry of the table, used before or new.
+func (h *Host) newSocket(k Kind) (*socket, error) {
+	if len(h.freeSockets) == 0 && len(h.sockets) >= maxSockets {
+		return nil, ErrTooMany
+	}
+	if !h.budget.Take(socketCost) {
+		return nil, ErrNoMemory
+	}
+	var s *socket
+	if n := len(h.freeSockets); n > 0 {
+		s = h.freeSockets[n-1]
+		h.freeSockets = h.freeSockets[:n-1]
+	} else {
+		s = &socket{id: Handle(len(h.sockets))}
+		h.sockets = append(h.sockets, s)
+	}
+	*s = socket{id: s.id + 1<<32, kind: k, live: true, linger: -1}
+	s.timer.sock = s
+	return s, nil
+}
+
+// freeSocket gives an entry back. It has left all tables and queues but the list of news.
+func (h *Host) freeSocket(s *socket) {
+	if s.tellGone {
+		h.gone = append(h.gone, s.id)
+	}
+	h.due.remove(&s.timer)
+	if s.dg != nil {
+		s.dg.in.drain(&h.parcels)
+		h.freeDatagrams = append(h.freeDatagrams, s.dg)
+	}
+	if s.preset != nil {
+		h.freePresets = append(h.freePresets, s.preset)
+	}
+	h.budget.Give(socketCost)
+	*s = socket{id: s.id}
+	h.freeSockets = append(h.freeSockets, s)
+}
+
+func (h *Host) newDatagrams() *datagrams {
+	n := len(h.freeDatagrams)
+	if n == 0 {
+		return &datagrams{}
+	}
+	d := h.freeDatagrams[n-1]
+	h.freeDatagrams = h.freeDatagrams[:n-1]
+	*d = datagrams{}
+	return d
+}
+
+// A portTable finds sockets by their local port; a bucket is a doubly linked
+// list, the newest first. Ports are chosen here, so it needs no key.
+type portTable struct {
+	buckets []*socket
+	n       int
+}
+
+const firstBuckets = 16
+
+func (t *portTable) bucket(port uint16) *socket {
+	if len(t.buckets) == 0 {
+		return nil
+	}
+	return t.buckets[int(port)&(len(t.buckets)-1)]
+}
+
+func (t *portTable) add(s *socket) {
+	if t.n >= 2*len(t.buckets) && len(t.buckets) < 1<<16 {
+		t.grow()
+	}
+	t.n++
+	t.link(s)
+}
+
+func (t *portTable) link(s *socket) {
+	b := &t.buckets[int(s.local.Port())&(len(t.buckets)-1)]
+	s.portPrev, s.portNext = nil, *b
+	if *b != nil {
+		(*b).portPrev = s
+	}
+	*b = s
+}
+
+func (t *portTable) grow() {
+	old := t.buckets
+	t.buckets = make([]*socket, max(firstBuckets, 2*len(old)))
+	for _, s := range old {
+		for s != nil {
+			next := s.portNext
+			t.link(s)
+			s = next
+		}
+	}
+}
+
+func (t *portTable) remove(s *socket) {
+	if s.portPrev != nil {
+		s.portPrev.portNext = s.portNext
+	} else {
+		t.buckets[int(s.local.Port())&(len(t.buckets)-1)] = s.portNext
+	}
+	if s.portNext != nil {
+		s.portNext.portPrev = s.portPrev
+	}
+	s.portNext, s.portPrev = nil, nil
+	t.n--
+}
+
+// match returns the datagram socket that a packet for local from remote
+// belongs to: the one that says most about it, the newest among equals.
+func (t *portTable) match(local, remote netip.AddrPort, ports bool) *socket {
+	var best *socket
+	top := -1
+	for s := t.bucket(local.Port()); s != nil; s = s.portNext {
+		if n := s.score(local, remote, ports); n > top {
+			best, top = s, n
+		}
+	}
+	return best
+}
+
+// score says how well s fits a packet; below 0: not at all. ports is false
+// where the peer has none.
+func (s *socket) score(local, remote netip.AddrPort, ports bool) int {
+	if s.local.Port() != local.Port() {
+		return -1
+	}
+	n := 0
+	if a := s.local.Addr(); !a.IsUnspecified() {
+		if a != local.Addr() {
+			return -1
+		}
+		n++
+	}
+	if s.remote.IsValid() {
+		if s.remote.Addr() != remote.Addr() || ports && s.remote.Port() != remote.Port() {
+			return -1
+		}
+		n += 2
+	}
+	return n
+}
+
+// A hashTable finds sockets by a hash that they carry.
+type hashTable struct {
+	buckets []*socket
+	n       int
+}
+
+func (t *hashTable) bucket(hash uint32) *socket {
+	if len(t.buckets) == 0 {
+		return nil
+	}
+	return t.buckets[int(hash)&(len(t.buckets)-1)]
+}
+
+func (t *hashTable) add(s *socket, hash uint32) {
+	s.hash, s.hashed = hash, true
+	if t.n >= 2*len(t.buckets) && len(t.buckets) < maxSockets {
+		t.grow()
+	}
+	t.n++
+	t.link(s)
+}
+
+func (t *hashTable) link(s *socket) {
+	b := &t.buckets[int(s.hash)&(len(t.buckets)-1)]
+	s.hashNext, *b = *b, s
+}
+
+func (t *hashTable) grow() {
+	old := t.buckets
+	t.buckets = make([]*socket, max(firstBuckets, 2*len(old)))
+	for _, s := range old {
+		for s != nil {
+			next := s.hashNext
+			t.link(s)
+			s = next
+		}
+	}
+}
+
+func (t *hashTable) remove(s *socket) {
+	at := &t.buckets[int(s.hash)&(len(t.buckets)-1)]
+	for *at != s {
+		at = &(*at).hashNext
+	}
+	*at = s.hashNext
+	s.hashNext, s.hashed = nil, false
+	t.n--
+}

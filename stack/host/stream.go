@@ -1,0 +1,258 @@
+package host
+
+import (
+	"net/netip"
+
+	"github.com/sockeye-net/sockeye/stack/buffer"
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp"
+)
+
+// connectStream begins an active open.
+func (h *Host) connectStream(now clock.Instant, e *socket, to netip.AddrPort) error {
+	if err := h.mayConnect(e); err != nil {
+		return err
+	}
+	if h.net.isBroadcast(number(to.Addr())) || to.Addr().IsMulticast() {
+		return ErrNoRoute
+	}
+	src, err := h.sourceFor(e, to.Addr())
+	if err != nil {
+		return err
+	}
+	local := netip.AddrPortFrom(src, e.local.Port())
+	if e.bound && h.flowSocket(local, to) != nil {
+		return ErrAddrNotAvail
+	}
+	if !h.budget.Take(connCost) {
+		return ErrNoMemory
+	}
+	if e.bound {
+		e.local = local
+	} else if err := h.pickPort(e, src, to); err != nil {
+		h.budget.Give(connCost)
+		return err
+	}
+	e.remote = to
+	h.counters.TCP.ActiveOpens++
+	o := e.tcpOptions()
+	e.conn = h.newConn()
+	mtu, _ := h.pathMTU(to.Addr())
+	e.conn.Init(h.env, uint64(e.id), tcp.Flow{Local: e.local, Remote: to}, o, mtu)
+	e.state = tcp.StateClosed
+	h.flows.add(e, h.flowHash(e.local, to))
+	e.conn.Open(now)
+	h.collect(now, e)
+	h.touch(e)
+	return ErrInProgress
+}
+
+// mayConnect reports what stands against a connect; a stream whose last
+// attempt failed may try again.
+func (h *Host) mayConnect(e *socket) error {
+	switch {
+	case e.lis != nil || e.connected:
+		return ErrIsConnected
+	case e.conn == nil:
+		return nil
+	case !e.ended:
+		return ErrAlready
+	}
+	h.setPreset(e, e.conn.Options())
+	h.dropConn(e)
+	e.ended, e.shutRead, e.shutWrite, e.err = false, false, false, nil
+	if !e.bound {
+		e.local = netip.AddrPort{}
+	}
+	return nil
+}
+
+// unready reports why a stream does not send or receive, or nil.
+func (s *socket) unready() error {
+	switch {
+	case s.conn == nil:
+		return ErrNotConnected
+	case s.conn.State() == tcp.StateSynSent || s.conn.State() == tcp.StateSynReceived:
+		return ErrWouldBlock
+	}
+	return nil
+}
+
+// maySend reports why s sends nothing now. As on Linux a pending error comes
+// first, and a stream that is not connected is a broken pipe.
+func (s *socket) maySend() error {
+	if s.err != nil {
+		return s.takeError()
+	}
+	if s.shutWrite {
+		return ErrPipe
+	}
+	if err := s.unready(); err != nil {
+		if err == ErrNotConnected {
+			return ErrPipe
+		}
+		return err
+	}
+	if s.ended || s.conn.State() == tcp.StateClosed {
+		return ErrPipe
+	}
+	return nil
+}
+
+func (h *Host) sendStream(now clock.Instant, e *socket, p []byte) (int, error) {
+	if err := e.maySend(); err != nil {
+		return 0, err
+	}
+	n := e.conn.Write(now, p)
+	if n == 0 && len(p) > 0 {
+		return 0, ErrWouldBlock
+	}
+	h.touch(e)
+	return n, nil
+}
+
+func (h *Host) recvStream(now clock.Instant, e *socket, p []byte, f RecvFlags) (int, error) {
+	if err := e.mayRecv(); err != nil {
+		return 0, err
+	}
+	if f&Peek != 0 {
+		return e.peek(p), nil
+	}
+	n := e.conn.Read(now, p)
+	if n > 0 && !e.ended {
+		h.touch(e) // the window opened
+	}
+	return n, nil
+}
+
+// mayRecv reports why s gives nothing now: data first, then the error, then the end.
+func (s *socket) mayRecv() error {
+	if s.conn != nil && s.conn.Readable() > 0 {
+		return nil
+	}
+	if s.err != nil {
+		return s.takeError()
+	}
+	if err := s.unready(); err != nil {
+		return err
+	}
+	if s.ended && !s.connected {
+		return ErrNotConnected
+	}
+	if s.shutRead || s.ended || s.conn.AtEOF() || s.conn.State() == tcp.StateClosed {
+		return nil
+	}
+	return ErrWouldBlock
+}
+
+// peek copies what is received and leaves it there.
+func (s *socket) peek(p []byte) int {
+	n := min(len(p), s.conn.Readable(), buffer.MaxChunk)
+	if n == 0 {
+		return 0
+	}
+	span := s.conn.RecvSpan(n)
+	at := copy(p, span[0])
+	return at + copy(p[at:], span[1])
+}
+
+// SendSpan lends room in the send ring of a connected stream (up to n bytes);
+// SendCommit queues the first n bytes of it. RecvSpan lends received bytes,
+// RecvCommit drops them. Between the two calls others may use the host, but
+// nobody else this socket in this direction. Errors are those of Send and Recv;
+// empty spans of RecvSpan are the end of the stream.
+func (h *Host) SendSpan(now clock.Instant, s Handle, n int) ([2][]byte, error) {
+	e, err := h.stream(now, s)
+	if err != nil {
+		return [2][]byte{}, err
+	}
+	if err := e.maySend(); err != nil {
+		return [2][]byte{}, err
+	}
+	span := e.conn.SendSpan(n)
+	if n > 0 && len(span[0]) == 0 {
+		return span, ErrWouldBlock
+	}
+	return span, nil
+}
+
+// SendCommit queues the first n bytes of the last SendSpan.
+func (h *Host) SendCommit(now clock.Instant, s Handle, n int) error {
+	e, err := h.stream(now, s)
+	if err != nil {
+		return err
+	}
+	if err := e.maySend(); err != nil {
+		return err
+	}
+	e.conn.SendCommit(now, n)
+	h.touch(e)
+	return nil
+}
+
+// RecvSpan lends received bytes, up to n.
+func (h *Host) RecvSpan(now clock.Instant, s Handle, n int) ([2][]byte, error) {
+	e, err := h.stream(now, s)
+	if err != nil {
+		return [2][]byte{}, err
+	}
+	if err := e.mayRecv(); err != nil {
+		return [2][]byte{}, err
+	}
+	return e.conn.RecvSpan(min(n, e.conn.Readable())), nil
+}
+
+// RecvCommit drops the first n received bytes.
+func (h *Host) RecvCommit(now clock.Instant, s Handle, n int) error {
+	e, err := h.stream(now, s)
+	if err != nil {
+		return err
+	}
+	if e.conn == nil {
+		return ErrNotConnected
+	}
+	e.conn.RecvCommit(now, min(n, e.conn.Readable()))
+	if !e.ended {
+		h.touch(e)
+	}
+	return nil
+}
+
+// stream is find for what only streams can do.
+func (h *Host) stream(now clock.Instant, s Handle) (*socket, error) {
+	e, err := h.find(now, s)
+	if err == nil && e.kind != Stream {
+		return nil, ErrNotSupported
+	}
+	return e, err
+}
+
+// shutdownStream ends directions of a stream. As on Linux, ending the receiving
+// side of a listener or of an attempt to connect takes it back.
+func (h *Host) shutdownStream(now clock.Instant, e *socket, how How) error {
+	switch {
+	case e.lis != nil:
+		if how&ShutRead != 0 {
+			h.closeListener(now, e)
+			h.raise(e)
+		}
+		return nil
+	case e.conn == nil || e.ended:
+		return ErrNotConnected
+	case e.conn.State() == tcp.StateSynSent:
+		e.conn.Abort(now)
+	default:
+		if how&ShutRead != 0 {
+			e.shutRead = true
+			e.conn.CloseRead(now)
+		}
+		if how&ShutWrite != 0 && !e.shutWrite {
+			e.shutWrite = true
+			e.conn.CloseWrite(now)
+		}
+	}
+	h.collect(now, e)
+	h.raise(e)
+	h.touch(e)
+	return nil
+}

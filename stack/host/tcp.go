@@ -1,0 +1,301 @@
+package host
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"github.com/dchest/siphash"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
+)
+
+// inputTCP takes a TCP segment: to its connection, to a listener, or back as a
+// reset (RFC 9293 3.10.7).
+func (h *Host) inputTCP(now clock.Instant, in *datagram) {
+	c := &h.counters.TCP
+	c.InSegs++
+	if in.cast != unicast { // RFC 9293 MUST-57
+		h.drop(trace.DropMartian)
+		return
+	}
+	if !in.done && !wire.TransportChecksumOK(in.ip.Src, in.ip.Dst, wire.ProtoTCP, in.payload) {
+		c.InErrs++
+		c.InCsumErrors++
+		h.drop(trace.DropTCPChecksum)
+		return
+	}
+	a := &h.arrival
+	var err error
+	if a.Seg, a.Payload, err = wire.DecodeTCP(in.payload); err != nil || a.Seg.SrcPort == 0 || a.Seg.DstPort == 0 {
+		c.InErrs++
+		h.drop(trace.DropTCPHeader)
+		return
+	}
+	a.ECN = in.ip.TOS & 3
+	a.Segments = 1
+	if in.gso > 0 && len(a.Payload) > 0 {
+		a.Segments = (len(a.Payload) + int(in.gso) - 1) / int(in.gso)
+	}
+	local := netip.AddrPortFrom(in.ip.Dst, a.Seg.DstPort)
+	remote := netip.AddrPortFrom(in.ip.Src, a.Seg.SrcPort)
+	h.demux(now, local, remote)
+	a.Payload = nil // it was borrowed
+}
+
+// demux finds who the segment in h.arrival is for.
+func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
+	old := h.flowSocket(local, remote)
+	if old != nil && old.conn.State() != tcp.StateClosed && !h.replace(now, old) {
+		h.arrive(now, old)
+		return
+	}
+	s := h.listenerFor(local)
+	if s == nil {
+		h.drop(trace.DropTCPNoConn)
+		h.refuse(now, local, remote)
+		return
+	}
+	full := s.lis.full()
+	verdict, hs := s.lis.tcp.Arrive(now, tcp.Flow{Local: local, Remote: remote}, &h.arrival, full)
+	switch verdict {
+	case tcp.Established:
+		h.establish(now, s, hs)
+	case tcp.Reset:
+		h.refuse(now, local, remote)
+	case tcp.Dropped:
+		if full {
+			h.counters.TCP.ListenDrops++
+		}
+	}
+	h.touch(s)
+}
+
+// replace ends a connection in TIME-WAIT whose four-tuple the segment in
+// h.arrival uses anew (RFC 6191), and reports whether it did.
+func (h *Host) replace(now clock.Instant, s *socket) bool {
+	if s.conn.State() != tcp.StateTimeWait || h.listenerFor(s.local) == nil || !s.conn.Reusable(now, &h.arrival) {
+		return false
+	}
+	s.conn.Abort(now) // of TIME-WAIT: nothing is sent
+	h.collect(now, s)
+	s.err = nil // the old connection had come to its end
+	h.unready(s)
+	h.finish(now, s)
+	return true
+}
+
+// arrive hands the segment in h.arrival to a connection.
+func (h *Host) arrive(now clock.Instant, s *socket) {
+	s.conn.Arrive(now, &h.arrival)
+	h.collect(now, s)
+	h.touch(s)
+}
+
+// establish makes the connection of a finished handshake and lets the segment
+// that finished it arrive there.
+func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
+	s, err := h.newSocket(Stream)
+	if err != nil {
+		h.drop(trace.DropMemory)
+		return
+	}
+	if !h.budget.Take(connCost) {
+		h.freeSocket(s)
+		h.drop(trace.DropMemory)
+		return
+	}
+	flow := hs.Flow()
+	s.local, s.remote = flow.Local, flow.Remote
+	s.ttl, s.tos, s.reuse = l.ttl, l.tos, l.reuse
+	s.linger, s.lingerOn = l.linger, l.lingerOn
+	s.parent = l.id
+	l.lis.waiting++
+	h.counters.TCP.PassiveOpens++
+	s.conn = h.newConn()
+	mtu, _ := h.pathMTU(s.remote.Addr())
+	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), mtu)
+	s.state = tcp.StateSynReceived
+	h.bind(s, s.local)
+	h.flows.add(s, h.flowHash(s.local, s.remote))
+	h.arrive(now, s)
+}
+
+// flowHash hashes a four-tuple, keyed: nobody outside can make flows that collide.
+func (h *Host) flowHash(local, remote netip.AddrPort) uint32 {
+	var b [12]byte
+	binary.BigEndian.PutUint32(b[0:], number(local.Addr()))
+	binary.BigEndian.PutUint32(b[4:], number(remote.Addr()))
+	binary.BigEndian.PutUint16(b[8:], local.Port())
+	binary.BigEndian.PutUint16(b[10:], remote.Port())
+	return uint32(siphash.Hash(h.flowKey.k0, h.flowKey.k1, b[:]))
+}
+
+// flowSocket returns the stream with this four-tuple, or nil.
+func (h *Host) flowSocket(local, remote netip.AddrPort) *socket {
+	hash := h.flowHash(local, remote)
+	for s := h.flows.bucket(hash); s != nil; s = s.hashNext {
+		if s.hash == hash && s.remote == remote && s.local == local {
+			return s
+		}
+	}
+	return nil
+}
+
+// collect looks at what a connection has been through: events for its owner,
+// counters, and a place in the accept queue.
+func (h *Host) collect(now clock.Instant, s *socket) {
+	ev := s.conn.Events()
+	if st := s.conn.State(); st != s.state {
+		h.countState(s, st)
+		s.state = st
+		if st == tcp.StateTimeWait {
+			h.enterTimeWait(now, s)
+		}
+	}
+	if ev == 0 {
+		h.lingerOver(s)
+		return
+	}
+	if ev&tcp.EvConnected != 0 {
+		s.connected = true
+		h.joinAccept(now, s)
+	}
+	if err := s.conn.Err(); err != nil && ev&tcp.EvClosed != 0 {
+		s.err = err
+	}
+	h.lingerOver(s)
+	h.raise(s)
+}
+
+// joinAccept puts a connection into the queue of the listener that it came
+// through; it was counted there before.
+func (h *Host) joinAccept(now clock.Instant, s *socket) {
+	if s.parent == 0 {
+		return
+	}
+	l := h.lookup(s.parent)
+	if l == nil || l.lis == nil {
+		h.give(now, s, true)
+		return
+	}
+	l.lis.push(s)
+	h.raise(l)
+}
+
+// countState keeps the counters that follow from a change of state (RFC 4022).
+func (h *Host) countState(s *socket, to tcp.State) {
+	c := &h.counters.TCP
+	was := established(s.state)
+	if now := established(to); now && !was {
+		c.CurrEstab++
+	} else if was && !now {
+		c.CurrEstab--
+		if to == tcp.StateClosed {
+			c.EstabResets++
+		}
+	}
+	if to == tcp.StateClosed && (s.state == tcp.StateSynSent || s.state == tcp.StateSynReceived) {
+		c.AttemptFails++
+	}
+}
+
+func established(st tcp.State) bool {
+	return st == tcp.StateEstablished || st == tcp.StateCloseWait
+}
+
+// lingerOver tells the owner who waits in Close that all has reached the peer.
+func (h *Host) lingerOver(s *socket) {
+	if !s.tellGone {
+		return
+	}
+	switch s.conn.State() {
+	case tcp.StateFinWait2, tcp.StateTimeWait, tcp.StateClosed:
+		s.tellGone = false
+		h.gone = append(h.gone, s.id)
+	}
+}
+
+// finish takes a connection that is over out of the tables. What was received
+// stays for the owner; without one, everything goes.
+func (h *Host) finish(now clock.Instant, s *socket) {
+	if !s.ended {
+		s.ended = true
+		h.flows.remove(s)
+		if !s.fixedPort {
+			h.unbind(s)
+		}
+	}
+	if s.parent != 0 && !s.connected {
+		if l := h.lookup(s.parent); l != nil && l.lis != nil {
+			l.lis.waiting--
+		}
+		s.parent = 0
+	}
+	if !s.owned && s.parent == 0 {
+		h.releaseStream(s)
+		return
+	}
+	h.rearm(now, s)
+	h.raise(s)
+}
+
+// releaseStream frees a stream whose connection is over.
+func (h *Host) releaseStream(s *socket) {
+	h.dropConn(s)
+	h.unbind(s)
+	h.freeSocket(s)
+}
+
+func (h *Host) newConn() *tcp.Conn {
+	n := len(h.freeConns)
+	if n == 0 {
+		return new(tcp.Conn)
+	}
+	c := h.freeConns[n-1]
+	h.freeConns = h.freeConns[:n-1]
+	return c
+}
+
+// maxFreeConns bounds the connections kept for later.
+const maxFreeConns = 1024
+
+// dropConn gives a connection's memory back.
+func (h *Host) dropConn(s *socket) {
+	h.unready(s)
+	s.conn.Release()
+	if len(h.freeConns) < maxFreeConns {
+		h.freeConns = append(h.freeConns, s.conn)
+	}
+	s.conn = nil
+	h.budget.Give(connCost)
+}
+
+// reportTCP tells a connection, or a handshake, of an ICMP error.
+func (h *Host) reportTCP(now clock.Instant, r *report) bool {
+	local := netip.AddrPortFrom(r.local, binary.BigEndian.Uint16(r.payload[0:]))
+	remote := netip.AddrPortFrom(r.remote, binary.BigEndian.Uint16(r.payload[2:]))
+	quoted := wire.Seq(binary.BigEndian.Uint32(r.payload[4:]))
+	s := h.flowSocket(local, remote)
+	if s == nil {
+		if l := h.listenerFor(local); l != nil && !r.tooBig {
+			l.lis.tcp.Unreachable(now, tcp.Flow{Local: local, Remote: remote}, r.err, quoted)
+			h.touch(l)
+			return true
+		}
+		return false
+	}
+	if !s.conn.Credible(quoted) {
+		return false // RFC 5927 4.1: forged, or too old to matter
+	}
+	if !r.tooBig {
+		s.conn.Unreachable(now, r.err, quoted)
+	} else if mtu, news := h.learnPMTU(now, r.remote, r.nextMTU, r.total); news {
+		s.conn.SetPMTU(now, mtu)
+	}
+	h.collect(now, s)
+	h.touch(s)
+	return true
+}

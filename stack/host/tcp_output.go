@@ -1,0 +1,254 @@
+package host
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
+)
+
+// A readyQueue holds the connections and listeners that have, or may have,
+// something to send. Each gives one packet in its turn.
+type readyQueue struct{ head, tail *socket }
+
+func (q *readyQueue) push(s *socket) {
+	s.readyNext = nil
+	if q.tail == nil {
+		q.head = s
+	} else {
+		q.tail.readyNext = s
+	}
+	q.tail = s
+	s.queued = true
+}
+
+func (q *readyQueue) pop() *socket {
+	s := q.head
+	q.head = s.readyNext
+	if q.head == nil {
+		q.tail = nil
+	}
+	s.readyNext, s.queued = nil, false
+	return s
+}
+
+// remove takes s out wherever it is and reports whether it was there.
+func (q *readyQueue) remove(s *socket) bool {
+	var prev *socket
+	for e := q.head; e != nil; prev, e = e, e.readyNext {
+		if e != s {
+			continue
+		}
+		if prev == nil {
+			q.head = s.readyNext
+		} else {
+			prev.readyNext = s.readyNext
+		}
+		if q.tail == s {
+			q.tail = prev
+		}
+		s.readyNext, s.queued = nil, false
+		return true
+	}
+	return false
+}
+
+// touch puts s into the ready queue: something happened to it.
+func (h *Host) touch(s *socket) {
+	if s.queued {
+		return
+	}
+	if s.conn != nil && h.net.isOwn(number(s.remote.Addr())) {
+		h.readyLocal.push(s)
+		return
+	}
+	h.ready.push(s)
+}
+
+// unready takes s out of the ready queue.
+func (h *Host) unready(s *socket) {
+	if s.queued && !h.ready.remove(s) {
+		h.readyLocal.remove(s)
+	}
+}
+
+// transmitReady fills out from the connections, one packet each in turn.
+func (h *Host) transmitReady(now clock.Instant, out []link.Packet, n int) int {
+	for n < len(out) && h.ready.head != nil {
+		s := h.ready.pop()
+		flow, ok := h.nextSegment(now, s)
+		if !ok {
+			h.settle(now, s)
+			continue
+		}
+		h.ready.push(s)
+		if h.net.isOwn(number(flow.Remote.Addr())) {
+			h.loopSegment(s, flow) // a listener's answer to ourselves
+			continue
+		}
+		h.writeSegment(now, s, flow, &out[n], h.heads[n*maxHeadSize:(n+1)*maxHeadSize])
+		n++
+	}
+	return n
+}
+
+// transmitLocal does the same for connections with ourselves.
+func (h *Host) transmitLocal(now clock.Instant) {
+	for h.readyLocal.head != nil && h.loopHasRoom() {
+		s := h.readyLocal.pop()
+		flow, ok := h.nextSegment(now, s)
+		if !ok {
+			h.settle(now, s)
+			continue
+		}
+		h.readyLocal.push(s)
+		h.loopSegment(s, flow)
+	}
+}
+
+// nextSegment asks s for a segment, into h.segment.
+func (h *Host) nextSegment(now clock.Instant, s *socket) (tcp.Flow, bool) {
+	var flow tcp.Flow
+	if s.lis != nil {
+		ok := s.lis.tcp.Transmit(now, &flow, &h.segment)
+		return flow, ok
+	}
+	if s.conn == nil || s.ended || !s.conn.Transmit(now, &h.segment) {
+		return flow, false
+	}
+	return tcp.Flow{Local: s.local, Remote: s.remote}, true
+}
+
+// settle is what follows when a socket has nothing more to send.
+func (h *Host) settle(now clock.Instant, s *socket) {
+	if s.conn != nil && !s.ended {
+		h.collect(now, s)
+		if s.conn.State() == tcp.StateClosed {
+			h.unready(s) // collect may have given it up
+			h.finish(now, s)
+			return
+		}
+	}
+	h.rearm(now, s)
+}
+
+// segmentHeader writes the headers of h.segment to b, checksum field zero, and returns their length.
+func (h *Host) segmentHeader(s *socket, flow tcp.Flow, b []byte) int {
+	seg := &h.segment
+	ip := wire.IPv4{TTL: h.cfg.TTL, Protocol: wire.ProtoTCP, Src: flow.Local.Addr(), Dst: flow.Remote.Addr(), DF: seg.DF}
+	if s != nil {
+		ip.TOS = s.tos
+		if s.ttl != 0 {
+			ip.TTL = s.ttl
+		}
+	}
+	ip.TOS = ip.TOS&^3 | seg.ECN&3
+	if ip.DF && h.paths.sets != nil {
+		_, locked := h.pathMTU(ip.Dst)
+		ip.DF = !locked
+	}
+	body := len(seg.Payload[0]) + len(seg.Payload[1])
+	if !ip.DF { // RFC 6864 4.1: an atomic datagram's ID means nothing, ours is 0
+		ip.ID = h.nextID(ip.Src, ip.Dst, wire.ProtoTCP, max(1, segmentsIn(body, seg.GSOSize)))
+	}
+	headLen := seg.Seg.HeaderLen()
+	at := ip.Encode(b, headLen+body)
+	return at + seg.Seg.Encode(b[at:])
+}
+
+// segmentsIn returns how many wire segments a super-segment is cut into.
+func segmentsIn(body, gso int) int {
+	if gso <= 0 {
+		return 1
+	}
+	return (body + gso - 1) / gso
+}
+
+// writeSegment makes h.segment a packet for the link.
+func (h *Host) writeSegment(now clock.Instant, s *socket, flow tcp.Flow, p *link.Packet, head []byte) {
+	seg := &h.segment
+	n := h.segmentHeader(s, flow, head)
+	*p = link.Packet{Head: head[:n], Body: seg.Payload, GSOSize: uint16(seg.GSOSize)}
+	if h.feat.ChecksumOffload || seg.GSOSize > 0 {
+		// What virtio wants: the pseudo-header's sum, not complemented, over
+		// the length of the whole super-segment. The device does the rest.
+		p.CsumDone = true
+		sum := wire.SumPseudo(flow.Local.Addr(), flow.Remote.Addr(), wire.ProtoTCP, p.Len()-ipHeaderLen)
+		binary.BigEndian.PutUint16(p.Head[ipHeaderLen+16:], ^wire.Fold(sum))
+	} else {
+		wire.SetTransportChecksum(p.Head, p.Body)
+	}
+	h.countSegment()
+	if h.tap != nil {
+		h.tap.Put(now, link.Out, seg.Why, s.trace(), p)
+	}
+}
+
+func (s *socket) trace() uint64 {
+	if s == nil {
+		return 0
+	}
+	return uint64(s.id)
+}
+
+// loopSegment queues h.segment for ourselves, in one piece. It was made because
+// there is room; for want of memory it is lost like a packet on a path.
+func (h *Host) loopSegment(s *socket, flow tcp.Flow) {
+	seg := &h.segment
+	h.countSegment()
+	body := len(seg.Payload[0]) + len(seg.Payload[1])
+	var p *parcel
+	if h.loopHasRoom() {
+		p = h.parcels.get(ipHeaderLen + seg.Seg.HeaderLen() + body)
+	}
+	if p == nil {
+		h.drop(trace.DropLink)
+		return
+	}
+	n := h.segmentHeader(s, flow, p.data)
+	n += copy(p.data[n:], seg.Payload[0])
+	copy(p.data[n:], seg.Payload[1])
+	p.gso, p.why, p.done = uint16(seg.GSOSize), seg.Why, true
+	if s != nil {
+		p.owner = s.id
+	}
+	h.loop.push(p)
+}
+
+func (h *Host) countSegment() {
+	h.counters.IP.OutRequests++
+	h.counters.TCP.OutSegs++
+	if h.segment.Seg.Flags&wire.RST != 0 {
+		h.counters.TCP.OutRsts++
+	}
+}
+
+// refuse answers the segment in h.arrival with a reset, where it is due one.
+func (h *Host) refuse(now clock.Instant, local, remote netip.AddrPort) {
+	if !tcp.Refuse(&h.arrival, &h.segment) {
+		return
+	}
+	seg := &h.segment
+	seg.Seg.SrcPort, seg.Seg.DstPort = local.Port(), remote.Port()
+	flow := tcp.Flow{Local: local, Remote: remote}
+	if h.net.isOwn(number(remote.Addr())) {
+		h.loopSegment(nil, flow)
+		return
+	}
+	if !h.roomFor(&h.out, 1, false) {
+		return // the answer is lost, like on a path
+	}
+	p := h.parcels.get(ipHeaderLen + seg.Seg.HeaderLen())
+	if p == nil {
+		return
+	}
+	h.segmentHeader(nil, flow, p.data)
+	wire.SetTransportChecksum(p.data, [2][]byte{})
+	p.why = seg.Why
+	h.countSegment()
+	h.out.push(p)
+}

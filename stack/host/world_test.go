@@ -1,0 +1,191 @@
+package host
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/wire"
+)
+
+// A world is two hosts whose packets are carried by copying, in virtual time.
+type world struct {
+	t    testing.TB
+	now  clock.Instant
+	a, b *Host // 192.0.2.1 and 192.0.2.2
+	lose func(from *Host, p []byte) bool
+	seen func(from *Host, p []byte)
+	buf  []byte
+	out  [64]link.Packet
+}
+
+var (
+	addrA = netip.MustParseAddr("192.0.2.1")
+	addrB = netip.MustParseAddr("192.0.2.2")
+	start = clock.Instant(time.Hour)
+)
+
+func newHost(t testing.TB, seed byte, prefix string, f link.Features, change ...func(*Config)) *Host {
+	t.Helper()
+	cfg := Config{Seed: [32]byte{seed, 1, 2, 3}, Prefixes: []netip.Prefix{netip.MustParsePrefix(prefix)}}
+	for _, c := range change {
+		c(&cfg)
+	}
+	h, err := New(cfg, f)
+	require.NoError(t, err)
+	return h
+}
+
+func newWorld(t testing.TB, change ...func(*Config)) *world {
+	f := link.Features{MTU: 1500}
+	return &world{t: t, now: start,
+		a: newHost(t, 1, "192.0.2.1/24", f, change...),
+		b: newHost(t, 2, "192.0.2.2/24", f, change...)}
+}
+
+// flush carries packets until there are none.
+func (w *world) flush() {
+	for i := 0; ; i++ {
+		if i > 100000 {
+			w.t.Fatal("packets without end")
+		}
+		if w.carry(w.a, w.b)+w.carry(w.b, w.a) == 0 && !w.a.Pending() && !w.b.Pending() {
+			return
+		}
+	}
+}
+
+// carry gives one batch of from's packets to to.
+func (w *world) carry(from, to *Host) int {
+	n := from.Transmit(w.now, w.out[:])
+	for i := range w.out[:n] {
+		p := &w.out[i]
+		w.buf = p.AppendTo(w.buf[:0])
+		if w.seen != nil {
+			w.seen(from, w.buf)
+		}
+		if w.lose != nil && w.lose(from, w.buf) {
+			continue
+		}
+		to.Input(w.now, &link.Packet{Head: w.buf, GSOSize: p.GSOSize, CsumDone: p.CsumDone})
+	}
+	return n
+}
+
+// run lets d pass.
+func (w *world) run(d time.Duration) {
+	end := w.now.Add(d)
+	w.flush()
+	for {
+		at := clock.Earliest(w.a.Deadline(), w.b.Deadline())
+		if at == clock.Never || at > end {
+			break
+		}
+		w.now = max(w.now, at)
+		w.a.Expire(w.now)
+		w.b.Expire(w.now)
+		w.flush()
+	}
+	w.now = end
+}
+
+func (w *world) open(h *Host, k Kind) Handle {
+	w.t.Helper()
+	s, err := h.Open(w.now, k)
+	require.NoError(w.t, err)
+	return s
+}
+
+// bound returns a socket bound to port.
+func (w *world) bound(h *Host, k Kind, addr netip.Addr, port uint16) Handle {
+	w.t.Helper()
+	s := w.open(h, k)
+	require.NoError(w.t, h.Bind(w.now, s, netip.AddrPortFrom(addr, port)))
+	return s
+}
+
+// recv returns what a socket has now, or the error's text.
+func (w *world) recv(h *Host, s Handle) (string, error) {
+	var b [65536]byte
+	n, err := h.Recv(w.now, s, b[:], 0)
+	return string(b[:n]), err
+}
+
+// events returns the news of h by socket.
+func events(h *Host) map[Handle]Mask {
+	m := map[Handle]Mask{}
+	for _, r := range h.Events() {
+		m[r.Socket] |= r.Mask
+	}
+	return m
+}
+
+// quiesce closes both hosts and lets everything drain.
+func (w *world) quiesce() {
+	w.t.Helper()
+	for _, h := range []*Host{w.a, w.b} {
+		h.CloseAll(w.now)
+		for h.Transmit(w.now, w.out[:]) > 0 || h.Pending() {
+			continue
+		}
+		h.Transmit(w.now, w.out[:])
+		require.Zero(w.t, h.budget.Used(), "memory that did not come back")
+	}
+}
+
+// raw builds an IPv4 packet.
+func raw(ip wire.IPv4, payload []byte) []byte {
+	b := make([]byte, 20+len(ip.Options)+len(payload))
+	if ip.TTL == 0 {
+		ip.TTL = 64
+	}
+	n := ip.Encode(b, len(payload))
+	copy(b[n:], payload)
+	return b
+}
+
+// rawUDP builds a UDP datagram with its checksum.
+func rawUDP(src, dst netip.Addr, sport, dport uint16, data []byte) []byte {
+	b := make([]byte, 8+len(data))
+	u := wire.UDP{SrcPort: sport, DstPort: dport, Length: uint16(len(b))}
+	u.Encode(b)
+	copy(b[8:], data)
+	p := raw(wire.IPv4{Src: src, Dst: dst, Protocol: wire.ProtoUDP}, b)
+	wire.SetTransportChecksum(p[:28], [2][]byte{p[28:]})
+	return p
+}
+
+// rawICMP builds an ICMP message.
+func rawICMP(src, dst netip.Addr, m wire.ICMP, body []byte) []byte {
+	b := make([]byte, 8+len(body))
+	m.Encode(b, [2][]byte{body})
+	copy(b[8:], body)
+	return raw(wire.IPv4{Src: src, Dst: dst, Protocol: wire.ProtoICMP}, b)
+}
+
+// answers gives h one packet and returns what it sends.
+func answers(h *Host, now clock.Instant, p []byte) [][]byte {
+	h.Input(now, &link.Packet{Head: p})
+	var out [64]link.Packet
+	var got [][]byte
+	for n := h.Transmit(now, out[:]); n > 0; n = h.Transmit(now, out[:]) {
+		for i := range out[:n] {
+			got = append(got, out[i].AppendTo(nil))
+		}
+	}
+	return got
+}
+
+func pattern(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(i*7 + i>>8)
+	}
+	return b
+}
+
+func packet(b []byte) *link.Packet { return &link.Packet{Head: b} }

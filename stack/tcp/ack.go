@@ -1,0 +1,220 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
+	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
+)
+
+// arriveACK is RFC 9293 3.10.7.4, fifth. It reports whether the segment is done with.
+func (c *Conn) arriveACK(now clock.Instant, s *arriving) bool {
+	if s.flags&wire.ACK == 0 {
+		c.drop(now, trace.DropNoACK, s.in)
+		return true
+	}
+	if c.state == StateSynReceived && c.synReceivedACK(now, s) {
+		return true
+	}
+	// RFC 5961 5.2: what was never sent, or lies a window back, is answered and
+	// discarded, data and all.
+	oldest := c.snd.una.Add(-int(c.snd.maxWnd))
+	if c.snd.nxt.Less(s.ack) || s.ack.Less(oldest) {
+		c.drop(now, trace.DropOldACK, s.in)
+		c.answerOutside(now, s)
+		return true
+	}
+	c.takeACK(now, s)
+	return c.finACKed(now)
+}
+
+// takeACK follows what an acceptable ACK says: bytes that arrived, segments
+// that were lost, the window.
+func (c *Conn) takeACK(now clock.Instant, s *arriving) {
+	c.snd.probes = 0
+	inFlight := c.inFlight()
+	n := s.ack.Sub(c.snd.una)
+	news := c.arriveSACK(s)
+	duplicate := c.isDuplicate(s, n, news)
+	if c.updateWindow(now, s) {
+		inFlight = c.inFlight()
+	}
+	if c.snd.wnd == 0 && c.snd.stalled != clock.Never && c.snd.una.LessEq(s.ack) {
+		c.snd.stalled = now // the peer answers: stay open while it does (MUST-37)
+	}
+	delivered := news
+	if n > 0 {
+		delivered += c.advance(now, s, n)
+	}
+	if c.sb == nil {
+		return
+	}
+	if duplicate {
+		delivered += c.countDuplicate(s)
+	} else if n > 0 {
+		c.snd.dupacks = 0
+	}
+	c.repair(now, delivered, inFlight, n > 0)
+}
+
+// repair runs loss detection and congestion control on what the ACK brought,
+// and gives the scoreboard back when nothing is outstanding.
+func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool) {
+	c.count.delivered += int64(delivered)
+	newly := 0
+	if delivered > 0 || advanced || c.snd.dupacks > 0 {
+		newly = c.detectLoss(now, advanced)
+		smp := &c.env.sample
+		smp.Acked, smp.Lost = delivered, newly
+		smp.Delivered, smp.InFlight = c.count.delivered, inFlight
+		smp.MinRTT = c.rtt.min
+		smp.CwndLimited = c.has&cwndLimited != 0
+		smp.Recovering = c.sb.rec.mode == fastRecovery
+		before := c.cc.Window()
+		c.cc.OnAck(now, smp)
+		if c.cc.Window() != before {
+			c.traceCwnd(now, trace.CwndACK)
+		}
+		*smp = congestion.Sample{}
+		c.has &^= cwndLimited
+	}
+	if c.sb.rec.mode == fastRecovery {
+		c.reduce(delivered, advanced && newly == 0)
+	}
+	c.endRecovery(now)
+	if c.snd.una == c.snd.nxt {
+		c.dropScoreboard()
+	}
+}
+
+// advance moves SND.UNA by n and returns how many bytes that delivers.
+func (c *Conn) advance(now clock.Instant, s *arriving, n int) (delivered int) {
+	c.snd.una = s.ack
+	text := n
+	if c.has&finSent != 0 && s.ack == c.snd.nxt {
+		text-- // our FIN
+	}
+	if text > 0 {
+		c.out.Discard(c.env.Budget, text)
+		if size := c.opts.sendBuffer(); c.out.Len() <= size-size/4 {
+			c.events |= EvWritable
+		}
+	}
+	c.progress(now)
+	if c.sb != nil {
+		delivered = c.measure(now, s, n)
+	}
+	c.armRetransmit(now, true)
+	return delivered
+}
+
+// measure takes the acknowledged records off the scoreboard, and the
+// round-trip time from them (RFC 6298 3: Karn's rule; with timestamps also
+// from what was sent twice, RFC 7323 4.1).
+func (c *Conn) measure(now clock.Instant, s *arriving, n int) int {
+	a := c.sb.ack(s.ack)
+	var m time.Duration
+	if a.sent != clock.Never {
+		m = now.Sub(a.sent)
+		c.rtt.noteMin(now.Sub(a.latest))
+	} else {
+		m = c.echoed(now, &s.in.Seg.Options)
+	}
+	if m > 0 && c.rtt.next.LessEq(s.ack) {
+		c.rtt.sample(m)
+		c.rtt.next = c.snd.nxt
+	}
+	c.env.sample.RTT = m
+	if a.since >= c.sb.round && a.bytes > 0 {
+		c.env.sample.Round = true
+		c.sb.round = c.count.delivered
+	}
+	if c.opt.sack {
+		return a.bytes
+	}
+	// What duplicate ACKs had announced is not delivered a second time; the
+	// hole itself had not been announced.
+	known := min(c.sb.dupBytes, max(n-c.sendMSS(0), 0))
+	c.sb.dupBytes -= known
+	return a.bytes - known
+}
+
+// isDuplicate is the definition of RFC 5681 2, and with SACK that of RFC 6675
+// 2: something new was SACKed.
+func (c *Conn) isDuplicate(s *arriving, n, news int) bool {
+	if n != 0 || c.snd.una == c.snd.nxt {
+		return false
+	}
+	if c.opt.sack {
+		return news > 0
+	}
+	return len(s.in.Payload) == 0 && s.flags&(wire.SYN|wire.FIN) == 0 &&
+		s.window(c) == c.snd.wnd && s.window(c) != 0
+}
+
+// countDuplicate counts a duplicate ACK and returns how many bytes it says
+// have arrived: one segment where no SACK tells.
+func (c *Conn) countDuplicate(s *arriving) int {
+	if c.snd.dupacks < 255 {
+		c.snd.dupacks++
+	}
+	if c.opt.sack {
+		return 0
+	}
+	// Forged duplicates must not inflate beyond what is out (RFC 5681 3.2 (4)).
+	mss := c.sendMSS(0)
+	grown := min(c.sb.dupBytes+mss, max(c.snd.nxt.Sub(c.snd.una)-mss, 0))
+	n := max(grown-c.sb.dupBytes, 0)
+	c.sb.dupBytes += n
+	_ = s
+	return n
+}
+
+// updateWindow follows SEG.WND from segments that are not older than the last
+// that did (RFC 9293 3.10.7.4), and reports whether a closed window opened. An
+// ACK that moves SND.UNA is newer whatever its sequence number: SND.WND counts
+// from SND.UNA, so keeping the old one would move the edge beyond what was offered.
+func (c *Conn) updateWindow(now clock.Instant, s *arriving) (opened bool) {
+	if s.ack.Less(c.snd.una) {
+		return false
+	}
+	older := s.seq.Less(c.snd.wl1) || s.seq == c.snd.wl1 && s.ack.Less(c.snd.wl2)
+	if older && s.ack == c.snd.una {
+		return false
+	}
+	was := c.snd.wnd
+	c.snd.wnd = s.window(c)
+	c.snd.maxWnd = max(c.snd.maxWnd, c.snd.wnd)
+	c.snd.wl1, c.snd.wl2 = s.seq, s.ack
+	if was == 0 && c.snd.wnd > 0 {
+		c.snd.backoff = 0
+		c.snd.stalled = clock.Never
+		c.windowOpened(now)
+		return true
+	}
+	if c.snd.wnd == 0 {
+		c.timers[timerRetransmit] = clock.Never
+	}
+	return false
+}
+
+// finACKed follows an ACK of our FIN (RFC 9293 3.10.7.4, fifth) and reports
+// whether that ended the connection.
+func (c *Conn) finACKed(now clock.Instant) bool {
+	if c.has&finSent == 0 || c.snd.una != c.snd.nxt {
+		return false
+	}
+	switch c.state {
+	case StateFinWait1:
+		c.setState(now, StateFinWait2)
+		c.armFinWait2(now)
+	case StateClosing:
+		c.setState(now, StateTimeWait)
+	case StateLastAck:
+		c.setState(now, StateClosed)
+		return true
+	}
+	return false
+}

@@ -1,0 +1,158 @@
+package tcp
+
+import (
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
+)
+
+// CloseWrite queues a FIN after the data (half-close, RFC 9293 3.10.4).
+func (c *Conn) CloseWrite(now clock.Instant) {
+	if c.has&finQueued != 0 {
+		return
+	}
+	switch c.state {
+	case StateSynSent, StateSynReceived:
+		c.has |= finQueued // it goes when ESTABLISHED is reached
+	case StateEstablished:
+		c.has |= finQueued
+		c.setState(now, StateFinWait1)
+	case StateCloseWait:
+		c.has |= finQueued
+		c.setState(now, StateLastAck)
+	}
+	c.armPersist(now)
+}
+
+// CloseRead tells that nobody will read: what arrives is acknowledged and dropped.
+func (c *Conn) CloseRead(now clock.Instant) {
+	if c.state == StateClosed {
+		return
+	}
+	c.has |= readShut
+	c.RecvCommit(now, c.in.Len())
+}
+
+// Close is the owner's last call: FIN, or RST where received data is unread
+// (RFC 9293 SHLD-3). The connection goes on without an owner until it is
+// closed; an RST still has to be fetched by Transmit.
+func (c *Conn) Close(now clock.Instant) {
+	c.has |= orphan
+	switch c.state {
+	case StateClosed:
+		c.in.Release(c.env.Budget)
+		return
+	case StateSynSent:
+		c.end(now, 0) // RFC 9293 3.10.4: delete the TCB
+		return
+	case StateTimeWait:
+		c.in.Release(c.env.Budget)
+		return
+	}
+	if c.in.Len() > 0 {
+		c.abort(now, 0)
+		return
+	}
+	c.CloseWrite(now)
+	if c.state == StateFinWait2 {
+		c.armFinWait2(now)
+	}
+}
+
+// Abort resets the connection (RFC 9293 3.10.5). The RST has still to be
+// fetched by Transmit.
+func (c *Conn) Abort(now clock.Instant) {
+	if c.state != StateClosed {
+		c.abort(now, ErrAborted)
+	}
+}
+
+// abort ends the connection with an RST where the peer knows of it.
+func (c *Conn) abort(now clock.Instant, why Error) {
+	state := c.state
+	c.end(now, why)
+	switch state {
+	case StateSynReceived, StateEstablished, StateFinWait1, StateFinWait2, StateCloseWait:
+		c.oweRST(c.snd.nxt, true)
+	case StateLastAck, StateClosing:
+		if c.snd.una != c.snd.nxt {
+			c.oweRST(c.snd.nxt, true)
+		}
+	}
+}
+
+// end is the end of the connection, for a reason or for none.
+func (c *Conn) end(now clock.Instant, why Error) {
+	c.err = why
+	c.setState(now, StateClosed)
+	if c.has&orphan != 0 {
+		c.in.Release(c.env.Budget)
+	}
+}
+
+// oweRST owes a reset with the given sequence number.
+func (c *Conn) oweRST(seq wire.Seq, ack bool) {
+	c.has = c.has&^rstACK | owesRST
+	if ack {
+		c.has |= rstACK
+	}
+	c.snd.reset = seq
+}
+
+// takeFIN follows the peer's FIN, which is next in sequence (RFC 9293
+// 3.10.7.4, eighth).
+func (c *Conn) takeFIN(now clock.Instant) {
+	c.rcv.nxt = c.rcv.nxt.Add(1)
+	c.rcv.adv = wire.MaxSeq(c.rcv.adv, c.rcv.nxt)
+	c.has |= finReceived
+	c.events |= EvReadable
+	c.dropReassembly()
+	c.in.Trim(c.env.Budget)
+	c.oweACK()
+	switch c.state {
+	case StateEstablished:
+		c.setState(now, StateCloseWait)
+	case StateFinWait1:
+		c.setState(now, StateClosing) // had our FIN been acknowledged, FIN-WAIT-2 would be the state
+	case StateFinWait2:
+		c.setState(now, StateTimeWait)
+	}
+}
+
+// armFinWait2 bounds how long a peer may leave an orphan half closed.
+func (c *Conn) armFinWait2(now clock.Instant) {
+	if c.has&orphan != 0 {
+		c.timers[timerTimeWait] = now.Add(c.env.Config.FinWait2)
+	}
+}
+
+// lingerTimeout is the end of TIME-WAIT, or of an orphan's FIN-WAIT-2.
+func (c *Conn) lingerTimeout(now clock.Instant) {
+	if c.state == StateTimeWait {
+		c.traceTimer(now, trace.TimerTimeWait)
+		c.end(now, 0)
+		return
+	}
+	c.traceTimer(now, trace.TimerFinWait2)
+	c.end(now, 0)
+}
+
+// Reusable reports whether the SYN in may open a new connection in the place
+// of this one in TIME-WAIT: its timestamp, or without that its sequence
+// number, shows that it is no old duplicate (RFC 6191 2, RFC 1122 4.2.2.13).
+// The owner then Releases c and gives the segment to the listener.
+func (c *Conn) Reusable(now clock.Instant, in *Arrival) bool {
+	const control = wire.SYN | wire.ACK | wire.RST | wire.FIN
+	if c.state != StateTimeWait || in.Seg.Flags&control != wire.SYN {
+		return false
+	}
+	if o := &in.Seg.Options; c.opt.ts && o.HasTimestamps && c.rcv.tsRecentAt != clock.Never {
+		if tsLess(c.rcv.tsRecent, o.TSVal) {
+			return true
+		}
+		if o.TSVal != c.rcv.tsRecent && now.Sub(c.rcv.tsRecentAt) <= tsValid {
+			return false
+		}
+	}
+	return c.rcv.nxt.Less(in.Seg.Seq)
+}

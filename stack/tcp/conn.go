@@ -1,0 +1,254 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/buffer"
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
+	"github.com/sockeye-net/sockeye/stack/wire"
+)
+
+// Event is a set of things that happened to a connection and that its owner
+// may wait for.
+type Event uint8
+
+// The events.
+const (
+	EvReadable  Event = 1 << iota // in-order data or the peer's FIN arrived
+	EvWritable                    // room in the send buffer came back
+	EvConnected                   // ESTABLISHED was reached
+	EvClosed                      // the connection is over: Err says how
+	EvUrgent                      // the peer's urgent mark moved forward
+)
+
+// Conn is one TCP connection as a value. Init it before any other call. It
+// belongs to one host and is not safe for concurrent use.
+//
+// The order of the fields keeps 64-bit values aligned on 32-bit machines and
+// the whole small: an idle connection is this and nothing else.
+type Conn struct {
+	env    *Env
+	sb     *scoreboard // nil while nothing is outstanding
+	re     *reassembly // nil while nothing is out of order
+	cc     congestion.Controller
+	id     uint64
+	flow   Flow
+	opts   Options
+	timers [numTimers]clock.Instant
+	rtt    rtt
+	count  counters
+	snd    sendVars
+	rcv    recvVars
+	in     buffer.Ring // bytes received: the first is the next to be read
+	out    buffer.Ring // bytes to send: the first is the oldest unacknowledged
+	has    facts
+	mtu    int32 // path MTU, bytes
+	mss    int32 // largest segment: the smaller of peer's MSS and path MTU, options not subtracted
+	tsOff  uint32
+	opt    agreed
+	state  State
+	events Event
+	err    Error
+	soft   Error // the latest soft ICMP error
+}
+
+// sendVars are the send sequence variables of RFC 9293 3.3.1.
+type sendVars struct {
+	una    wire.Seq // SND.UNA
+	nxt    wire.Seq // SND.NXT
+	wnd    uint32   // SND.WND, bytes
+	wl1    wire.Seq // SND.WL1
+	wl2    wire.Seq // SND.WL2
+	iss    wire.Seq // ISS
+	maxWnd uint32   // MAX.SND.WND (RFC 5961 5)
+	small  wire.Seq // end of the last segment below full size
+	guard  wire.Seq // no new fast recovery by duplicate ACKs up to here (RFC 6582 3.2)
+	reset  wire.Seq // SEG.SEQ of the RST that is owed
+
+	lastSend clock.Instant // of data
+	stalled  clock.Instant // first timeout or probe since the peer last acknowledged anything
+	backoff  uint8         // how often the running timeout was doubled
+	probes   uint8         // keep-alive probes unanswered
+	dupacks  uint8         // duplicate ACKs in a row
+	retries  uint8         // SYNs or SYN-ACKs sent again
+}
+
+// recvVars are the receive sequence variables of RFC 9293 3.3.1.
+type recvVars struct {
+	nxt   wire.Seq // RCV.NXT
+	adv   wire.Seq // right edge of the window offered: RCV.NXT + RCV.WND
+	acked wire.Seq // Last.ACK.sent (RFC 7323 4.3)
+	irs   wire.Seq // IRS
+	up    wire.Seq // RCV.UP
+	fin   wire.Seq // sequence number of the peer's FIN, where finKnown
+
+	tsRecent   uint32
+	tsRecentAt clock.Instant // Never: TS.Recent is not valid
+	lastRecv   clock.Instant // last segment that was acceptable
+	oow        clock.Instant // last answer to a segment outside the window
+	challenged clock.Instant // begin of the period in which challenges counts
+	challenges uint8
+	dupsOwed   uint8  // duplicate ACKs, one for each segment out of order
+	quick      uint8  // ACKs to be sent without delay
+	mss        uint16 // largest segment seen, bytes
+}
+
+// counters feed Info.
+type counters struct {
+	delivered int64 // bytes known to have reached the peer
+	sent      int64 // bytes sent, retransmissions included
+	retrans   int64 // bytes sent again
+	received  int64 // in-order bytes received
+}
+
+// facts are the single bits of a connection.
+type facts uint32
+
+const (
+	finQueued   facts = 1 << iota // no more data comes from the owner
+	finSent                       // our FIN has a sequence number
+	finKnown                      // the peer's FIN was seen, rcv.fin says where
+	finReceived                   // the peer's FIN is in order
+	orphan                        // Close was called: nobody owns the connection
+	readShut                      // CloseRead was called
+	passive                       // made from a Listener's handshake (MUST-11)
+	owesSYN                       // a SYN or SYN-ACK is to be sent
+	owesACK                       // an ACK is to be sent now
+	owesDelayed                   // an ACK may wait for the timer
+	owesChallenge
+	owesRST       // with sequence number snd.reset
+	rstACK        // ... and with an ACK
+	owesProbe     // zero-window probe
+	owesKeepalive // keep-alive probe
+	owesWindow    // window update
+	corkOver      // the cork's 200 ms are over
+	pingpong      // data answers data: ACKs ride on it
+	cwndLimited   // the window was full since the last ACK
+	overrideSWS   // the silly-window timer is over: send what there is
+	smallMTU      // the path wants fragments: no DF
+)
+
+const owesAny = owesSYN | owesACK | owesDelayed | owesChallenge | owesProbe | owesKeepalive | owesWindow
+
+// Init makes c a closed connection of flow, ready to Open. id goes into trace
+// events; mtu is the path MTU in bytes.
+func (c *Conn) Init(e *Env, id uint64, flow Flow, o Options, mtu int) {
+	*c = Conn{env: e, id: id, flow: flow, opts: o, state: StateClosed}
+	c.mtu = int32(max(min(mtu, e.MTU), minMTU))
+	c.opt.peerMSS = defaultPeerMSS
+	c.tsOff = e.tsOffset(flow)
+	c.rtt.init()
+	c.rcv.quick = maxQuickACKs
+	c.rcv.mss = minPeerMSS
+	c.refreshMSS()
+}
+
+// Release gives all memory back to the Env. c is closed afterwards and may be Init'ed again.
+func (c *Conn) Release() {
+	if c.env == nil {
+		return
+	}
+	c.releaseSide()
+	c.in.Release(c.env.Budget)
+	c.out.Release(c.env.Budget)
+	c.timers = [numTimers]clock.Instant{}
+	c.has, c.events = 0, 0
+	c.state = StateClosed
+}
+
+// releaseSide gives back what only a connection that sends or receives needs.
+func (c *Conn) releaseSide() {
+	c.dropScoreboard()
+	c.dropReassembly()
+	if c.cc != nil {
+		c.env.putController(c.cc)
+		c.cc = nil
+	}
+}
+
+// Events returns what happened since the last call, and forgets it.
+func (c *Conn) Events() Event {
+	e := c.events
+	c.events = 0
+	return e
+}
+
+// State returns the state (RFC 9293 3.3.2).
+func (c *Conn) State() State { return c.state }
+
+// Err returns why the connection ended, or nil: ErrRefused, ErrReset, ErrTimeout, ...
+func (c *Conn) Err() error {
+	if c.err == 0 {
+		return nil
+	}
+	return c.err
+}
+
+// SoftErr returns the latest ICMP error that did not end the connection (RFC
+// 9293 MUST-47), or nil.
+func (c *Conn) SoftErr() error {
+	if c.soft == 0 {
+		return nil
+	}
+	return c.soft
+}
+
+// Flow returns the four-tuple.
+func (c *Conn) Flow() Flow { return c.flow }
+
+// MSS returns how many bytes of data a full segment has now, options subtracted.
+func (c *Conn) MSS() int { return c.sendMSS(0) }
+
+// sendMSS is Eff.snd.MSS (RFC 9293 3.7.1) beside sack SACK blocks.
+func (c *Conn) sendMSS(sack int) int { return max(int(c.mss)-c.optionLen(sack), 1) }
+
+// optionLen is the length of the options of a segment without SYN.
+func (c *Conn) optionLen(sack int) int {
+	n := 0
+	if c.opt.ts {
+		n = tsOptionLen
+	}
+	if sack > 0 {
+		n += 4 + 8*sack
+	}
+	return n
+}
+
+// refreshMSS follows a change of the path MTU, the peer's MSS or our bound.
+func (c *Conn) refreshMSS() {
+	mss := min(int(c.opt.peerMSS), int(c.mtu)-headers)
+	if c.opts.MaxSeg > 0 {
+		mss = min(mss, max(c.opts.MaxSeg, minPeerMSS))
+	}
+	c.mss = int32(max(mss, minMTU-headers))
+	if c.cc != nil {
+		c.cc.SetMSS(c.sendMSS(0))
+	}
+}
+
+// SetPMTU tells the path MTU in bytes, never more than the link's. Below 552
+// it counts as 552 and the segments may be fragmented (RFC 1191 3, 6.1 and
+// the attack that forges small ones).
+func (c *Conn) SetPMTU(now clock.Instant, mtu int) {
+	if c.state == StateClosed {
+		return
+	}
+	const least = 552
+	if mtu < least {
+		mtu = least
+		c.has |= smallMTU
+	} else {
+		c.has &^= smallMTU
+	}
+	old := c.mss
+	c.mtu = int32(min(mtu, c.env.MTU))
+	c.refreshMSS()
+	if c.mss < old && c.sb != nil && c.state.synchronized() {
+		c.sb.markLarger(c.sendMSS(0))
+	}
+	_ = now
+}
+
+// initialRTO is that of a connection without a sample (RFC 6298 2.1).
+const initialRTO = time.Second

@@ -1,0 +1,117 @@
+package tcp
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/buffer"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
+	"github.com/sockeye-net/sockeye/stack/trace"
+)
+
+// Config is what all connections of a host have in common. The zero value is
+// the default everywhere.
+type Config struct {
+	MSL          time.Duration // maximum segment lifetime; TIME-WAIT lasts two. 0: 30 s
+	Congestion   string        // name of the controller; "" or unknown: "reno" (until CUBIC comes)
+	NoTimestamps bool          // do not offer or accept RFC 7323 timestamps
+	NoSACK       bool          // do not offer or accept SACK
+	NoScale      bool          // do not offer or accept window scaling
+	DelayedACK   time.Duration // 0: 40 ms; at most 500 ms (RFC 9293 MUST-40)
+	SYNBacklog   int           // SYN records per listener; 0: 1024
+	FinWait2     time.Duration // how long an orphan stays in FIN-WAIT-2. 0: 60 s
+}
+
+// The defaults of Config.
+const (
+	defaultMSL        = 30 * time.Second
+	defaultDelayedACK = 40 * time.Millisecond
+	maxDelayedACK     = 500 * time.Millisecond
+	defaultSYNBacklog = 1024
+	defaultFinWait2   = 60 * time.Second
+)
+
+// filled returns cfg with the defaults in the place of zeros.
+func (cfg Config) filled() Config {
+	if cfg.MSL <= 0 {
+		cfg.MSL = defaultMSL
+	}
+	if cfg.DelayedACK <= 0 {
+		cfg.DelayedACK = defaultDelayedACK
+	}
+	// RFC 9293 MUST-40: the delay stays below half a second.
+	cfg.DelayedACK = min(cfg.DelayedACK, maxDelayedACK-time.Millisecond)
+	if cfg.SYNBacklog <= 0 {
+		cfg.SYNBacklog = defaultSYNBacklog
+	}
+	if cfg.FinWait2 <= 0 {
+		cfg.FinWait2 = defaultFinWait2
+	}
+	return cfg
+}
+
+// Stats counts what the connections and listeners of an Env did.
+type Stats struct {
+	Dropped            [trace.NumReasons]uint64 // segments without effect, by reason
+	Retransmitted      uint64                   // segments sent again, a super-segment counts once
+	IllegalTransitions uint64                   // state changes that the table of state.go lacks: always 0
+}
+
+// Env is what the connections of one host share: configuration, memory, trace,
+// secrets and pools. A host has one; it is not safe for concurrent use.
+type Env struct {
+	Config Config
+	Budget *buffer.Budget
+	Trace  *trace.Log // nil: off
+	MTU    int        // of the link, bytes: what the advertised MSS is made from
+	MaxGSO int        // largest super-segment the link takes, whole IP packet, bytes; 0: none
+	Stats  Stats
+
+	isnKey, tsKey, flowKey [2]uint64 // of SipHash: ISNs, timestamp offsets, SYN records
+
+	scoreboards *scoreboard // free list
+	freeRecords int         // records in the free list's scoreboards
+	lists       *reassembly // free list
+	numLists    int
+	controllers []congestion.Controller
+	sample      congestion.Sample // of the ACK under way: one for all, so that none is allocated
+}
+
+// NewEnv returns an Env whose secrets (ISNs, timestamp offsets) come from
+// seed. MTU is 1500 until the host sets it.
+func NewEnv(cfg Config, seed [32]byte, b *buffer.Budget, log *trace.Log) *Env {
+	e := &Env{Config: cfg.filled(), Budget: b, Trace: log, MTU: 1500}
+	k0 := binary.LittleEndian.Uint64(seed[0:])
+	k1 := binary.LittleEndian.Uint64(seed[8:])
+	k2 := binary.LittleEndian.Uint64(seed[16:])
+	k3 := binary.LittleEndian.Uint64(seed[24:])
+	e.isnKey = derive(k0, k1, k2, k3, "isn")
+	e.tsKey = derive(k0, k1, k2, k3, "timestamps")
+	e.flowKey = derive(k0, k1, k2, k3, "flows")
+	return e
+}
+
+// maxPooled bounds the side structures that an Env keeps for later, so that a
+// moment with many busy connections does not hold memory for ever.
+const maxPooled = 256
+
+// controller returns the configured controller, new or from the pool.
+func (e *Env) controller() congestion.Controller {
+	if n := len(e.controllers); n > 0 {
+		cc := e.controllers[n-1]
+		e.controllers = e.controllers[:n-1]
+		return cc
+	}
+	cc, ok := congestion.New(e.Config.Congestion)
+	if !ok {
+		cc, _ = congestion.New(congestion.Default)
+	}
+	return cc
+}
+
+func (e *Env) putController(cc congestion.Controller) {
+	if len(e.controllers) < maxPooled {
+		cc.Reset()
+		e.controllers = append(e.controllers, cc)
+	}
+}

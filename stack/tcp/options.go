@@ -1,0 +1,148 @@
+package tcp
+
+import (
+	"math/bits"
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/wire"
+)
+
+// Options are what the owner of a connection may set, before and during its
+// life. The zero value is the default.
+type Options struct {
+	SendBuffer  int           // bytes; 0: 1 MiB (it holds no memory while it is empty)
+	RecvBuffer  int           // bytes; 0: 1 MiB; the window scale comes from it when the connection opens
+	MaxSeg      int           // upper bound of our MSS, sent and advertised; 0: from the MTU
+	NoDelay     bool          // Nagle off (RFC 9293 MUST-17)
+	Cork        bool          // send full segments only, for at most 200 ms
+	QuickACK    bool          // acknowledge at once
+	KeepAlive   bool          // RFC 9293 3.8.4; off by default
+	KeepIdle    time.Duration // 0: 2 h
+	KeepIntvl   time.Duration // 0: 75 s
+	KeepCount   int           // 0: 9
+	UserTimeout time.Duration // RFC 9293 3.9.1; 0: by R2
+	SYNRetries  int           // 0: as many as last at least 180 s (MUST-23)
+}
+
+const (
+	defaultBuffer    = 1 << 20
+	minBuffer        = 2 << 10
+	maxBuffer        = 1 << 30 // the largest window that may be offered (RFC 7323 2.3)
+	defaultKeepIdle  = 2 * time.Hour
+	defaultKeepIntvl = 75 * time.Second
+	defaultKeepCount = 9
+
+	// defaultSYNRetries with timeouts of 1, 2, 4 ... 64 and at last 120 s
+	// gives up after 247 s (RFC 9293 MUST-23: at least 180 s).
+	defaultSYNRetries = 7
+)
+
+func orDefault[T int | time.Duration](v, d T) T {
+	if v <= 0 {
+		return d
+	}
+	return v
+}
+
+// sendBuffer and recvBuffer return the sizes in force, in bytes.
+func (o *Options) sendBuffer() int {
+	return min(max(orDefault(o.SendBuffer, defaultBuffer), minBuffer), maxBuffer)
+}
+
+func (o *Options) recvBuffer() int {
+	return min(max(orDefault(o.RecvBuffer, defaultBuffer), minBuffer), maxBuffer)
+}
+
+// Header sizes, bytes.
+const (
+	headers        = 40 // IPv4 and TCP without options
+	tsOptionLen    = 12 // timestamps, padded
+	maxHeaders     = 60 + 60
+	defaultPeerMSS = 536 // RFC 9293 MUST-15
+	minPeerMSS     = 48  // smaller ones would cost more header than data (CVE-2019-11479)
+	maxWindowShift = 14  // RFC 7323 2.3
+	minMTU         = 68  // RFC 791
+)
+
+// advertisedMSS is what the MSS option of our SYN says (RFC 9293 3.7.1,
+// MUST-67; RFC 6691: without regard to options).
+func advertisedMSS(e *Env, o *Options) int {
+	mss := max(e.MTU, minMTU) - headers
+	if o.MaxSeg > 0 {
+		mss = min(mss, max(o.MaxSeg, minPeerMSS))
+	}
+	return min(mss, 65535)
+}
+
+// windowShift is the smallest scale that lets the window span buffer bytes.
+func windowShift(buffer int) uint8 {
+	return uint8(min(max(bits.Len(uint(buffer))-16, 0), maxWindowShift))
+}
+
+// agreed is what the two SYNs settled.
+type agreed struct {
+	ts, sack bool
+	scale    bool  // both sides sent the option (RFC 7323 2.2)
+	sndShift uint8 // of the windows we receive
+	rcvShift uint8 // of the windows we send
+	peerMSS  uint16
+}
+
+// synOptions are those of our SYN, or of our SYN-ACK where peer is the SYN's
+// outcome: options that the peer did not offer are not answered.
+func synOptions(e *Env, o *Options, tsVal, tsEcr uint32, peer *agreed) wire.TCPOptions {
+	cfg := &e.Config
+	opts := wire.TCPOptions{HasMSS: true, MSS: uint16(advertisedMSS(e, o))}
+	if !cfg.NoSACK && (peer == nil || peer.sack) {
+		opts.SACKPermitted = true
+	}
+	if !cfg.NoScale && (peer == nil || peer.scale) {
+		opts.HasWindowScale = true
+		opts.WindowScale = windowShift(o.recvBuffer())
+	}
+	if !cfg.NoTimestamps && (peer == nil || peer.ts) {
+		opts.HasTimestamps = true
+		opts.TSVal, opts.TSEcr = tsVal, tsEcr
+	}
+	return opts
+}
+
+// agree says what follows from the peer's SYN.
+func agree(e *Env, o *Options, syn *wire.TCPOptions) agreed {
+	a := agreed{peerMSS: defaultPeerMSS}
+	if syn.HasMSS {
+		a.peerMSS = max(syn.MSS, minPeerMSS)
+	}
+	a.ts = syn.HasTimestamps && !e.Config.NoTimestamps
+	a.sack = syn.SACKPermitted && !e.Config.NoSACK
+	if syn.HasWindowScale && !e.Config.NoScale {
+		a.scale = true
+		// A shift above 14 is taken as 14 (RFC 7323 2.3).
+		a.sndShift = min(syn.WindowScale, maxWindowShift)
+		a.rcvShift = windowShift(o.recvBuffer())
+	}
+	return a
+}
+
+// Options returns the options in force.
+func (c *Conn) Options() Options { return c.opts }
+
+// SetOptions replaces the options. The window scale of an open connection
+// stays as agreed, so a larger RecvBuffer counts as far as it reaches.
+func (c *Conn) SetOptions(now clock.Instant, o Options) {
+	c.opts = o
+	if c.state == StateClosed {
+		return
+	}
+	c.refreshMSS()
+	if !o.Cork {
+		c.timers[timerCork] = clock.Never
+		c.has &^= corkOver
+	}
+	if o.QuickACK && c.rcv.nxt != c.rcv.acked {
+		c.oweACK()
+	}
+	c.armKeepalive(now)
+	c.armUser(now)
+}

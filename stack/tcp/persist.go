@@ -1,0 +1,59 @@
+package tcp
+
+import (
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/trace"
+)
+
+// persisting reports whether the peer's window is closed with something to
+// send behind it: then the persist timer runs and not the retransmission
+// timer, so that nobody times out for data beyond the edge (RFC 9293 3.8.6, SHLD-17).
+func (c *Conn) persisting() bool {
+	return c.snd.wnd == 0 && c.state.sends() && (c.snd.una != c.snd.nxt || c.waiting() > 0)
+}
+
+// armPersist starts the timer where the window keeps us from sending and
+// nothing outstanding will bring an ACK. It also overrides silly-window
+// avoidance (RFC 9293 3.8.6.2.1).
+func (c *Conn) armPersist(now clock.Instant) {
+	held := c.snd.una == c.snd.nxt && c.waiting() > 0 && c.state.sends() && !c.corked()
+	if !held && !c.persisting() {
+		c.timers[timerPersist] = clock.Never
+		return
+	}
+	if c.timers[timerPersist] == clock.Never {
+		// The first probe comes after one RTO (SHLD-29), the next ones later and
+		// later (SHLD-30).
+		c.timers[timerPersist] = now.Add(c.timeout())
+	}
+	c.armUser(now)
+}
+
+// persistTimeout sends a probe (RFC 9293 3.8.6.1), or what fits when the window
+// is only too small.
+func (c *Conn) persistTimeout(now clock.Instant) {
+	c.traceTimer(now, trace.TimerPersist)
+	if !c.persisting() {
+		if c.snd.una == c.snd.nxt && c.waiting() > 0 {
+			c.has |= overrideSWS
+		}
+		return
+	}
+	if c.giveUp(now) {
+		return
+	}
+	c.has |= owesProbe
+	c.backOff()
+	c.timers[timerPersist] = now.Add(c.timeout())
+	c.armUser(now)
+}
+
+// windowOpened ends probing. What the peer did not take goes again at once.
+func (c *Conn) windowOpened(now clock.Instant) {
+	c.timers[timerPersist] = clock.Never
+	c.has &^= owesProbe
+	if c.sb != nil && c.snd.una != c.snd.nxt {
+		c.sb.markAll()
+	}
+	c.armRetransmit(now, true)
+}

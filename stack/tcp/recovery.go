@@ -1,0 +1,139 @@
+package tcp
+
+import (
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
+	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
+)
+
+// dupThresh is how many duplicate ACKs, or segments SACKed above, mean a loss
+// (RFC 5681 3.2, RFC 6675 3).
+const dupThresh = 3
+
+type recoveryMode uint8
+
+const (
+	open         recoveryMode = iota // no loss that is not repaired
+	fastRecovery                     // RFC 6675, or RFC 6582 without SACK
+	afterTimeout                     // RFC 5681 3.1, last paragraph
+)
+
+// recovery is the state of one episode of repair.
+type recovery struct {
+	mode  recoveryMode
+	point wire.Seq // RecoveryPoint: what is acknowledged up to here ends the episode
+
+	// Proportional rate reduction (RFC 9937).
+	delivered int // prr_delivered
+	out       int // prr_out
+	flight    int // RecoverFS
+	cwnd      int
+}
+
+// cwnd is the congestion window in force, bytes: in fast recovery that of
+// proportional rate reduction, else the controller's.
+func (c *Conn) cwnd() int {
+	if c.sb != nil && c.sb.rec.mode == fastRecovery {
+		return c.sb.rec.cwnd
+	}
+	return c.cc.Window()
+}
+
+// detectLoss marks what the ACK proves to be lost, begins an episode where it
+// is the first, and returns how many bytes were newly marked.
+func (c *Conn) detectLoss(now clock.Instant, advanced bool) (newly int) {
+	s := c.sb
+	if c.opt.sack {
+		newly = s.markBelow(s.edge(c.sendMSS(0)))
+	}
+	switch s.rec.mode {
+	case open:
+		if newly == 0 && c.snd.dupacks < dupThresh {
+			return 0
+		}
+		// Without SACK the duplicates may be those of our own retransmissions
+		// (RFC 6582 3.2 step 1).
+		if !c.opt.sack && c.snd.una.LessEq(c.snd.guard) {
+			return 0
+		}
+		newly += s.markHead(c.env, c.sendMSS(0))
+		c.enterRecovery(now)
+	case fastRecovery:
+		// A partial ACK says that the next segment was lost too: it left
+		// before the retransmission that has just been acknowledged (RFC 6582 3.2 step 3).
+		if advanced && c.snd.una.Less(s.rec.point) {
+			newly += s.markHead(c.env, c.sendMSS(0))
+		}
+	}
+	return newly
+}
+
+func (c *Conn) enterRecovery(now clock.Instant) {
+	s := c.sb
+	flight := c.snd.nxt.Sub(c.snd.una)
+	c.cc.OnCongestion(now, congestion.Loss, flight)
+	s.rec = recovery{mode: fastRecovery, point: c.snd.nxt, flight: flight}
+	s.rec.cwnd = s.inFlight() + c.sendMSS(0)
+	c.traceCwnd(now, trace.CwndFastRecovery)
+}
+
+// reduce is RFC 9937 4: it lets segments out in proportion to those delivered,
+// so that the window has reached ssthresh when the episode ends.
+func (c *Conn) reduce(delivered int, safe bool) {
+	s := c.sb
+	r := &s.rec
+	r.delivered += delivered
+	pipe, ssthresh, mss := s.inFlight(), c.cc.Ssthresh(), c.sendMSS(0)
+	var n int
+	if pipe > ssthresh {
+		n = int((int64(r.delivered)*int64(ssthresh)+int64(r.flight)-1)/int64(max(r.flight, 1))) - r.out
+	} else {
+		n = max(r.delivered-r.out, delivered)
+		if safe {
+			n += mss
+		}
+		n = min(n, ssthresh-pipe)
+	}
+	if r.out == 0 {
+		n = max(n, mss) // the fast retransmit itself
+	}
+	r.cwnd = pipe + max(n, 0)
+}
+
+// endRecovery ends the episode when its point is acknowledged.
+func (c *Conn) endRecovery(now clock.Instant) {
+	s := c.sb
+	if s.rec.mode == open || c.snd.una.Less(s.rec.point) {
+		return
+	}
+	fast := s.rec.mode == fastRecovery
+	s.rec = recovery{}
+	s.dupBytes = 0
+	c.snd.dupacks = 0
+	c.snd.guard = c.snd.una
+	if fast {
+		c.cc.OnRecovered(now)
+	}
+	c.traceCwnd(now, trace.CwndRecovered)
+}
+
+// enterLoss takes all that is outstanding as lost (RFC 5681 3.1, RFC 6298 5.4).
+func (c *Conn) enterLoss(now clock.Instant) {
+	s := c.sb
+	if s == nil || s.n == 0 {
+		return
+	}
+	if s.at(0).flags&sacked != 0 {
+		s.renege() // the peer took back what it had SACKed (RFC 2018 8)
+	}
+	// Once per flight: ssthresh stays when the same data is lost again.
+	if c.snd.backoff == 0 {
+		c.cc.OnTimeout(now, c.snd.nxt.Sub(c.snd.una))
+	}
+	s.markAll()
+	s.rec = recovery{mode: afterTimeout, point: c.snd.nxt}
+	c.snd.dupacks = 0
+	c.snd.guard = c.snd.nxt
+	c.traceCwnd(now, trace.CwndTimeout)
+}

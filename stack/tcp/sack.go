@@ -1,0 +1,88 @@
+package tcp
+
+import "github.com/sockeye-net/sockeye/stack/wire"
+
+// arriveSACK marks what the segment's blocks say and returns how many bytes
+// that is news for. Blocks that lie outside SND.UNA..SND.NXT are lies, or
+// D-SACKs, and have no effect (RFC 2018 5, RFC 2883 4).
+func (c *Conn) arriveSACK(s *arriving) (news int) {
+	o := &s.in.Seg.Options
+	if !c.opt.sack || c.sb == nil || o.NumSACK == 0 {
+		return 0
+	}
+	from := wire.MaxSeq(c.snd.una, s.ack)
+	for _, b := range o.SACK[:min(int(o.NumSACK), len(o.SACK))] {
+		if from.LessEq(b.Left) && b.Left.Less(b.Right) && b.Right.LessEq(c.snd.nxt) {
+			news += c.sb.sack(c.env, b.Left, b.Right)
+		}
+	}
+	return news
+}
+
+// reportDuplicate remembers bytes that came twice, for a D-SACK (RFC 2883).
+func (c *Conn) reportDuplicate(l, r wire.Seq) {
+	if !c.opt.sack || !l.Less(r) {
+		return
+	}
+	re := c.reassembly()
+	if re == nil || re.nDups == maxDups {
+		return
+	}
+	re.dups[re.nDups] = span{l, r}
+	re.nDups++
+}
+
+// sackRoom is how many blocks fit beside the other options (40 bytes in all).
+func (c *Conn) sackRoom() int {
+	if c.opt.ts {
+		return 3
+	}
+	return wire.MaxSACKBlocks
+}
+
+// sackBlocks says how many blocks the next segment carries.
+func (c *Conn) sackBlocks() int {
+	if c.re == nil || !c.opt.sack {
+		return 0
+	}
+	n := c.re.nRecent
+	if c.re.nDups > 0 {
+		n++
+	}
+	return min(n, c.sackRoom())
+}
+
+// fillSACK writes the blocks: a D-SACK first, of which each is reported once,
+// then the spans, the newest first (RFC 2018 4, RFC 2883 4).
+func (c *Conn) fillSACK(o *wire.TCPOptions) {
+	r := c.re
+	if r == nil || !c.opt.sack {
+		return
+	}
+	n, most := 0, c.sackRoom()
+	if r.nDups > 0 {
+		o.SACK[0] = wire.SACKBlock{Left: r.dups[0].l, Right: r.dups[0].r}
+		n = 1
+		copy(r.dups[:], r.dups[1:r.nDups])
+		r.nDups--
+	}
+	kept := 0
+	for _, q := range r.recent[:r.nRecent] {
+		i := r.find(q.Add(1))
+		if i == r.n || !r.spans[i].l.LessEq(q) {
+			continue // in order by now
+		}
+		r.recent[kept] = q
+		kept++
+		if n < most {
+			o.SACK[n] = wire.SACKBlock{Left: r.spans[i].l, Right: r.spans[i].r}
+			if c.has&finKnown != 0 && r.spans[i].r == c.rcv.fin {
+				o.SACK[n].Right = c.rcv.fin.Add(1)
+			}
+			n++
+		}
+	}
+	r.nRecent = kept
+	o.NumSACK = uint8(n)
+	c.settle()
+}

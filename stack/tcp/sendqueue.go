@@ -1,0 +1,185 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/buffer"
+	"github.com/sockeye-net/sockeye/stack/clock"
+)
+
+// maxLend is the most that a span of a ring may be asked for, bytes.
+const maxLend = buffer.MaxChunk
+
+// corkTime is how long Cork holds a partial segment back, as Linux.
+const corkTime = 200 * time.Millisecond
+
+// mayWrite reports whether the owner may still queue data.
+func (c *Conn) mayWrite() bool {
+	if c.has&finQueued != 0 {
+		return false
+	}
+	switch c.state {
+	case StateSynSent, StateSynReceived, StateEstablished, StateCloseWait:
+		return true
+	}
+	return false
+}
+
+// Writable returns how many bytes Write would take now.
+func (c *Conn) Writable() int {
+	if !c.mayWrite() {
+		return 0
+	}
+	return max(c.opts.sendBuffer()-c.out.Len(), 0)
+}
+
+// Write copies p to the send ring and returns how many bytes there was room for.
+func (c *Conn) Write(now clock.Instant, p []byte) int {
+	n := min(len(p), c.Writable())
+	if n == 0 {
+		return 0
+	}
+	n = c.out.Append(c.env.Budget, p[:n])
+	c.queued(now)
+	return n
+}
+
+// SendSpan lends up to n bytes of room in the send ring; SendCommit says how many were filled.
+func (c *Conn) SendSpan(n int) [2][]byte {
+	n = min(n, c.Writable(), maxLend)
+	if n <= 0 {
+		return [2][]byte{}
+	}
+	return c.out.Tail(c.env.Budget, n)
+}
+
+// SendCommit queues the first n bytes of the last SendSpan; 0 gives it back.
+func (c *Conn) SendCommit(now clock.Instant, n int) {
+	if n <= 0 || !c.mayWrite() {
+		c.out.Trim(c.env.Budget)
+		return
+	}
+	c.out.Extend(n)
+	c.queued(now)
+}
+
+// queued follows new data in the send ring.
+func (c *Conn) queued(now clock.Instant) {
+	if c.opts.Cork && c.timers[timerCork] == clock.Never {
+		c.timers[timerCork] = now.Add(corkTime)
+	}
+	c.armPersist(now)
+}
+
+// Unacked returns how many bytes of the send ring the peer has not acknowledged (SIOCOUTQ).
+func (c *Conn) Unacked() int { return c.out.Len() }
+
+// sentText is how many bytes of the send ring have a sequence number.
+func (c *Conn) sentText() int {
+	if c.has&finSent != 0 {
+		return c.out.Len()
+	}
+	n := c.snd.nxt.Sub(c.snd.una)
+	if c.state == StateSynSent || c.state == StateSynReceived {
+		n-- // the SYN
+	}
+	return n
+}
+
+// unsent is how many bytes of the send ring were never sent.
+func (c *Conn) unsent() int { return c.out.Len() - c.sentText() }
+
+// waiting is unsent and a FIN that was never sent.
+func (c *Conn) waiting() int {
+	n := c.unsent()
+	if c.has&(finQueued|finSent) == finQueued {
+		n++
+	}
+	return n
+}
+
+// corked reports whether partial segments are held back.
+func (c *Conn) corked() bool { return c.opts.Cork && c.has&(corkOver|finQueued) == 0 }
+
+// mayBePartial reports whether a segment below full size may go now.
+func (c *Conn) mayBePartial() bool {
+	switch {
+	case c.has&(finQueued|overrideSWS) != 0:
+		return true
+	case c.corked():
+		return false
+	case c.opts.NoDelay:
+		return true
+	}
+	// Deviates from RFC 9293 s.3.7.4: only an outstanding segment that was
+	// itself small holds the next one back, as Linux (Minshall's variant); the
+	// last piece of a large write does not wait for the ACK of the others.
+	return c.snd.small.LessEq(c.snd.una)
+}
+
+// nextNew returns how many bytes of new data go in the next segment, 0 for
+// none, when a segment holds mss.
+func (c *Conn) nextNew(mss int) int {
+	unsent := c.unsent()
+	usable := c.snd.una.Add(int(c.snd.wnd)).Sub(c.snd.nxt)
+	if unsent <= 0 || usable <= 0 {
+		return 0
+	}
+	pipe := c.inFlight()
+	room := c.cwnd() - pipe
+	if pipe == 0 {
+		room = max(room, mss)
+	}
+	if room < min(mss, unsent) {
+		c.has |= cwndLimited
+		return 0
+	}
+	n := min(unsent, usable, room, c.burst(mss))
+	if room < n+mss && unsent > n {
+		c.has |= cwndLimited
+	}
+	if c.holdSuper(n, unsent, pipe, mss) {
+		return 0
+	}
+	if tail := n % mss; tail > 0 && !c.sendTail(n, tail, unsent, usable) {
+		n -= tail
+	}
+	return n
+}
+
+// burst is the most that one transmission holds: a super-segment of whole
+// segments, or one segment.
+func (c *Conn) burst(mss int) int {
+	most := min(c.env.MaxGSO-maxHeaders/2, maxLend)
+	if c.env.MaxGSO == 0 || most < 2*mss || c.has&smallMTU != 0 {
+		return mss
+	}
+	return most - most%mss
+}
+
+// sendTail reports whether the last tail bytes of n, less than a segment, may
+// go now: all that is queued where Nagle and cork agree, or half of the
+// largest window ever offered (RFC 9293 3.8.6.2.1).
+func (c *Conn) sendTail(n, tail, unsent, usable int) bool {
+	if n == unsent {
+		return c.mayBePartial()
+	}
+	if n > tail {
+		return false
+	}
+	return n == usable && (c.has&overrideSWS != 0 || n >= int(c.snd.maxWnd/2))
+}
+
+// holdSuper holds a partial super-segment back while a full one is in flight
+// and its ACK will soon let a larger one go.
+func (c *Conn) holdSuper(n, unsent, pipe, mss int) bool {
+	most := c.burst(mss)
+	if most == mss || n >= most || pipe < buffer.MaxChunk || c.has&(finQueued|overrideSWS) != 0 {
+		return false
+	}
+	if c.sb != nil && c.sb.rec.mode != open {
+		return false
+	}
+	const shortPath = 2 * time.Millisecond
+	return n < unsent || c.rtt.srtt < shortPath
+}

@@ -1,0 +1,337 @@
+package tcp
+
+import (
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
+)
+
+// Transmit fills out with the next segment to send and reports whether there
+// is one. Call it until it returns false, also on a connection that has just
+// become CLOSED: its RST is still to be fetched. ACKs are decided here: call it
+// once per batch of arrivals.
+func (c *Conn) Transmit(now clock.Instant, out *Segment) bool {
+	if c.has&owesRST != 0 {
+		return c.transmitRST(now, out)
+	}
+	switch c.state {
+	case StateClosed, StateListen:
+		return false
+	case StateSynSent, StateSynReceived:
+		return c.transmitSYN(now, out) || c.transmitACK(now, out)
+	}
+	if c.transmitOwed(now, out) || c.transmitData(now, out) || c.transmitACK(now, out) {
+		return true
+	}
+	c.armPersist(now)
+	return false
+}
+
+// begin fills out's header for sequence number seq.
+func (c *Conn) begin(out *Segment, seq wire.Seq, flags wire.Flags, why trace.Reason) {
+	*out = Segment{DF: c.has&smallMTU == 0, Why: why}
+	out.Seg.SrcPort, out.Seg.DstPort = c.flow.Local.Port(), c.flow.Remote.Port()
+	out.Seg.Seq = seq
+	out.Seg.Flags = flags
+}
+
+// finish adds what every segment of a synchronized connection carries: ACK,
+// window, timestamps (RFC 7323 3.2) and, where bytes are missing, SACK blocks.
+func (c *Conn) finish(now clock.Instant, out *Segment, sack bool) {
+	out.Seg.Flags |= wire.ACK
+	out.Seg.Ack = c.rcv.nxt
+	out.Seg.Window = c.window()
+	if c.opt.ts {
+		o := &out.Seg.Options
+		o.HasTimestamps = true
+		o.TSVal, o.TSEcr = tsClock(now, c.tsOff), c.rcv.tsRecent
+	}
+	if sack {
+		c.fillSACK(&out.Seg.Options)
+	}
+	c.ackSent()
+	c.traceSent(now, out)
+}
+
+func (c *Conn) transmitRST(now clock.Instant, out *Segment) bool {
+	c.has &^= owesRST
+	c.begin(out, c.snd.reset, wire.RST, trace.SendRST)
+	if c.has&rstACK != 0 {
+		out.Seg.Flags |= wire.ACK
+		out.Seg.Ack = c.rcv.nxt
+	}
+	c.traceSent(now, out)
+	return true
+}
+
+// transmitOwed sends the ACKs that are owed one by one: a duplicate for each
+// segment out of order, one for each D-SACK, challenges, probes.
+func (c *Conn) transmitOwed(now clock.Instant, out *Segment) bool {
+	seq, why := c.snd.nxt, trace.None
+	switch {
+	case c.rcv.dupsOwed > 0:
+		c.rcv.dupsOwed--
+		why = trace.SendDupACK
+	case c.re != nil && c.re.nDups > 0:
+		why = trace.SendDupACK
+	case c.has&owesChallenge != 0:
+		why = trace.SendChallenge
+	case c.has&owesProbe != 0:
+		c.has &^= owesProbe
+		return c.transmitProbe(now, out)
+	case c.has&owesKeepalive != 0:
+		// One before SND.NXT, without data (SHLD-12): it lies outside the peer's
+		// window, so it must be answered.
+		c.has &^= owesKeepalive
+		seq, why = c.snd.nxt.Add(-1), trace.SendKeepalive
+	default:
+		return false
+	}
+	c.has &^= owesChallenge
+	c.begin(out, seq, 0, why)
+	c.finish(now, out, true)
+	return true
+}
+
+// transmitACK sends the ACK that is owed and that no data carried.
+func (c *Conn) transmitACK(now clock.Instant, out *Segment) bool {
+	why := trace.SendACK
+	switch {
+	case c.has&owesACK != 0:
+		if c.re != nil && c.re.n > 0 {
+			why = trace.SendDupACK
+		} else if c.has&owesDelayed != 0 {
+			why = trace.SendDelACK
+		}
+	case c.has&owesChallenge != 0:
+		why = trace.SendChallenge
+	case c.has&owesWindow != 0:
+		why = trace.SendWindow
+	default:
+		return false
+	}
+	c.has &^= owesChallenge
+	c.begin(out, c.snd.nxt, 0, why)
+	c.finish(now, out, true)
+	return true
+}
+
+// transmitData sends what was lost, then what is new.
+func (c *Conn) transmitData(now clock.Instant, out *Segment) bool {
+	if !c.state.sends() || c.snd.wnd == 0 {
+		return false
+	}
+	sack := c.sackBlocks()
+	mss := c.sendMSS(sack)
+	const useful = 200 // less beside the blocks, and they wait for a pure ACK
+	if sack > 0 && mss < useful {
+		sack, mss = 0, c.sendMSS(0)
+	}
+	if c.sb != nil {
+		if i := c.sb.nextLost(); i >= 0 {
+			return c.retransmit(now, out, i, mss, sack > 0)
+		}
+	}
+	return c.sendNew(now, out, mss, sack > 0)
+}
+
+// sendNew sends the next bytes that were never sent, and the FIN after them.
+func (c *Conn) sendNew(now clock.Instant, out *Segment, mss int, sack bool) bool {
+	if c.waiting() == 0 {
+		return false
+	}
+	c.restart(now)
+	n := c.nextNew(mss)
+	edge := c.snd.una.Add(int(c.snd.wnd))
+	fin := c.has&(finQueued|finSent) == finQueued && n == c.unsent() &&
+		c.snd.nxt.Add(n).Less(edge)
+	if (n == 0 && !fin) || !c.scoreboard().room(c.env, 1) {
+		return false
+	}
+	c.sendRange(now, out, n, fin, mss, sack)
+	return true
+}
+
+// restart begins with a small window after idle (RFC 5681 4.1).
+func (c *Conn) restart(now clock.Instant) {
+	if c.snd.una != c.snd.nxt || c.snd.lastSend == clock.Never {
+		return
+	}
+	if idle := now.Sub(c.snd.lastSend); idle > c.rtt.rto {
+		before := c.cc.Window()
+		c.cc.OnRestart(idle)
+		if c.cc.Window() != before {
+			c.traceCwnd(now, trace.CwndIdle)
+		}
+		c.snd.lastSend = now
+	}
+}
+
+// sendRange sends n new bytes, with the FIN where fin, and records them.
+func (c *Conn) sendRange(now clock.Instant, out *Segment, n int, fin bool, mss int, sack bool) {
+	why := trace.SendData
+	if c.snd.dupacks > 0 && c.snd.dupacks < dupThresh {
+		why = trace.SendLimited
+	} else if n == 0 {
+		why = trace.SendFIN
+	}
+	c.begin(out, c.snd.nxt, 0, why)
+	c.attach(out, c.sentText(), n, mss)
+	length := n
+	if fin {
+		out.Seg.Flags |= wire.FIN
+		length++
+	}
+	c.scoreboard().push(record{
+		sent: now, delivered: c.count.delivered,
+		seq: c.snd.nxt, len: uint32(length), seg: uint16(min(mss, 65535)),
+	})
+	c.snd.nxt = c.snd.nxt.Add(length)
+	if fin {
+		c.has |= finSent
+	}
+	if n%mss != 0 {
+		c.snd.small = c.snd.nxt
+	}
+	c.has &^= overrideSWS
+	if c.has&(owesACK|owesDelayed) != 0 && n > 0 {
+		c.has |= pingpong // data answers data: the next ACK may wait for a ride
+	}
+	c.sent(now, out, n, sack)
+}
+
+// attach lends n bytes of the send ring, off bytes after its start, to out.
+func (c *Conn) attach(out *Segment, off, n, mss int) {
+	if n == 0 {
+		return
+	}
+	out.Payload = c.out.Spans(off, n)
+	if n > mss {
+		out.GSOSize = mss
+	}
+	if off+n == c.out.Len() {
+		out.Seg.Flags |= wire.PSH // the last of what is queued (MUST-61)
+	}
+}
+
+// sent is common to new and repeated data.
+func (c *Conn) sent(now clock.Instant, out *Segment, n int, sack bool) {
+	c.count.sent += int64(n)
+	c.snd.lastSend = now
+	inFlight := c.inFlight()
+	if c.sb.rec.mode == fastRecovery {
+		c.sb.rec.out += n
+	}
+	c.cc.OnSend(now, n, inFlight)
+	if inFlight+c.sendMSS(0) > c.cwnd() || inFlight*2 > c.cwnd() && c.cwnd() < c.cc.Ssthresh() {
+		c.has |= cwndLimited
+	}
+	c.armRetransmit(now, false)
+	c.armUser(now)
+	c.finish(now, out, sack)
+}
+
+// retransmit sends the first bytes of the lost record i again, as the window
+// and cwnd allow, cut by today's segment size.
+func (c *Conn) retransmit(now clock.Instant, out *Segment, i, mss int, sack bool) bool {
+	s := c.sb
+	r := *s.at(i)
+	text := int(r.len)
+	fin := c.has&finSent != 0 && r.end() == c.snd.nxt
+	if fin {
+		text--
+	}
+	pipe := s.inFlight()
+	room := c.cwnd() - pipe
+	if pipe == 0 {
+		room = max(room, mss)
+	}
+	usable := c.snd.una.Add(int(c.snd.wnd)).Sub(r.seq)
+	n := min(text, c.burst(mss), usable)
+	if n > mss {
+		n = max(min(n, room), mss)
+		if n < text {
+			n -= n % mss
+		}
+	}
+	if n < 0 || (n == 0 && text > 0) || room < min(n, mss) || room <= 0 {
+		c.has |= cwndLimited
+		return false
+	}
+	length := n
+	if fin && n == text {
+		length++
+	} else {
+		fin = false
+	}
+	if length < int(r.len) {
+		if !s.room(c.env, 1) {
+			return false
+		}
+		s.split(i, length)
+	}
+	c.begin(out, r.seq, 0, c.whyAgain())
+	c.attach(out, r.seq.Sub(c.snd.una), n, mss)
+	if fin {
+		out.Seg.Flags |= wire.FIN
+	}
+	c.resent(now, i, mss)
+	c.count.retrans += int64(n)
+	c.env.Stats.Retransmitted++
+	c.sent(now, out, n, sack)
+	return true
+}
+
+// resent renews record i.
+func (c *Conn) resent(now clock.Instant, i, mss int) {
+	r := c.sb.at(i)
+	r.sent, r.delivered = now, c.count.delivered
+	r.seg = uint16(min(mss, 65535))
+	if r.flags&(lost|resent) == lost {
+		r.flags |= resent
+		c.sb.resentBytes += int(r.len)
+	}
+	r.flags |= everSent
+}
+
+func (c *Conn) whyAgain() trace.Reason {
+	switch rec := &c.sb.rec; {
+	case rec.mode == afterTimeout:
+		return trace.SendRTO
+	case rec.mode == fastRecovery && rec.out > 0 && !c.opt.sack:
+		return trace.SendPartial
+	}
+	return trace.SendFast
+}
+
+// transmitProbe sends one byte, or the FIN, into a closed window (RFC 9293
+// 3.8.6.1): the oldest that is outstanding, or the next new one.
+func (c *Conn) transmitProbe(now clock.Instant, out *Segment) bool {
+	if !c.persisting() {
+		return false
+	}
+	s := c.scoreboard()
+	if !s.room(c.env, 1) {
+		return false
+	}
+	mss := c.sendMSS(0)
+	if c.snd.una == c.snd.nxt {
+		n := min(c.unsent(), 1)
+		c.sendRange(now, out, n, n == 0, mss, false)
+		out.Why = trace.SendProbe
+		return true
+	}
+	c.begin(out, c.snd.una, 0, trace.SendProbe)
+	if c.out.Len() > 0 {
+		if s.at(0).len > 1 {
+			s.split(0, 1)
+		}
+		c.attach(out, 0, 1, mss)
+	} else {
+		out.Seg.Flags |= wire.FIN
+	}
+	c.resent(now, 0, mss)
+	c.count.retrans += int64(out.Len())
+	c.sent(now, out, out.Len(), false)
+	return true
+}

@@ -1,0 +1,101 @@
+package tcp
+
+import (
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/wire"
+)
+
+// roomToOffer is how many bytes beyond RCV.NXT the peer may send, by our
+// buffer and the host's Budget.
+func (c *Conn) roomToOffer() int {
+	room := max(c.opts.recvBuffer()-c.in.Len(), 0)
+	// As the Budget drains, windows stop growing: no connection is offered
+	// more than a quarter of what is left.
+	return min(room, c.env.Budget.Free()/4, 65535<<c.opt.rcvShift)
+}
+
+// worthOffering is the receiver's part of silly-window avoidance (RFC 9293
+// 3.8.6.2.2): the right edge moves in steps.
+func (c *Conn) worthOffering(room int) bool {
+	grow := room - c.rcv.adv.Sub(c.rcv.nxt)
+	return grow > 0 && grow >= min(c.opts.recvBuffer()/2, advertisedMSS(c.env, &c.opts))
+}
+
+// window returns SEG.WND as it goes on the wire and moves RCV.NXT + RCV.WND,
+// never to the left (SHLD-14).
+func (c *Conn) window() uint16 {
+	shift := c.opt.rcvShift
+	cur := max(c.rcv.adv.Sub(c.rcv.nxt), 0)
+	room := c.roomToOffer()
+	field := (cur + 1<<shift - 1) >> shift
+	if c.worthOffering(room) && room>>shift > cur>>shift {
+		field = room >> shift
+	} else if field<<shift > cur && c.in.Len()+field<<shift > c.opts.recvBuffer()+c.slack() {
+		// Rounding up keeps the edge, and adds less than a unit to it. Where that
+		// has added up, round down: the edge that the peer sees may then move
+		// left by less than a unit (RFC 7323 2.4), but what it had seen is still accepted.
+		field = cur >> shift
+	}
+	field = min(field, 65535)
+	c.rcv.adv = wire.MaxSeq(c.rcv.adv, c.rcv.nxt.Add(field<<shift))
+	return uint16(field)
+}
+
+// slack bounds what rounding up may add to the buffer.
+func (c *Conn) slack() int { return max(c.opts.recvBuffer()/16, 1<<c.opt.rcvShift) }
+
+// synWindow is the window of our SYN or SYN-ACK, which is not scaled (RFC 7323 2.2).
+func synWindow(e *Env, o *Options) uint16 {
+	return uint16(min(o.recvBuffer(), 65535, e.Budget.Free()/4))
+}
+
+// Readable returns how many bytes can be read.
+func (c *Conn) Readable() int { return c.in.Len() }
+
+// AtEOF reports that everything up to the peer's FIN has been read.
+func (c *Conn) AtEOF() bool { return c.has&finReceived != 0 && c.in.Len() == 0 }
+
+// Read copies received bytes to p and returns how many there were.
+func (c *Conn) Read(now clock.Instant, p []byte) int {
+	total := 0
+	for len(p) > 0 {
+		s := c.RecvSpan(len(p))
+		n := copy(p, s[0])
+		n += copy(p[n:], s[1])
+		c.RecvCommit(now, n)
+		if n == 0 {
+			break
+		}
+		p = p[n:]
+		total += n
+	}
+	return total
+}
+
+// RecvSpan lends the received bytes, at most n; RecvCommit says how many were
+// taken. Between the two they may be read outside the owner's lock, whatever
+// happens to the connection meanwhile.
+func (c *Conn) RecvSpan(n int) [2][]byte {
+	c.in.Pin()
+	return c.in.Spans(0, max(min(n, c.in.Len(), maxLend), 0))
+}
+
+// RecvCommit ends a RecvSpan and drops the first n received bytes, which may be
+// 0. It owes a window update when that opens the window by much.
+func (c *Conn) RecvCommit(now clock.Instant, n int) {
+	c.in.Unpin()
+	n = min(n, c.in.Len())
+	if n <= 0 {
+		return
+	}
+	c.in.Discard(c.env.Budget, n)
+	if !c.state.receives() || c.state == StateClosed {
+		return
+	}
+	room := c.roomToOffer()
+	// Twice what is still open: each update costs the peer a packet.
+	if c.worthOffering(room) && room >= 2*c.rcv.adv.Sub(c.rcv.nxt) {
+		c.has |= owesWindow
+	}
+	_ = now
+}

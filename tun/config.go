@@ -1,0 +1,49 @@
+package tun
+
+// Config says which device Open opens. The zero value makes a new one that
+// the kernel names, and that is gone when it is closed.
+type Config struct {
+	// Name of the interface, at most 15 bytes; an existing persistent TUN is
+	// attached to. Empty: the kernel chooses (tun0, tun1 ...).
+	Name string
+
+	// MTU in bytes, set on the interface when it is not 0 and not already so.
+	// Setting needs CAP_NET_ADMIN.
+	MTU int
+
+	// Persist keeps the interface after Close. A device that is persistent
+	// already stays so whatever is said here.
+	Persist bool
+}
+
+// Stats counts packets since the device was opened.
+type Stats struct {
+	Read         uint64 // handed to the stack
+	ReadBytes    uint64
+	Written      uint64 // taken by the device
+	WrittenBytes uint64
+
+	// Dropped packets, by reason.
+	Truncated uint64 // read: longer than the MTU known till then
+	Full      uint64 // write: EAGAIN
+	Down      uint64 // write: the interface is down
+	Gone      uint64 // write: the interface was deleted, or the link closed
+	NoMemory  uint64 // write: ENOBUFS or ENOMEM
+	BadPacket uint64 // write: refused as malformed, or empty
+	Other     uint64 // write: any other errno
+}
+
+// Dropped is the sum of all reasons.
+func (s *Stats) Dropped() uint64 {
+	return s.Truncated + s.Full + s.Down + s.Gone + s.NoMemory + s.BadPacket + s.Other
+}
+
+// MinMTU and MaxMTU bound an MTU in bytes (RFC 791; the IP total length).
+const (
+	MinMTU = 68
+	MaxMTU = 65535
+)
+
+// MaxBatch is how many packets one TryRead returns at most. More would spill
+// the cache before the stack has looked at them.
+const MaxBatch = 64
