@@ -190,7 +190,7 @@ func gvisorOverTUN(t testing.TB) dialer {
 	ep, err := fdbased.New(&fdbased.Options{FDs: []int{fd}, MTU: mtu, PacketDispatchMode: fdbased.Readv, IsPacketSocket: []bool{false}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, unix.Close(fd)) }) // runs after the stack's own
-	s := newGvisor(t, ep, ourPrefix)
+	s := newGvisor(t, ep, ourPrefix, false)
 	return dialer{ns, func(ctx context.Context) (net.Conn, error) { return gvisorDial(ctx, s, kernelAt) }}
 }
 

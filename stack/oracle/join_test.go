@@ -43,7 +43,7 @@ func join(t testing.TB, loss float64) *joint {
 	ep := channel.New(depth, mtu, "")
 	ours, err := stack.New(stack.Config{Link: near, Prefixes: []netip.Prefix{ourPrefix}})
 	require.NoError(t, err)
-	j := &joint{net: stdnet.New(ours), gvisor: newGvisor(t, ep, gvisorPrefix)}
+	j := &joint{net: stdnet.New(ours), gvisor: newGvisor(t, ep, gvisorPrefix, loss > 0)}
 	ctx, cancel := context.WithCancel(context.Background())
 	var pumps sync.WaitGroup
 	pumps.Go(func() { toGvisor(t, far, ep, newDice(loss, 1)) })
