@@ -25,6 +25,7 @@ const patience = 90 * time.Second
 func TestTransfer(t *testing.T) {
 	for _, loss := range []float64{0, 0.01} {
 		t.Run(fmt.Sprintf("our client, loss %v", loss), func(t *testing.T) {
+			t.Parallel()
 			j := join(t, loss)
 			at := netip.AddrPortFrom(gvisorPrefix.Addr(), 80)
 			both(t, gvisorListen(t, j.gvisor, at), func(ctx context.Context) (net.Conn, error) {
@@ -32,6 +33,7 @@ func TestTransfer(t *testing.T) {
 			})
 		})
 		t.Run(fmt.Sprintf("our server, loss %v", loss), func(t *testing.T) {
+			t.Parallel()
 			j := join(t, loss)
 			at := netip.AddrPortFrom(ourPrefix.Addr(), 80)
 			l, err := j.net.Listen("tcp", at.String())
