@@ -51,7 +51,7 @@ func (sh *shard) leave() {
 
 // flush is leave without the unlocking, for a call that goes on to wait.
 func (sh *shard) flush() {
-	for sh.send() == batch && sh.host.Pending() {
+	for sh.send() {
 		// More than a batch: let others in, and go on with a fresh time.
 		sh.wake()
 		sh.mu.Unlock()
@@ -61,22 +61,22 @@ func (sh *shard) flush() {
 	sh.arm()
 }
 
-// send gives the link at most one batch and returns how many packets that was.
-func (sh *shard) send() int {
+// send gives the link at most one batch and reports whether there is more that
+// the link takes now. With no room it still lets packets from the host to
+// itself cross; the link's Wait ends when room comes back, and the leader sends.
+func (sh *shard) send() (more bool) {
 	if sh.failed != nil {
-		return 0
+		return false
 	}
-	n := min(batch, sh.link.Room())
-	if n > 0 {
-		n = sh.host.Transmit(sh.now, sh.out[:n])
-	}
+	room := min(batch, sh.link.Room())
+	n := sh.host.Transmit(sh.now, sh.out[:room])
 	if n > 0 {
 		// What the device refuses is lost like a packet lost on the path: the
 		// link counts it and the transports retransmit. A link that is gone
 		// for good says so to the reader.
 		_ = sh.link.WriteBatch(sh.out[:n])
 	}
-	return n
+	return room > 0 && sh.host.Pending()
 }
 
 // wake passes the host's news on to the sockets that wait for it.
@@ -167,13 +167,14 @@ func (sh *shard) fail(err error) {
 		err = ErrClosed
 	}
 	sh.host.CloseAll(sh.now)
-	sh.send()
+	for sh.send() {
+		// The RSTs: as far as the link has room now.
+	}
 	sh.failed = err
 	sh.timer.Stop()
 	for _, s := range sh.sockets {
 		if s != nil {
-			s.rd.wake()
-			s.wr.wake()
+			s.wake()
 		}
 	}
 }
@@ -193,8 +194,8 @@ func (sh *shard) await(d *side, seen uint) {
 // add makes a socket of the host known, so that its news reach it.
 func (sh *shard) add(h host.Handle, k host.Kind) *Socket {
 	s := &Socket{sh: sh, handle: h, kind: k}
-	s.rd.cond.L = &sh.mu
-	s.wr.cond.L = &sh.mu
+	s.rd.cond.L, s.rd.line.L = &sh.mu, &sh.mu
+	s.wr.cond.L, s.wr.line.L = &sh.mu, &sh.mu
 	i := h.Index()
 	for i >= len(sh.sockets) {
 		sh.sockets = append(sh.sockets, nil)

@@ -1,9 +1,8 @@
 package stack
 
 import (
+	"math"
 	"net/netip"
-	"os"
-	"sync"
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
@@ -26,20 +25,6 @@ type Socket struct {
 	rd, wr side
 }
 
-// A side is one direction of a socket: who waits for it, and until when.
-type side struct {
-	turn    sync.Mutex // held by the one call that is at work in this direction
-	cond    sync.Cond  // L is the shard's mu
-	news    uint       // counts wakes, so that none is lost between a try and the wait
-	expired bool       // the deadline has passed
-}
-
-// wake makes who waits in this direction look again. The lock is held.
-func (d *side) wake() {
-	d.news++
-	d.cond.Broadcast()
-}
-
 // Flags modify one call.
 type Flags uint8
 
@@ -49,25 +34,6 @@ const (
 	Peek                       // leave what is received in the queue
 	WaitAll                    // streams: fill the buffer, unless the end or an error comes first
 )
-
-// news notes what the host said and wakes who waits for it. The lock is held.
-func (s *Socket) news(m host.Mask) {
-	if m&host.AlarmRead != 0 {
-		s.rd.expired = true
-	}
-	if m&host.AlarmWrite != 0 {
-		s.wr.expired = true
-	}
-	if m&host.Gone != 0 {
-		s.gone = true
-	}
-	if m&(host.Readable|host.HangupRead|host.Hangup|host.Failed|host.AlarmRead|host.Urgent) != 0 {
-		s.rd.wake()
-	}
-	if m&(host.Writable|host.Hangup|host.Failed|host.AlarmWrite|host.Gone) != 0 {
-		s.wr.wake()
-	}
-}
 
 // usable says why the socket takes no calls, or nil. The lock is held.
 func (s *Socket) usable() error {
@@ -90,29 +56,6 @@ func (s *Socket) call(f func(now clock.Instant) error) error {
 	return f(now)
 }
 
-// until repeats try, in direction d, while it says that it would block.
-func (s *Socket) until(d *side, f Flags, try func(now clock.Instant) error) error {
-	d.turn.Lock()
-	defer d.turn.Unlock()
-	sh := s.sh
-	sh.enter()
-	defer sh.leave()
-	for {
-		if err := s.usable(); err != nil {
-			return err
-		}
-		if d.expired {
-			return os.ErrDeadlineExceeded
-		}
-		seen := d.news
-		err := try(sh.now)
-		if err != host.ErrWouldBlock || f&DontWait != 0 {
-			return err
-		}
-		sh.await(d, seen)
-	}
-}
-
 // Kind returns what kind of socket it is.
 func (s *Socket) Kind() host.Kind { return s.kind }
 
@@ -131,26 +74,41 @@ func (s *Socket) Listen(backlog int) error {
 
 // Connect opens a connection and waits for it, or fixes the peer of a datagram
 // socket. With DontWait a stream's Connect returns host.ErrInProgress; wait for
-// Writable and ask SocketError.
+// Writable and ask SocketError, or call Connect again: without DontWait it
+// waits for the connection that is being made. After a deadline it goes on
+// being made, too.
 func (s *Socket) Connect(remote netip.AddrPort, f Flags) error {
 	begun := false
 	return s.until(&s.wr, f, func(now clock.Instant) error {
-		h := s.sh.host
 		if !begun {
 			begun = true
-			err := h.Connect(now, s.handle, remote)
-			if err != host.ErrInProgress || f&DontWait != 0 {
+			err := s.sh.host.Connect(now, s.handle, remote)
+			waits := err == host.ErrInProgress || err == host.ErrAlready
+			if !waits || f&DontWait != 0 {
 				return err
 			}
 		}
-		if m, err := h.Poll(s.handle); err != nil || m&(host.Writable|host.Failed|host.Hangup) == 0 {
-			if err != nil {
-				return err
-			}
-			return host.ErrWouldBlock
-		}
-		return h.SocketError(s.handle)
+		return s.outcome()
 	})
+}
+
+// outcome says how a connection came out, or host.ErrWouldBlock. The lock is held.
+func (s *Socket) outcome() error {
+	h := s.sh.host
+	m, err := h.Poll(s.handle)
+	if err != nil {
+		return err
+	}
+	if m&(host.Writable|host.Failed|host.Hangup) == 0 {
+		return host.ErrWouldBlock
+	}
+	err = h.SocketError(s.handle)
+	if err == nil && m&host.Hangup != 0 {
+		if i, e := h.Info(s.sh.now, s.handle); e != nil || i.State == tcp.StateClosed {
+			return tcp.ErrAborted // somebody else has asked SocketError
+		}
+	}
+	return err
 }
 
 // Accept waits for a connection and returns its socket.
@@ -199,13 +157,16 @@ func (s *Socket) Recv(p []byte, f Flags) (got int, err error) {
 		for {
 			n, err := s.sh.host.Recv(now, s.handle, p[got:], recvFlags(f))
 			got += n
+			if got > 0 && err != nil && err != host.ErrWouldBlock {
+				s.rd.err = err // connections tell it once
+			}
 			if err != nil || n == 0 || f&WaitAll == 0 || f&Peek != 0 || s.kind != host.Stream || got == len(p) {
 				return err
 			}
 		}
 	})
 	if got > 0 {
-		err = nil // the error comes again, or ends the next call
+		err = nil // the next call has it
 	}
 	return got, err
 }
@@ -235,52 +196,43 @@ func recvFlags(f Flags) host.RecvFlags {
 func (s *Socket) Shutdown(how host.How) error {
 	return s.call(func(now clock.Instant) error {
 		err := s.sh.host.Shutdown(now, s.handle, how)
-		// Those who wait must look again: nothing may come from the peer now.
-		s.rd.wake()
-		s.wr.wake()
+		s.wake() // who waits must look again: nothing may come from the peer now
 		return err
 	})
 }
 
 // Close gives the socket up. Blocked calls end with ErrClosed; the connection
 // ends in the background (FIN), or, where received data is unread or linger is
-// zero, at once (RST). With a positive linger Close waits that long for the end.
+// zero, at once (RST). With a positive linger a stream's Close waits that long
+// for the peer to have everything. A second Close returns ErrClosed.
 func (s *Socket) Close() error {
-	var linger time.Duration
-	err := s.call(func(clock.Instant) error {
-		if o, err := s.sh.host.Options(s.handle); err == nil && o.LingerOn {
-			linger = o.Linger
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if linger > 0 {
-		return s.linger(linger)
-	}
-	return s.release()
-}
-
-// linger closes and waits until the host has let go, or for d.
-func (s *Socket) linger(d time.Duration) error {
 	sh := s.sh
 	now := sh.enter()
 	defer sh.leave()
 	if err := s.usable(); err != nil {
-		return err
+		return s.bury(err)
 	}
-	over := time.AfterFunc(d, func() {
+	o, err := sh.host.Options(s.handle)
+	if err != nil || s.kind != host.Stream || !o.LingerOn || o.Linger <= 0 {
+		return s.drop(now, false)
+	}
+	return s.linger(now, o.Linger)
+}
+
+// linger closes and waits until the host has let go, or for d. The lock is held.
+func (s *Socket) linger(now clock.Instant, d time.Duration) error {
+	sh := s.sh
+	over := false
+	timer := time.AfterFunc(d, func() {
 		sh.enter()
-		s.wr.expired = true
+		over = true
 		s.wr.wake()
 		sh.leave()
 	})
-	defer over.Stop()
-	s.wr.expired = false
+	defer timer.Stop()
 	err := s.drop(now, false)
 	sh.sockets[s.handle.Index()] = s // still interested: in Gone
-	for err == nil && !s.gone && !s.wr.expired && sh.failed == nil {
+	for err == nil && !s.gone && !over && sh.failed == nil {
 		sh.await(&s.wr, s.wr.news)
 	}
 	sh.forget(s)
@@ -288,21 +240,37 @@ func (s *Socket) linger(d time.Duration) error {
 }
 
 // release closes without lingering.
-func (s *Socket) release() error {
-	return s.call(func(now clock.Instant) error { return s.drop(now, false) })
-}
+func (s *Socket) release() error { return s.end(false) }
 
 // Abort gives the socket up and resets its connection.
-func (s *Socket) Abort() error {
-	return s.call(func(now clock.Instant) error { return s.drop(now, true) })
+func (s *Socket) Abort() error { return s.end(true) }
+
+func (s *Socket) end(abort bool) error {
+	now := s.sh.enter()
+	defer s.sh.leave()
+	if err := s.usable(); err != nil {
+		return s.bury(err)
+	}
+	return s.drop(now, abort)
+}
+
+// bury is Close where the socket is closed already (why is then ErrClosed) or
+// the whole shard has failed: then there is nothing left that could go wrong.
+// The lock is held.
+func (s *Socket) bury(why error) error {
+	if s.closed {
+		return why
+	}
+	s.closed = true
+	s.sh.forget(s)
+	return nil
 }
 
 // drop makes the host close the socket and ends every call on it. The lock is held.
 func (s *Socket) drop(now clock.Instant, abort bool) error {
 	s.closed = true
 	s.sh.forget(s)
-	s.rd.wake()
-	s.wr.wake()
+	s.wake()
 	if abort {
 		return s.sh.host.Abort(now, s.handle)
 	}
@@ -325,7 +293,7 @@ func (s *Socket) setDeadline(d *side, which host.Mask, t time.Time) error {
 	return s.call(func(now clock.Instant) error {
 		at := clock.Never
 		if !t.IsZero() {
-			at = now.Add(max(0, time.Until(t)))
+			at = now.Add(min(max(0, time.Until(t)), math.MaxInt64-time.Duration(now)))
 		}
 		d.expired = at != clock.Never && at <= now
 		if d.expired {

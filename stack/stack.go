@@ -64,7 +64,8 @@ func monotonic() func() clock.Instant {
 }
 
 // Close resets every connection, ends every blocked call with ErrClosed and
-// closes the link. It returns when nothing of the stack runs any more.
+// closes the link. It returns when nothing of the stack reads the link any
+// more. Config.Trace must not call it.
 func (s *Stack) Close() error {
 	s.sh.fail(ErrClosed)
 	err := s.sh.link.Close()
@@ -74,7 +75,7 @@ func (s *Stack) Close() error {
 
 // Shutdown closes every socket in good order: what was sent is delivered and
 // FINs are exchanged. When that is done, or ctx ends, it closes the stack.
-// It returns ctx's error if it had to cut connections off.
+// It returns ctx's error, or the link's, if connections were cut off.
 func (s *Stack) Shutdown(ctx context.Context) error {
 	sh := s.sh
 	sh.enter()
@@ -94,6 +95,9 @@ func (s *Stack) Shutdown(ctx context.Context) error {
 			return errors.Join(ctx.Err(), s.Close())
 		case <-tick.C:
 		}
+	}
+	if err := s.Err(); err != nil && err != ErrClosed {
+		return errors.Join(err, s.Close())
 	}
 	return s.Close()
 }

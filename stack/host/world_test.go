@@ -50,7 +50,9 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 // flush carries packets until there are none.
 func (w *world) flush() {
 	for i := 0; ; i++ {
-		require.Less(w.t, i, 100000, "packets without end")
+		if i > 100000 {
+			w.t.Fatal("packets without end")
+		}
 		if w.carry(w.a, w.b)+w.carry(w.b, w.a) == 0 && !w.a.Pending() && !w.b.Pending() {
 			return
 		}

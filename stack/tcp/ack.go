@@ -41,8 +41,10 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	if c.updateWindow(now, s) {
 		inFlight = c.inFlight()
 	}
-	if c.snd.wnd == 0 && c.snd.stalled != clock.Never && c.snd.una.LessEq(s.ack) {
-		c.snd.stalled = now // the peer answers: stay open while it does (MUST-37)
+	if c.snd.wnd == 0 && c.snd.stalled != clock.Never && c.has&orphan == 0 && c.snd.una.LessEq(s.ack) {
+		// The peer answers: stay open while it does (MUST-37). An orphan has
+		// nobody who could give up for it, so it does not (C-31).
+		c.snd.stalled = now
 	}
 	delivered := news
 	if n > 0 {
@@ -52,7 +54,7 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 		return
 	}
 	if duplicate {
-		delivered += c.countDuplicate(s)
+		delivered += c.countDuplicate()
 	} else if n > 0 {
 		c.snd.dupacks = 0
 	}
@@ -163,7 +165,7 @@ func (c *Conn) isDuplicate(s *arriving, n, news int) bool {
 
 // countDuplicate counts a duplicate ACK and returns how many bytes it says
 // have arrived: one segment where no SACK tells.
-func (c *Conn) countDuplicate(s *arriving) int {
+func (c *Conn) countDuplicate() int {
 	if c.snd.dupacks < 255 {
 		c.snd.dupacks++
 	}
@@ -175,7 +177,6 @@ func (c *Conn) countDuplicate(s *arriving) int {
 	grown := min(c.sb.dupBytes+mss, max(c.snd.nxt.Sub(c.snd.una)-mss, 0))
 	n := max(grown-c.sb.dupBytes, 0)
 	c.sb.dupBytes += n
-	_ = s
 	return n
 }
 

@@ -1,0 +1,164 @@
+package host
+
+import (
+	"crypto/sha256"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/trace"
+)
+
+func TestSteadyStateAllocatesNothing(t *testing.T) {
+	w := newWorld(t)
+	c, s := w.pair()
+	data, buf := pattern(20000), make([]byte, 65536)
+	bulk := func() {
+		w.a.Send(w.now, c, data)
+		w.now = w.now.Add(time.Millisecond)
+		w.run(time.Millisecond)
+		w.b.Recv(w.now, s, buf, 0)
+		w.b.Send(w.now, s, data[:100])
+		w.run(time.Millisecond)
+		w.a.Recv(w.now, c, buf, 0)
+		w.a.Events()
+		w.b.Events()
+	}
+	srv, cl := w.bound(w.b, Datagram, anyAddress, 7), w.bound(w.a, Datagram, anyAddress, 8)
+	ping := w.open(w.a, Echo)
+	request := append([]byte{8, 0, 0, 0, 0, 0, 0, 0}, pattern(4000)...)
+	datagrams := func() {
+		w.a.SendTo(w.now, cl, data[:1000], netip.AddrPortFrom(addrB, 7))
+		w.a.SendTo(w.now, ping, request, netip.AddrPortFrom(addrB, 0))
+		w.run(time.Millisecond)
+		w.b.Recv(w.now, srv, buf, 0)
+		w.a.Recv(w.now, ping, buf, 0)
+		w.a.Events()
+		w.b.Events()
+	}
+	loop := w.bound(w.a, Datagram, loopback, 9)
+	local := func() {
+		w.a.SendTo(w.now, loop, data[:1000], netip.AddrPortFrom(loopback, 9))
+		w.run(time.Millisecond)
+		w.a.Recv(w.now, loop, buf, 0)
+		w.a.Events()
+	}
+	refused := func() {
+		answers0(w.a, w.now, rawSegment, w.out[:])
+	}
+	for name, f := range map[string]func(){"stream": bulk, "datagrams and fragments": datagrams, "to ourselves": local, "refused": refused} {
+		for range 200 {
+			f()
+		}
+		require.Zero(t, testing.AllocsPerRun(200, f), name)
+	}
+}
+
+// rawSegment is an ACK for a port where nobody listens.
+var rawSegment = func() []byte {
+	b := make([]byte, 20)
+	b[1], b[3], b[12], b[13] = 5, 99, 5<<4, 0x10
+	return b
+}()
+
+func answers0(h *Host, now clock.Instant, segment []byte, out []link.Packet) {
+	h.inputTCP(now, &datagram{ip: wireHeader, payload: segment, done: true})
+	h.Transmit(now, out)
+}
+
+func TestConnectionsAllocateNothing(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.TCP.MSL = time.Millisecond })
+	l := w.listen(w.b, 5)
+	to := netip.AddrPortFrom(addrB, 80)
+	cycle := func() {
+		c, _ := w.a.Open(w.now, Stream)
+		w.a.Connect(w.now, c, to)
+		w.run(time.Millisecond)
+		s, err := w.b.Accept(w.now, l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.a.Close(w.now, c)
+		w.run(time.Millisecond)
+		w.b.Close(w.now, s)
+		w.run(5 * time.Millisecond)
+		w.a.Events()
+		w.b.Events()
+	}
+	for range 100 {
+		cycle()
+	}
+	require.Zero(t, testing.AllocsPerRun(100, cycle))
+	require.Empty(t, w.a.Sockets(nil))
+	require.Len(t, w.b.Sockets(nil), 1)
+	w.quiesce()
+}
+
+// journey runs a fixed story and returns the hash of every packet of it.
+func journey(t *testing.T, seed byte) [32]byte {
+	f := link.Features{MTU: 1500}
+	log := trace.NewLog(1 << 16)
+	w := &world{t: t, now: start, a: newHost(t, seed, "192.0.2.1/24", f, func(c *Config) { c.Trace = log }), b: newHost(t, seed+1, "192.0.2.2/24", f)}
+	sum := sha256.New()
+	n := 0
+	w.seen = func(_ *Host, p []byte) { sum.Write(p); n++ }
+	w.lose = func(*Host, []byte) bool { return n%23 == 7 }
+	c, s := w.pair()
+	w.pump(c, s, pattern(200000), pattern(100000))
+	ping := w.open(w.a, Echo)
+	_, err := w.a.SendTo(w.now, ping, append([]byte{8, 0, 0, 0, 0, 0, 0, 0}, pattern(4000)...), netip.AddrPortFrom(addrB, 0))
+	require.NoError(t, err)
+	for range 30 {
+		w.dial(w.a, addrB)
+		w.run(100 * time.Millisecond)
+	}
+	w.run(time.Minute)
+	evs, lost := log.Take(nil)
+	require.Zero(t, lost)
+	require.NotEmpty(t, evs)
+	w.quiesce()
+	return [32]byte(sum.Sum(nil))
+}
+
+func TestDeterminism(t *testing.T) {
+	require.Equal(t, journey(t, 3), journey(t, 3), "the same seed: the same packets, byte for byte")
+	require.NotEqual(t, journey(t, 3), journey(t, 5))
+}
+
+func TestOffloadedSegments(t *testing.T) {
+	f := link.Features{MTU: 1500, MaxGSO: 65535, ChecksumOffload: true}
+	w := &world{t: t, now: start, a: newHost(t, 1, "192.0.2.1/24", f), b: newHost(t, 2, "192.0.2.2/24", f)}
+	c, s := w.pair()
+	largest := 0
+	w.seen = func(_ *Host, p []byte) { largest = max(largest, len(p)) }
+	w.pump(c, s, pattern(4<<20), nil)
+	require.Greater(t, largest, 1500, "super-segments")
+	w.a.SetFeatures(w.now, link.Features{MTU: 1000})
+	largest = 0
+	w.seen = func(from *Host, p []byte) {
+		if from == w.a {
+			largest = max(largest, len(p))
+		}
+	}
+	w.pump(c, s, pattern(1<<20), nil)
+	require.Equal(t, 1000, largest)
+	w.quiesce()
+}
+
+func TestIdleConnectionIsSmall(t *testing.T) {
+	w := newWorld(t)
+	before := w.b.budget.Used()
+	l := w.listen(w.b, 200)
+	for range 100 {
+		w.dial(w.a, addrB)
+		_, err := w.b.Accept(w.now, l)
+		require.NoError(t, err)
+	}
+	w.run(time.Second)
+	require.LessOrEqual(t, (w.b.budget.Used()-before)/100, socketCost+connCost+100)
+	w.quiesce()
+}

@@ -1,0 +1,240 @@
+package socket
+
+import (
+	"net/netip"
+	"syscall"
+
+	"github.com/sockeye-net/sockeye/stack/host"
+)
+
+// SockAddr is the address of a call: netip's AddrPort. The zero value stands for
+// AF_UNSPEC; IPv4 addresses in IPv6 form are taken for what they mean.
+type SockAddr = netip.AddrPort
+
+// Socket makes a socket and returns its descriptor, the lowest free one. domain is
+// AF_INET; typ SOCK_STREAM or SOCK_DGRAM, with SOCK_NONBLOCK or without; proto 0
+// or the type's own, or IPPROTO_ICMP for an echo socket, whose port is the ICMP
+// identifier. EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EINVAL, EPERM,
+// EMFILE, ENFILE, ENOBUFS, ENETDOWN (the stack has ended).
+func (a *API) Socket(domain, typ, proto int) (fd int, err error) {
+	fd, d, err := a.socket(domain, typ, proto)
+	a.tell(d, Call{Name: "socket", FD: -1, Len: typ}, fd, err)
+	return fd, err
+}
+
+func (a *API) socket(domain, typ, proto int) (int, *descriptor, error) {
+	kind, err := kindOf(domain, typ, proto)
+	if err != nil {
+		return -1, nil, err
+	}
+	fd, err := a.reserve()
+	if err != nil {
+		return -1, nil, err
+	}
+	d := &descriptor{typ: SOCK_DGRAM, proto: protoOf(kind)}
+	if kind == host.Stream {
+		d.typ = SOCK_STREAM
+	}
+	d.nonblock.Store(typ&SOCK_NONBLOCK != 0)
+	if d.sock, err = a.stack.Socket(kind); err != nil {
+		a.set(fd, nil)
+		return -1, nil, d.errno(err)
+	}
+	a.set(fd, d)
+	return fd, d, nil
+}
+
+func protoOf(k host.Kind) int {
+	switch k {
+	case host.Stream:
+		return IPPROTO_TCP
+	case host.Datagram:
+		return IPPROTO_UDP
+	}
+	return IPPROTO_ICMP
+}
+
+// Bind gives the socket a local address; port 0 picks a free one, and the zero
+// addr both. EBADF, EINVAL (bound already), EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT.
+func (a *API) Bind(fd int, addr SockAddr) error {
+	d, err := a.get(fd)
+	if err == nil {
+		err = d.bind(addr)
+	}
+	a.tell(d, Call{Name: "bind", FD: fd, Addr: addr}, 0, err)
+	return err
+}
+
+func (d *descriptor) bind(addr SockAddr) error {
+	addr, err := clean(addr)
+	if err != nil {
+		return err
+	}
+	if !addr.Addr().IsValid() {
+		addr = netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Port())
+	}
+	return d.errno(d.sock.Bind(addr))
+}
+
+// clean takes IPv4 addresses out of their IPv6 form. EAFNOSUPPORT: a real IPv6 address.
+func clean(addr SockAddr) (SockAddr, error) {
+	ip := addr.Addr().Unmap()
+	if ip.Is6() {
+		return addr, syscall.EAFNOSUPPORT
+	}
+	return netip.AddrPortFrom(ip, addr.Port()), nil
+}
+
+// Listen makes a stream accept connections, up to backlog of them waiting; it is
+// bound to a free port if it was not bound. EBADF, EOPNOTSUPP, EINVAL
+// (connected), EADDRINUSE.
+func (a *API) Listen(fd, backlog int) error {
+	d, err := a.get(fd)
+	if err == nil {
+		if !d.stream() {
+			err = syscall.EOPNOTSUPP
+		} else if err = d.errno(d.sock.Listen(backlog)); err == nil {
+			d.listening.Store(true)
+		}
+	}
+	a.tell(d, Call{Name: "listen", FD: fd, Len: backlog}, 0, err)
+	return err
+}
+
+// Accept waits for a connection and returns a descriptor for it, reserved before
+// the wait, and its peer. Options are inherited, SetNonblock is not. EBADF,
+// EOPNOTSUPP, EINVAL (not listening), EMFILE, EAGAIN.
+func (a *API) Accept(fd int) (nfd int, from SockAddr, err error) {
+	d, err := a.get(fd)
+	nfd = -1
+	if err == nil {
+		nfd, from, err = a.accept(d)
+	}
+	a.tell(d, Call{Name: "accept", FD: fd, Addr: from}, nfd, err)
+	return nfd, from, err
+}
+
+func (a *API) accept(d *descriptor) (nfd int, from SockAddr, err error) {
+	if !d.stream() {
+		return -1, from, syscall.EOPNOTSUPP
+	}
+	if nfd, err = a.reserve(); err != nil {
+		return -1, from, err
+	}
+	child := &descriptor{typ: d.typ, proto: d.proto}
+	if err = d.beginRecv(); err == nil {
+		child.sock, err = d.sock.Accept(d.flags(0))
+	}
+	if err != nil {
+		a.set(nfd, nil)
+		return -1, from, d.errno(err)
+	}
+	child.recvTimeo.Store(d.recvTimeo.Load())
+	child.sendTimeo.Store(d.sendTimeo.Load())
+	// A connection may be over before it is accepted. As on Linux it is
+	// accepted all the same, and the next call on it says how it ended.
+	from, _ = child.sock.RemoteAddr()
+	a.set(nfd, child)
+	return nfd, from, nil
+}
+
+// Connect opens a connection and waits for it, or fixes the peer of a datagram
+// socket (the zero addr dissolves it). A non-blocking one returns EINPROGRESS:
+// wait until the connection is made or has failed and ask SO_ERROR, or Connect again.
+// EBADF, EINPROGRESS, EALREADY, EISCONN, ECONNREFUSED, ETIMEDOUT, ECONNRESET,
+// ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL (no port left), EAFNOSUPPORT, EACCES.
+func (a *API) Connect(fd int, addr SockAddr) error {
+	d, err := a.get(fd)
+	if err == nil {
+		err = d.connect(addr)
+	}
+	a.tell(d, Call{Name: "connect", FD: fd, Addr: addr}, 0, err)
+	return err
+}
+
+func (d *descriptor) connect(addr SockAddr) error {
+	addr, err := clean(addr)
+	if err != nil {
+		return err
+	}
+	if d.connecting.Load() {
+		if over, err := d.outcome(); over {
+			return err
+		}
+	}
+	if err := d.beginSend(); err != nil {
+		return d.errno(err)
+	}
+	err = d.errno(d.sock.Connect(addr, d.flags(0)))
+	if err == syscall.EAGAIN && d.stream() {
+		err = syscall.EINPROGRESS // SO_SNDTIMEO
+	}
+	d.connecting.Store(err == syscall.EINPROGRESS || err == syscall.EALREADY)
+	return err
+}
+
+// outcome reports whether a connect that was in progress is over, and how it
+// went, as Linux tells the next connect.
+func (d *descriptor) outcome() (over bool, err error) {
+	m, err := d.sock.Poll()
+	if err != nil {
+		return true, d.errno(err)
+	}
+	if m&(host.Writable|host.Failed|host.Hangup) == 0 {
+		return false, nil
+	}
+	d.connecting.Store(false)
+	if err = d.errno(d.sock.SocketError()); err == nil && m&host.Hangup != 0 {
+		if _, e := d.sock.RemoteAddr(); e != nil {
+			err = syscall.ECONNABORTED // SO_ERROR has been asked for
+		}
+	}
+	return true, err
+}
+
+// Shutdown ends receiving (SHUT_RD), sending (SHUT_WR) or both. EBADF, EINVAL, ENOTCONN.
+func (a *API) Shutdown(fd, how int) error {
+	d, err := a.get(fd)
+	if err == nil {
+		if how < SHUT_RD || how > SHUT_RDWR {
+			err = syscall.EINVAL
+		} else {
+			err = d.shutdown(host.How(how + 1)) // as in Linux: 0, 1, 2 are the bits 1, 2, 3
+		}
+	}
+	a.tell(d, Call{Name: "shutdown", FD: fd, Len: how}, 0, err)
+	return err
+}
+
+func (d *descriptor) shutdown(how host.How) error {
+	err := d.errno(d.sock.Shutdown(how))
+	if err == nil && how&host.ShutRead != 0 {
+		d.listening.Store(false)
+	}
+	return err
+}
+
+// GetSockName returns the address the socket is bound to: 0.0.0.0:0 before it is. EBADF.
+func (a *API) GetSockName(fd int) (addr SockAddr, err error) {
+	d, err := a.get(fd)
+	if err == nil {
+		addr, err = d.sock.LocalAddr()
+		err = d.errno(err)
+		if err == nil && !addr.Addr().IsValid() {
+			addr = netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Port())
+		}
+	}
+	a.tell(d, Call{Name: "getsockname", FD: fd, Addr: addr}, 0, err)
+	return addr, err
+}
+
+// GetPeerName returns the peer's address. EBADF, ENOTCONN.
+func (a *API) GetPeerName(fd int) (addr SockAddr, err error) {
+	d, err := a.get(fd)
+	if err == nil {
+		addr, err = d.sock.RemoteAddr()
+		err = d.errno(err)
+	}
+	a.tell(d, Call{Name: "getpeername", FD: fd, Addr: addr}, 0, err)
+	return addr, err
+}

@@ -1,0 +1,75 @@
+package socket
+
+// Constants with Linux's names and values, the same on every system.
+
+// For Socket.
+const (
+	AF_UNSPEC     = 0
+	AF_INET       = 2
+	SOCK_STREAM   = 1
+	SOCK_DGRAM    = 2
+	SOCK_RAW      = 3
+	SOCK_NONBLOCK = 0x800
+	SOCK_CLOEXEC  = 0x80000 // without effect: descriptors are never inherited
+	IPPROTO_IP    = 0
+	IPPROTO_ICMP  = 1 // with SOCK_DGRAM: an echo socket
+	IPPROTO_TCP   = 6
+	IPPROTO_UDP   = 17
+)
+
+// SOMAXCONN is the backlog that a program without a wish gives Listen.
+const SOMAXCONN = 4096
+
+// For Shutdown.
+const (
+	SHUT_RD   = 0
+	SHUT_WR   = 1
+	SHUT_RDWR = 2
+)
+
+// Flags of one Send or Recv.
+const (
+	MSG_OOB      = 0x1 // refused: EOPNOTSUPP, EINVAL
+	MSG_PEEK     = 0x2
+	MSG_TRUNC    = 0x20 // Recv, datagrams: return the datagram's whole length
+	MSG_DONTWAIT = 0x40
+	MSG_WAITALL  = 0x100  // Recv, streams: fill the buffer
+	MSG_NOSIGNAL = 0x4000 // without effect: EPIPE never comes with a signal
+)
+
+// Options at level SOL_SOCKET.
+const (
+	SOL_SOCKET    = 1
+	SO_REUSEADDR  = 2
+	SO_TYPE       = 3 // get only
+	SO_ERROR      = 4 // get only; getting clears it
+	SO_BROADCAST  = 6
+	SO_SNDBUF     = 7 // bytes; as on Linux, getting gives the double
+	SO_RCVBUF     = 8
+	SO_KEEPALIVE  = 9
+	SO_LINGER     = 13 // SetLinger
+	SO_RCVTIMEO   = 20 // SetSockOptTimeval
+	SO_SNDTIMEO   = 21
+	SO_ACCEPTCONN = 30 // get only
+	SO_PROTOCOL   = 38 // get only
+	SO_DOMAIN     = 39 // get only
+)
+
+// Options at level IPPROTO_IP.
+const (
+	IP_TOS = 1
+	IP_TTL = 2 // 1 to 255; -1: the default
+)
+
+// Options at level IPPROTO_TCP.
+const (
+	TCP_NODELAY      = 1
+	TCP_MAXSEG       = 2 // bytes, 88 to 32767; 0: from the MTU
+	TCP_CORK         = 3
+	TCP_KEEPIDLE     = 4  // seconds, 1 to 32767
+	TCP_KEEPINTVL    = 5  // seconds, 1 to 32767
+	TCP_KEEPCNT      = 6  // 1 to 127
+	TCP_SYNCNT       = 7  // 1 to 127
+	TCP_QUICKACK     = 12 // unlike on Linux it stays on
+	TCP_USER_TIMEOUT = 18 // milliseconds; 0: the default
+)

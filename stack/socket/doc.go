@@ -1,0 +1,30 @@
+// Package socket offers the Berkeley calls over descriptors: socket bind listen
+// accept connect send recv shutdown close, with the names, values and errors
+// that a programmer knows from Linux (socket(2), socket(7), tcp(7), udp(7)).
+//
+// Place in the walk: the top. A call finds its descriptor, hands the work to
+// the stack.Socket behind it and turns what that says into the errno that the
+// call of this name returns on Linux. It has no goroutine and waits nowhere
+// itself; stack.Socket does.
+//
+//	doc.go         this page
+//	constants.go   the names and numbers of sys/socket.h, netinet/in.h and netinet/tcp.h
+//	descriptors.go numbers: lowest first, the limit, what close does to a blocked call
+//	calls.go       the calls that make, name and end a socket
+//	transfer.go    the calls that move data
+//	options.go     setsockopt and getsockopt
+//	errno.go       errors of the core -> errno
+//	observe.go     Observe, a strace for the program's own calls
+//
+// # Invariants
+//
+//   - Every error is a syscall.Errno, on every system.
+//   - A descriptor names one socket from the call that made it until Close. Close
+//     frees the number first. A call that is blocked on the old socket ends with
+//     EBADF and never touches the socket that gets the number next.
+//   - At the calls Linux wins over POSIX: send on a stream that was never
+//     connected is EPIPE, sendto on a stream ignores the address, accept
+//     reserves its descriptor before it waits.
+//
+// The package needs neither net nor fmt, so that a program that only dials stays small.
+package socket

@@ -1,0 +1,366 @@
+package socket
+
+import (
+	"math"
+	"syscall"
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/host"
+)
+
+// To add an option: give it a constant, a case in the set and get functions of
+// its level, and rows in options_test.go for its range and its default.
+
+// SetSockOptInt sets an option that is a number; flags are 0 or not. EBADF,
+// ENOPROTOOPT (unknown here, or not to be set), EINVAL (out of its range).
+func (a *API) SetSockOptInt(fd, level, opt, value int) error {
+	d, err := a.get(fd)
+	if err == nil {
+		err = d.setInt(level, opt, value)
+	}
+	a.tell(d, Call{Name: "setsockopt", FD: fd, Len: opt}, 0, err)
+	return err
+}
+
+func (d *descriptor) setInt(level, opt, value int) error {
+	var set func(*host.Options)
+	err := error(syscall.ENOPROTOOPT)
+	switch {
+	case level == SOL_SOCKET:
+		set, err = d.socketOption(opt, value)
+	case level == IPPROTO_IP:
+		set, err = d.ipOption(opt, value)
+	case level == IPPROTO_TCP && d.stream():
+		set, err = tcpOption(opt, value)
+	}
+	if err != nil {
+		return err
+	}
+	return d.errno(d.sock.SetOptions(set))
+}
+
+func (d *descriptor) socketOption(opt, v int) (func(*host.Options), error) {
+	switch opt {
+	case SO_REUSEADDR:
+		return func(o *host.Options) { o.ReuseAddr = v != 0 }, nil
+	case SO_BROADCAST:
+		return func(o *host.Options) { o.Broadcast = v != 0 }, nil
+	case SO_KEEPALIVE:
+		if !d.stream() {
+			return func(*host.Options) {}, nil // Linux keeps it and never looks at it
+		}
+		return func(o *host.Options) { o.TCP.KeepAlive = v != 0 }, nil
+	case SO_SNDBUF:
+		return func(o *host.Options) { d.setBuffer(&o.SendBuffer, &o.TCP.SendBuffer, v, minSendBuffer) }, nil
+	case SO_RCVBUF:
+		return func(o *host.Options) { d.setBuffer(&o.RecvBuffer, &o.TCP.RecvBuffer, v, minRecvBuffer) }, nil
+	case SO_LINGER, SO_RCVTIMEO, SO_SNDTIMEO:
+		return nil, syscall.EINVAL // larger than an int
+	}
+	return nil, syscall.ENOPROTOOPT
+}
+
+// What SO_SNDBUF and SO_RCVBUF may be. Linux doubles the value to pay for its own
+// bookkeeping and returns the double; half of that is what the data get.
+const (
+	minSendBuffer     = 4608    // Linux's SOCK_MIN_SNDBUF, after doubling
+	minRecvBuffer     = 2304    // SOCK_MIN_RCVBUF
+	maxBuffer         = 4 << 20 // net.core.wmem_max and rmem_max, before doubling
+	defaultDatagram   = 208 << 10
+	defaultStreamRing = 1 << 20 // tcp.Options' default
+)
+
+func (d *descriptor) setBuffer(datagram, stream *int, v, least int) {
+	if v < 0 {
+		v = maxBuffer // Linux takes the number for unsigned
+	}
+	v = max(2*min(v, maxBuffer), least)
+	if d.stream() {
+		*stream = v / 2
+		return
+	}
+	*datagram = v
+}
+
+func (d *descriptor) buffer(datagram, stream int) int {
+	switch {
+	case d.stream() && stream == 0:
+		return 2 * defaultStreamRing
+	case d.stream():
+		return 2 * stream
+	case datagram == 0:
+		return defaultDatagram
+	}
+	return datagram
+}
+
+func (d *descriptor) ipOption(opt, v int) (func(*host.Options), error) {
+	const ecn = 3 // the two bits that belong to the transport
+	switch opt {
+	case IP_TOS:
+		if d.stream() {
+			return func(o *host.Options) { o.TOS = uint8(v)&^ecn | o.TOS&ecn }, nil
+		}
+		return func(o *host.Options) { o.TOS = uint8(v) }, nil
+	case IP_TTL:
+		if v == -1 {
+			return func(o *host.Options) { o.TTL = 0 }, nil
+		}
+		if v < 1 || v > 255 {
+			return nil, syscall.EINVAL
+		}
+		return func(o *host.Options) { o.TTL = uint8(v) }, nil
+	}
+	return nil, syscall.ENOPROTOOPT
+}
+
+// intRange is what Linux takes for the numbers of IPPROTO_TCP.
+var intRange = [...]struct{ opt, min, max int }{
+	{TCP_KEEPIDLE, 1, 32767},
+	{TCP_KEEPINTVL, 1, 32767},
+	{TCP_KEEPCNT, 1, 127},
+	{TCP_SYNCNT, 1, 127},
+	{TCP_USER_TIMEOUT, 0, math.MaxInt32},
+}
+
+func tcpOption(opt, v int) (func(*host.Options), error) {
+	for _, r := range intRange {
+		if r.opt == opt && (v < r.min || v > r.max) {
+			return nil, syscall.EINVAL
+		}
+	}
+	switch opt {
+	case TCP_NODELAY:
+		return func(o *host.Options) { o.TCP.NoDelay = v != 0 }, nil
+	case TCP_CORK:
+		return func(o *host.Options) { o.TCP.Cork = v != 0 }, nil
+	case TCP_QUICKACK:
+		return func(o *host.Options) { o.TCP.QuickACK = v != 0 }, nil
+	case TCP_MAXSEG:
+		if v != 0 && (v < 88 || v > 32767) { // TCP_MIN_MSS, MAX_TCP_WINDOW
+			return nil, syscall.EINVAL
+		}
+		return func(o *host.Options) { o.TCP.MaxSeg = v }, nil
+	case TCP_KEEPIDLE:
+		return func(o *host.Options) { o.TCP.KeepIdle = time.Duration(v) * time.Second }, nil
+	case TCP_KEEPINTVL:
+		return func(o *host.Options) { o.TCP.KeepIntvl = time.Duration(v) * time.Second }, nil
+	case TCP_KEEPCNT:
+		return func(o *host.Options) { o.TCP.KeepCount = v }, nil
+	case TCP_SYNCNT:
+		return func(o *host.Options) { o.TCP.SYNRetries = v }, nil
+	case TCP_USER_TIMEOUT:
+		return func(o *host.Options) { o.TCP.UserTimeout = time.Duration(v) * time.Millisecond }, nil
+	}
+	return nil, syscall.ENOPROTOOPT
+}
+
+// GetSockOptInt returns an option that is a number. SO_ERROR gives the pending
+// error's errno and clears it; SO_LINGER whether it is on. EBADF, ENOPROTOOPT,
+// EOPNOTSUPP (unknown level), EINVAL (SO_RCVTIMEO and SO_SNDTIMEO: GetSockOptTimeval).
+func (a *API) GetSockOptInt(fd, level, opt int) (value int, err error) {
+	d, err := a.get(fd)
+	value = -1
+	if err == nil {
+		value, err = d.getInt(level, opt)
+	}
+	a.tell(d, Call{Name: "getsockopt", FD: fd, Len: opt}, value, err)
+	return value, err
+}
+
+func (d *descriptor) getInt(level, opt int) (int, error) {
+	if level == SOL_SOCKET {
+		if v, ok, err := d.fact(opt); ok {
+			return v, err
+		}
+	}
+	o, err := d.sock.Options()
+	if err != nil {
+		return -1, d.errno(err)
+	}
+	v := -1
+	switch {
+	case level == SOL_SOCKET:
+		v, err = d.getSocket(&o, opt)
+	case level == IPPROTO_IP:
+		v, err = getIP(&o, opt)
+	case level == IPPROTO_TCP && d.stream():
+		v, err = getTCP(&o, opt)
+	default:
+		err = syscall.EOPNOTSUPP // Linux's word for an unknown level, here but not in setsockopt
+	}
+	return v, err
+}
+
+// fact returns what can only be asked for at level SOL_SOCKET.
+func (d *descriptor) fact(opt int) (v int, ok bool, err error) {
+	switch opt {
+	case SO_TYPE:
+		return d.typ, true, nil
+	case SO_DOMAIN:
+		return AF_INET, true, nil
+	case SO_PROTOCOL:
+		return d.proto, true, nil
+	case SO_ACCEPTCONN:
+		return number(d.listening.Load()), true, nil
+	case SO_ERROR:
+		return d.takeError()
+	}
+	return -1, false, nil
+}
+
+func (d *descriptor) takeError() (int, bool, error) {
+	if e, is := d.takeSendErr().(syscall.Errno); is {
+		return int(e), true, nil
+	}
+	if d.closed.Load() {
+		return -1, true, syscall.EBADF
+	}
+	return int(Errno(d.sock.SocketError())), true, nil
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (d *descriptor) getSocket(o *host.Options, opt int) (int, error) {
+	switch opt {
+	case SO_REUSEADDR:
+		return number(o.ReuseAddr), nil
+	case SO_BROADCAST:
+		return number(o.Broadcast), nil
+	case SO_KEEPALIVE:
+		return number(o.TCP.KeepAlive), nil
+	case SO_SNDBUF:
+		return d.buffer(o.SendBuffer, o.TCP.SendBuffer), nil
+	case SO_RCVBUF:
+		return d.buffer(o.RecvBuffer, o.TCP.RecvBuffer), nil
+	case SO_LINGER:
+		return number(o.LingerOn), nil
+	case SO_RCVTIMEO, SO_SNDTIMEO:
+		return -1, syscall.EINVAL
+	}
+	return -1, syscall.ENOPROTOOPT
+}
+
+func getIP(o *host.Options, opt int) (int, error) {
+	const defaultTTL = 64
+	switch {
+	case opt == IP_TOS:
+		return int(o.TOS), nil
+	case opt == IP_TTL && o.TTL == 0:
+		return defaultTTL, nil
+	case opt == IP_TTL:
+		return int(o.TTL), nil
+	}
+	return -1, syscall.ENOPROTOOPT
+}
+
+func getTCP(o *host.Options, opt int) (int, error) {
+	t := &o.TCP
+	switch opt {
+	case TCP_NODELAY:
+		return number(t.NoDelay), nil
+	case TCP_CORK:
+		return number(t.Cork), nil
+	case TCP_QUICKACK:
+		return number(t.QuickACK), nil
+	case TCP_MAXSEG:
+		return orDefault(t.MaxSeg, 536), nil
+	case TCP_KEEPIDLE:
+		return orDefault(int(t.KeepIdle/time.Second), 7200), nil
+	case TCP_KEEPINTVL:
+		return orDefault(int(t.KeepIntvl/time.Second), 75), nil
+	case TCP_KEEPCNT:
+		return orDefault(t.KeepCount, 9), nil
+	case TCP_SYNCNT:
+		return orDefault(t.SYNRetries, 7), nil
+	case TCP_USER_TIMEOUT:
+		return int(t.UserTimeout / time.Millisecond), nil
+	}
+	return -1, syscall.ENOPROTOOPT
+}
+
+func orDefault(v, d int) int {
+	if v == 0 {
+		return d
+	}
+	return v
+}
+
+// SetSockOptTimeval sets SO_RCVTIMEO (Recv, RecvFrom, Accept) or SO_SNDTIMEO (Send,
+// SendTo, Connect); zero: wait for ever. A call that it ends fails with EAGAIN
+// (Connect: EINPROGRESS), as on Linux. It does not end a call that waits already.
+// EBADF, EDOM (negative), ENOPROTOOPT.
+func (a *API) SetSockOptTimeval(fd, level, opt int, t time.Duration) error {
+	d, err := a.get(fd)
+	if err == nil {
+		err = d.setTimeval(level, opt, t)
+	}
+	a.tell(d, Call{Name: "setsockopt", FD: fd, Len: opt}, 0, err)
+	return err
+}
+
+func (d *descriptor) setTimeval(level, opt int, t time.Duration) error {
+	switch {
+	case level != SOL_SOCKET || opt != SO_RCVTIMEO && opt != SO_SNDTIMEO:
+		return syscall.ENOPROTOOPT
+	case t < 0:
+		return syscall.EDOM
+	}
+	timeo, disarm := &d.recvTimeo, d.sock.SetReadDeadline
+	if opt == SO_SNDTIMEO {
+		timeo, disarm = &d.sendTimeo, d.sock.SetWriteDeadline
+	}
+	if was := timeo.Swap(int64(t)); was > 0 && t == 0 {
+		return d.errno(disarm(time.Time{})) // the last call's may have passed
+	}
+	return nil
+}
+
+// GetSockOptTimeval returns SO_RCVTIMEO or SO_SNDTIMEO. EBADF, ENOPROTOOPT.
+func (a *API) GetSockOptTimeval(fd, level, opt int) (t time.Duration, err error) {
+	d, err := a.get(fd)
+	if err == nil {
+		switch {
+		case level == SOL_SOCKET && opt == SO_RCVTIMEO:
+			t = time.Duration(d.recvTimeo.Load())
+		case level == SOL_SOCKET && opt == SO_SNDTIMEO:
+			t = time.Duration(d.sendTimeo.Load())
+		default:
+			err = syscall.ENOPROTOOPT
+		}
+	}
+	a.tell(d, Call{Name: "getsockopt", FD: fd, Len: opt}, 0, err)
+	return t, err
+}
+
+// SetLinger sets SO_LINGER: off, Close returns at once and the connection ends in
+// the background; on, Close waits up to t for the peer to have everything; on with
+// zero, Close resets the connection. A negative t is the longest there is. EBADF.
+func (a *API) SetLinger(fd int, on bool, t time.Duration) error {
+	d, err := a.get(fd)
+	if err == nil {
+		if t < 0 {
+			t = math.MaxInt64
+		}
+		err = d.errno(d.sock.SetOptions(func(o *host.Options) { o.LingerOn, o.Linger = on, t }))
+	}
+	a.tell(d, Call{Name: "setsockopt", FD: fd, Len: SO_LINGER}, 0, err)
+	return err
+}
+
+// GetLinger returns SO_LINGER. EBADF.
+func (a *API) GetLinger(fd int) (on bool, t time.Duration, err error) {
+	d, err := a.get(fd)
+	if err == nil {
+		var o host.Options
+		o, err = d.sock.Options()
+		on, t, err = o.LingerOn, max(o.Linger, 0), d.errno(err)
+	}
+	a.tell(d, Call{Name: "getsockopt", FD: fd, Len: SO_LINGER}, 0, err)
+	return on, t, err
+}

@@ -1,0 +1,130 @@
+package socket
+
+import (
+	"syscall"
+)
+
+// Send sends p to the peer: a datagram, or on a stream all of p, waiting for room.
+// A stream returns less only where it may not wait or an error came in between,
+// which the next call then returns. flags: MSG_DONTWAIT, MSG_NOSIGNAL. EBADF,
+// EAGAIN, EPIPE, ECONNRESET, ETIMEDOUT, EDESTADDRREQ, EMSGSIZE, EOPNOTSUPP (MSG_OOB).
+func (a *API) Send(fd int, p []byte, flags int) (int, error) {
+	return a.sendAs("send", fd, p, flags, SockAddr{})
+}
+
+// SendTo sends one datagram; with the zero address, to the peer. On a stream it
+// ignores the address, as Linux does. EACCES: a broadcast without SO_BROADCAST.
+// EINVAL: port 0. ENETUNREACH, EAFNOSUPPORT and Send's.
+func (a *API) SendTo(fd int, p []byte, flags int, to SockAddr) (int, error) {
+	return a.sendAs("sendto", fd, p, flags, to)
+}
+
+func (a *API) sendAs(name string, fd int, p []byte, flags int, to SockAddr) (int, error) {
+	n := -1
+	d, err := a.get(fd)
+	if err == nil {
+		n, err = d.send(p, flags, to)
+	}
+	a.tell(d, Call{Name: name, FD: fd, Addr: to, Len: len(p)}, n, err)
+	return n, err
+}
+
+func (d *descriptor) send(p []byte, flags int, to SockAddr) (n int, err error) {
+	if flags&MSG_OOB != 0 {
+		return -1, syscall.EOPNOTSUPP
+	}
+	if !d.stream() && to.IsValid() {
+		if to, err = clean(to); err != nil {
+			return -1, err
+		}
+	}
+	if err := d.takeSendErr(); err != nil {
+		return -1, err
+	}
+	if err := d.beginSend(); err != nil {
+		return -1, d.errno(err)
+	}
+	if d.stream() || !to.Addr().IsValid() {
+		n, err = d.sock.Send(p, d.flags(flags))
+	} else {
+		n, err = d.sock.SendTo(p, to, d.flags(flags))
+	}
+	return d.sent(n, err)
+}
+
+// sent turns what the stack returned into what send returns: an error after
+// part of the work is kept for the next call, but for one that comes by itself.
+func (d *descriptor) sent(n int, err error) (int, error) {
+	e := d.errno(err)
+	if e == nil {
+		return n, nil
+	}
+	if n <= 0 {
+		return -1, e
+	}
+	if e != syscall.EAGAIN && e != syscall.EBADF {
+		d.mu.Lock()
+		d.sendErr = e
+		d.mu.Unlock()
+	}
+	return n, nil
+}
+
+func (d *descriptor) takeSendErr() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err := d.sendErr
+	d.sendErr = nil
+	return err
+}
+
+// Recv receives into p and returns how much: 0 is the end of a stream, or an empty
+// datagram. flags: MSG_PEEK, MSG_DONTWAIT, MSG_WAITALL (streams), MSG_TRUNC
+// (datagrams: return the whole length, also where p is shorter). EBADF, EAGAIN,
+// ENOTCONN, ECONNRESET, ECONNREFUSED, ETIMEDOUT, EINVAL (MSG_OOB).
+func (a *API) Recv(fd int, p []byte, flags int) (int, error) {
+	n, _, err := a.recvAs("recv", fd, p, flags)
+	return n, err
+}
+
+// RecvFrom is Recv that also returns who sent the datagram. On a stream the
+// address is zero.
+func (a *API) RecvFrom(fd int, p []byte, flags int) (int, SockAddr, error) {
+	return a.recvAs("recvfrom", fd, p, flags)
+}
+
+func (a *API) recvAs(name string, fd int, p []byte, flags int) (n int, from SockAddr, err error) {
+	n = -1
+	d, err := a.get(fd)
+	if err == nil {
+		n, from, err = d.recv(p, flags)
+	}
+	a.tell(d, Call{Name: name, FD: fd, Addr: from, Len: len(p)}, n, err)
+	return n, from, err
+}
+
+func (d *descriptor) recv(p []byte, flags int) (n int, from SockAddr, err error) {
+	if flags&MSG_OOB != 0 {
+		return -1, from, syscall.EINVAL // there is no urgent data
+	}
+	if err := d.beginRecv(); err != nil {
+		return -1, from, d.errno(err)
+	}
+	f := d.flags(flags)
+	if d.stream() {
+		n, err = d.sock.Recv(p, f)
+		return d.received(n, from, err)
+	}
+	n, size, from, err := d.sock.RecvFrom(p, f)
+	if flags&MSG_TRUNC != 0 {
+		n = size
+	}
+	return d.received(n, from, err)
+}
+
+func (d *descriptor) received(n int, from SockAddr, err error) (int, SockAddr, error) {
+	if err != nil {
+		return -1, from, d.errno(err)
+	}
+	return n, from, nil
+}
