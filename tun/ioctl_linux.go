@@ -51,6 +51,18 @@ func getMTU(ctl int, name string) (int, error) {
 	return int(req.Uint32()), nil
 }
 
+// flagsOf returns an interface's IFF_ flags.
+func flagsOf(ctl int, name string) (uint16, error) {
+	req, err := unix.NewIfreq(name)
+	if err != nil {
+		return 0, err
+	}
+	if err := unix.IoctlIfreq(ctl, unix.SIOCGIFFLAGS, req); err != nil {
+		return 0, err
+	}
+	return req.Uint16(), nil
+}
+
 func setMTU(ctl int, name string, mtu int) error {
 	req, err := unix.NewIfreq(name)
 	if err != nil {

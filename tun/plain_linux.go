@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/songgao/water"
 	"golang.org/x/sys/unix"
@@ -150,6 +151,7 @@ func FromFile(f *os.File) (*Device, error) {
 // persistent TUN keeps the offload bits of whoever had it last, and would hand
 // over packets without checksums.
 func (d *Device) adopt(mtu int) error {
+	d.awaitCarrier()
 	err := d.q.control(func(fd uintptr) error {
 		return unix.IoctlSetInt(int(fd), unix.TUNSETOFFLOAD, 0)
 	})
@@ -166,6 +168,23 @@ func (d *Device) adopt(mtu int) error {
 		return fmt.Errorf("the MTU cannot be set: %w", err)
 	}
 	return d.Refresh()
+}
+
+// awaitCarrier waits until an interface that is up has noticed that it is
+// attached. A persistent TUN that nobody has open is without carrier, and the
+// kernel gives it its queue back some time after the attachment; until then it
+// drops whatever is sent to us: the answers to our first packets.
+// The queue follows the flag under the same lock that TUNSETOFFLOAD takes, so
+// that after the next ioctl it is there.
+func (d *Device) awaitCarrier() {
+	const patience, pause = 2 * time.Second, time.Millisecond // the kernel itself takes a second at most
+	for range patience / pause {
+		flags, err := flagsOf(d.ctl, d.name)
+		if err != nil || flags&(unix.IFF_UP|unix.IFF_RUNNING) != unix.IFF_UP {
+			return
+		}
+		time.Sleep(pause)
+	}
 }
 
 // control runs f on the descriptor and returns its error.

@@ -212,3 +212,22 @@ func TestFromFile(t *testing.T) {
 		oneLine(t, err, ErrBadFile)
 	})
 }
+
+func TestNothingIsLostAfterAttaching(t *testing.T) {
+	ns := newNS(t)
+	require.NoError(t, ns.Do(func() error {
+		return errors.Join(setup.AddTUN("late0", -1, -1), setup.AddAddr("late0", theirs), quiet("late0"), setup.SetUp("late0"))
+	}))
+	for range 20 {
+		require.NoError(t, ns.Do(func() error {
+			d, err := Open(Config{Name: "late0"})
+			require.NoError(t, err)
+			defer d.Close()
+			require.NoError(t, send("192.0.2.2:7", "first"))
+			n, err := d.TryRead(make([]link.Packet, 1))
+			require.NoError(t, err)
+			require.Equal(t, 1, n, "the kernel has queued the packet before send returns")
+			return nil
+		}))
+	}
+}

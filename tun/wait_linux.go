@@ -85,6 +85,7 @@ func (w *waiter) begin(where place) (done bool, err error) {
 		return true, nil
 	}
 	w.where = where
+	w.pfd[1] = unix.PollFd{Fd: int32(w.event), Events: unix.POLLIN}
 	return false, nil
 }
 
@@ -171,7 +172,7 @@ func (w *waiter) pollBoth(fd uintptr) {
 		if w.q.rd.held > 0 {
 			return
 		}
-		w.pfd = [2]unix.PollFd{{Fd: int32(fd), Events: events}, {Fd: int32(w.event), Events: unix.POLLIN}}
+		w.pfd[0] = unix.PollFd{Fd: int32(fd), Events: events}
 		_, err := unix.Poll(w.pfd[:], -1)
 		if err == unix.EINTR {
 			continue

@@ -99,6 +99,58 @@ func TestWriteAtRefusesWhole(t *testing.T) {
 	require.Equal(t, pattern(100, 1), content(&r))
 }
 
+// Each row needs the Budget to the last byte: a page more would be refused.
+func TestBecomingLargeTakesOnlyThePagesTouched(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		start    uint64
+		have     int
+		off, n   int
+		limit    int
+		wantHeld int
+	}{
+		{"bytes and what is ahead share no page", 0, 1000, 5 * MaxChunk, 10, 2 * MaxChunk, 2 * MaxChunk},
+		{"what is ahead begins in the last page of the bytes", 0, 60_000, 0, 10_000, 2 * MaxChunk, 2 * MaxChunk},
+		{"bytes over two pages, and a third", 40_000, 60_000, 40_000, 10, 3 * MaxChunk, 3 * MaxChunk},
+		{"no bytes", 40_000, 0, 100_000, 10, MaxChunk, MaxChunk},
+		{"a full chunk stays where it is", 0, MaxChunk, 0, 1, 2 * MaxChunk, 2 * MaxChunk},
+	} {
+		b, r := NewBudget(row.limit), Ring{start: row.start}
+		p := pattern(row.have, 4)
+		require.Equal(t, row.have, r.Append(b, p), row.name)
+		require.True(t, r.WriteAt(b, row.off, make([]byte, row.n)), row.name)
+		require.Equal(t, row.wantHeld, r.Held(), row.name)
+		require.True(t, bytes.Equal(p, content(&r)), row.name)
+	}
+}
+
+func TestBecomingLargeKeepsWhatLiesAheadOfTheWrap(t *testing.T) {
+	b, r := NewBudget(1<<20), Ring{start: MaxChunk - 1000}
+	r.Append(b, pattern(500, 1))
+	ahead := pattern(50_000, 7)
+	require.True(t, r.WriteAt(b, 1000, ahead))
+	require.Equal(t, MaxChunk, r.Held(), "still one chunk, which wraps")
+	require.True(t, r.WriteAt(b, 0, make([]byte, 1000)))
+	require.True(t, r.WriteAt(b, 100_000, []byte("large now")))
+	r.Extend(51_000)
+	require.True(t, bytes.Equal(ahead, content(&r)[1500:]))
+}
+
+func TestWithoutRoomForASecondPageTheChunkIsUsedUp(t *testing.T) {
+	b, r := NewBudget(MaxChunk+512), Ring{start: MaxChunk - 1000}
+	require.Equal(t, 500, r.Append(b, make([]byte, 500)))
+	require.Equal(t, MaxChunk-500, r.Append(b, make([]byte, 1<<20)), "one chunk that wraps holds more than a page")
+}
+
+func TestTrimAtAPageBoundary(t *testing.T) {
+	b, r := NewBudget(1<<20), Ring{}
+	r.Append(b, make([]byte, 2*MaxChunk))
+	require.True(t, r.WriteAt(b, 0, []byte("x")))
+	require.Equal(t, 3*MaxChunk, r.Held())
+	r.Trim(b)
+	require.Equal(t, 2*MaxChunk, r.Held())
+}
+
 func TestTrimOfAnEmptyRing(t *testing.T) {
 	b, r := NewBudget(1<<20), Ring{}
 	require.True(t, r.WriteAt(b, 1000, []byte("x")))

@@ -60,10 +60,31 @@ func (h *Host) uncharge(p *parcel) {
 	}
 	full := s.dg.sendRoom() <= 0
 	s.dg.out -= len(p.mem)
-	if full && s.dg.sendRoom() > 0 || s.blocked {
-		s.blocked = false
+	if full && s.dg.sendRoom() > 0 {
 		h.raise(s)
 	}
+}
+
+// block notes that a datagram of s found the host's queue full.
+func (h *Host) block(s *socket) {
+	if !s.blocked {
+		s.blocked = true
+		h.stuck = append(h.stuck, s.id)
+	}
+}
+
+// unblock tells the sockets that found the host's queues full of the room there is now.
+func (h *Host) unblock() {
+	if len(h.stuck) == 0 || !h.roomFor(&h.out, maxQueuedPackets/2, false) || !h.roomFor(&h.loop, maxLoopPackets/2, true) {
+		return
+	}
+	for _, id := range h.stuck {
+		if s := h.lookup(id); s != nil {
+			s.blocked = false
+			h.raise(s)
+		}
+	}
+	h.stuck = h.stuck[:0]
 }
 
 // recvDatagram takes the first datagram of s.
@@ -113,7 +134,9 @@ func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.Add
 		err = h.sendUDP(s, &m, p, to.Port())
 	}
 	if err != nil {
-		s.blocked = err == ErrWouldBlock
+		if err == ErrWouldBlock {
+			h.block(s)
+		}
 		return 0, err
 	}
 	return len(p), nil
@@ -123,6 +146,7 @@ func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.Add
 func (h *Host) sourceFor(s *socket, dst netip.Addr) (netip.Addr, error) {
 	src, _, err := h.net.route(dst)
 	if err != nil {
+		h.counters.IP.OutNoRoutes++
 		return src, err
 	}
 	n := number(dst)

@@ -28,6 +28,8 @@ type Host struct {
 	out     parcelQueue // packets of its own for the link
 	loop    parcelQueue // packets to itself
 	lent    parcelQueue // given out by the last Transmit
+	stuck   []Handle    // datagram sockets that found out or loop full
+	turn    int         // who gets the odd place of a batch
 	idKey   secret
 	ids     [256]uint16 // identifications: see nextID
 	frags   reassembler
@@ -50,8 +52,9 @@ type Host struct {
 	// TCP.
 	env        *tcp.Env
 	flowKey    secret
-	flows      hashTable // connections
-	listeners  hashTable // by port
+	flows      hashTable  // connections
+	listeners  hashTable  // by port
+	timeWait   handleRing // oldest first
 	ready      readyQueue
 	readyLocal readyQueue // connections with ourselves
 	freeConns  []*tcp.Conn

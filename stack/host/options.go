@@ -46,8 +46,7 @@ func (s *socket) tcpOptions() tcp.Options {
 }
 
 // SetOptions replaces a socket's options. Accepted sockets inherit the
-// listener's, as they were when it began to listen. ErrNotSupported: TCP
-// options on another kind.
+// listener's. ErrNotSupported: TCP options on another kind.
 func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 	e, err := h.find(now, s)
 	if err != nil {
@@ -74,6 +73,9 @@ func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 		return nil
 	}
 	h.setPreset(e, o.TCP)
+	if e.lis != nil {
+		e.lis.tcp.SetOptions(o.TCP)
+	}
 	return nil
 }
 

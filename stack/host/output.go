@@ -114,8 +114,10 @@ func (h *Host) Transmit(now clock.Instant, out []link.Packet) int {
 	for {
 		n = h.transmitQueued(now, out, n)
 		n = h.transmitReady(now, out, n)
+		n = h.transmitQueued(now, out, n)
 		h.transmitLocal(now)
 		if h.loop.n == 0 || crossings == 0 {
+			h.unblock()
 			return n
 		}
 		for h.loop.n > 0 && crossings > 0 {
@@ -133,8 +135,9 @@ func (h *Host) Pending() bool {
 // transmitQueued moves the host's own packets to out.
 func (h *Host) transmitQueued(now clock.Instant, out []link.Packet, n int) int {
 	limit := len(out)
-	if h.ready.head != nil {
-		limit = (len(out) + n + 1) / 2 // leave room for the connections
+	if h.ready.head != nil && n < len(out) { // the connections get the other half
+		limit = n + (len(out)-n+h.turn)/2
+		h.turn ^= 1
 	}
 	for n < limit {
 		p := h.out.pop()

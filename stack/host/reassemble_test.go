@@ -126,3 +126,22 @@ func TestFragmentPieces(t *testing.T) { // attack 7: bounded work per piece
 	require.Equal(t, maxPieces, w.a.frags.oldest.pieces)
 	w.quiesce()
 }
+
+func TestFragmentMemory(t *testing.T) { // attack 7: byte caps, in all and per source
+	w := newWorld(t)
+	fill := func(src netip.Addr, id int) {
+		for off := range 40 {
+			w.a.Input(w.now, packet(raw(wire.IPv4{Src: src, Dst: addrA, Protocol: 17, ID: uint16(id), MF: true, FragOff: uint16(off) * 1480}, pattern(1480))))
+		}
+	}
+	for id := range 60 {
+		fill(addrB, id)
+		require.LessOrEqual(t, w.a.frags.sourceHeld(number(addrB)), w.a.frags.limit/sourceShare+2<<10)
+	}
+	for id := range 200 {
+		fill(netip.AddrFrom4([4]byte{198, 51, 100, byte(id + 1)}), id)
+		require.LessOrEqual(t, w.a.frags.held, w.a.frags.limit+2<<10)
+	}
+	require.Greater(t, w.a.frags.held, w.a.frags.limit/2)
+	w.quiesce()
+}

@@ -115,6 +115,13 @@ func (a *addresses) isOwn(n uint32) bool {
 	return among(a.own, n)
 }
 
+// inside reports whether packets from src to dst stay in the host. What has a
+// loopback source does, even where dst was taken from us meanwhile: 127/8 never
+// appears outside (RFC 1122 3.2.1.3(g)).
+func (a *addresses) inside(src, dst netip.Addr) bool {
+	return a.isOwn(number(dst)) || isLoopback(number(src))
+}
+
 // isBroadcast reports whether n is the limited broadcast or one of our networks'.
 func (a *addresses) isBroadcast(n uint32) bool {
 	return n == 0xFFFFFFFF || among(a.broadcasts, n)

@@ -151,6 +151,9 @@ func (h *Host) collect(now clock.Instant, s *socket) {
 	if st := s.conn.State(); st != s.state {
 		h.countState(s, st)
 		s.state = st
+		if st == tcp.StateTimeWait {
+			h.enterTimeWait(now, s)
+		}
 	}
 	if ev == 0 {
 		h.lingerOver(s)

@@ -62,7 +62,7 @@ func (h *Host) touch(s *socket) {
 	if s.queued {
 		return
 	}
-	if s.conn != nil && h.net.isOwn(number(s.remote.Addr())) {
+	if s.conn != nil && h.net.inside(s.local.Addr(), s.remote.Addr()) {
 		h.readyLocal.push(s)
 		return
 	}
@@ -86,7 +86,7 @@ func (h *Host) transmitReady(now clock.Instant, out []link.Packet, n int) int {
 			continue
 		}
 		h.ready.push(s)
-		if h.net.isOwn(number(flow.Remote.Addr())) {
+		if h.net.inside(flow.Local.Addr(), flow.Remote.Addr()) {
 			h.loopSegment(s, flow) // a listener's answer to ourselves
 			continue
 		}
@@ -235,7 +235,7 @@ func (h *Host) refuse(now clock.Instant, local, remote netip.AddrPort) {
 	seg := &h.segment
 	seg.Seg.SrcPort, seg.Seg.DstPort = local.Port(), remote.Port()
 	flow := tcp.Flow{Local: local, Remote: remote}
-	if h.net.isOwn(number(remote.Addr())) {
+	if h.net.inside(local.Addr(), remote.Addr()) {
 		h.loopSegment(nil, flow)
 		return
 	}

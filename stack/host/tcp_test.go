@@ -306,6 +306,22 @@ func TestTimeWaitReuse(t *testing.T) { // RFC 6191, attack 45
 	w.quiesce()
 }
 
+func TestTimeWaitIsBounded(t *testing.T) { // attack 45
+	w := newWorld(t, func(c *Config) { c.Memory = 256 << 10 })
+	l := w.listen(w.b, 5)
+	for range 300 {
+		c := w.dial(w.a, addrB)
+		s, err := w.b.Accept(w.now, l)
+		require.NoError(t, err)
+		require.NoError(t, w.a.Close(w.now, c))
+		w.flush()
+		require.NoError(t, w.b.Close(w.now, s))
+		w.flush()
+	}
+	require.Len(t, w.a.Sockets(nil), 256<<10/timeWaitShare/(socketCost+connCost))
+	w.quiesce()
+}
+
 func TestLocal(t *testing.T) {
 	for _, addr := range []netip.Addr{loopback, netip.MustParseAddr("127.9.9.9"), addrA} {
 		w := newWorld(t)

@@ -24,7 +24,7 @@ func TestUDPEcho(t *testing.T) {
 		w.flush()
 		require.Equal(t, Readable|Writable, events(w.b)[srv])
 		buf := make([]byte, 65536)
-		n, whole, from, err := w.b.RecvFrom(w.now, srv, buf, Peek)
+		_, whole, from, err := w.b.RecvFrom(w.now, srv, buf, Peek)
 		require.NoError(t, err)
 		require.Equal(t, size, whole)
 		n, _, _, err = w.b.RecvFrom(w.now, srv, buf, 0)
@@ -149,6 +149,43 @@ func TestUDPSendLimit(t *testing.T) {
 	w.flush()
 	require.Equal(t, Writable, events(w.a)[s])
 	w.quiesce()
+}
+
+func TestUDPHostQueueFull(t *testing.T) {
+	w := newWorld(t)
+	noisy, quiet := w.bound(w.a, Datagram, loopback, 1), w.bound(w.a, Datagram, loopback, 2)
+	to := netip.AddrPortFrom(loopback, 2)
+	for range maxLoopPackets {
+		_, err := w.a.SendTo(w.now, noisy, []byte("x"), to)
+		require.NoError(t, err)
+	}
+	_, err := w.a.SendTo(w.now, quiet, []byte("x"), to)
+	require.Equal(t, ErrWouldBlock, err)
+	m, err := w.a.Poll(quiet)
+	require.NoError(t, err)
+	require.Zero(t, m&Writable)
+	w.flush()
+	require.Equal(t, Readable|Writable, events(w.a)[quiet])
+	w.quiesce()
+}
+
+func TestBatchIsShared(t *testing.T) {
+	w := newWorld(t)
+	c, _ := w.pair()
+	u := w.open(w.a, Datagram)
+	for range 40 {
+		_, err := w.a.SendTo(w.now, u, nil, netip.AddrPortFrom(addrB, 9))
+		require.NoError(t, err)
+	}
+	_, err := w.a.Send(w.now, c, pattern(10000))
+	require.NoError(t, err)
+	kinds := map[byte]int{}
+	for range 8 { // room for one packet at a time
+		require.Equal(t, 1, w.a.Transmit(w.now, w.out[:1]))
+		kinds[w.out[0].Head[9]]++
+	}
+	require.Equal(t, map[byte]int{wire.ProtoUDP: 4, wire.ProtoTCP: 4}, kinds)
+	require.Greater(t, w.a.Transmit(w.now, w.out[:]), 36, "and no place stays empty")
 }
 
 func TestUDPChecksumZeroIsSentAsOnes(t *testing.T) { // RFC 768

@@ -18,7 +18,7 @@ type SockAddr = netip.AddrPort
 // EMFILE, ENFILE, ENOBUFS, ENETDOWN (the stack has ended).
 func (a *API) Socket(domain, typ, proto int) (fd int, err error) {
 	fd, d, err := a.socket(domain, typ, proto)
-	a.tell(d, Call{Name: "socket", FD: -1, Len: domain}, fd, err)
+	a.tell(d, Call{Name: "socket", FD: -1, Len: typ}, fd, err)
 	return fd, err
 }
 

@@ -41,8 +41,10 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	if c.updateWindow(now, s) {
 		inFlight = c.inFlight()
 	}
-	if c.snd.wnd == 0 && c.snd.stalled != clock.Never && c.snd.una.LessEq(s.ack) {
-		c.snd.stalled = now // the peer answers: stay open while it does (MUST-37)
+	if c.snd.wnd == 0 && c.snd.stalled != clock.Never && c.has&orphan == 0 && c.snd.una.LessEq(s.ack) {
+		// The peer answers: stay open while it does (MUST-37). An orphan has
+		// nobody who could give up for it, so it does not (C-31).
+		c.snd.stalled = now
 	}
 	delivered := news
 	if n > 0 {
@@ -52,7 +54,7 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 		return
 	}
 	if duplicate {
-		delivered += c.countDuplicate(s)
+		delivered += c.countDuplicate()
 	} else if n > 0 {
 		c.snd.dupacks = 0
 	}
@@ -121,6 +123,13 @@ func (c *Conn) measure(now clock.Instant, s *arriving, n int) int {
 		c.rtt.noteMin(now.Sub(a.latest))
 	} else {
 		m = c.echoed(now, &s.in.Seg.Options)
+		// An echo older than the retransmission is ambiguous again: the peer had
+		// the data, its ACK was lost, and the refused duplicate does not refresh
+		// TS.Recent (RFC 7323 5.3 R2). As a sample it would be the backed-off RTO
+		// itself, and the next RTO several times as long, up to the cap for good.
+		if m > now.Sub(a.again)+tsTick {
+			m = 0
+		}
 	}
 	if m > 0 && c.rtt.next.LessEq(s.ack) {
 		c.rtt.sample(m)
@@ -156,7 +165,7 @@ func (c *Conn) isDuplicate(s *arriving, n, news int) bool {
 
 // countDuplicate counts a duplicate ACK and returns how many bytes it says
 // have arrived: one segment where no SACK tells.
-func (c *Conn) countDuplicate(s *arriving) int {
+func (c *Conn) countDuplicate() int {
 	if c.snd.dupacks < 255 {
 		c.snd.dupacks++
 	}
@@ -168,18 +177,19 @@ func (c *Conn) countDuplicate(s *arriving) int {
 	grown := min(c.sb.dupBytes+mss, max(c.snd.nxt.Sub(c.snd.una)-mss, 0))
 	n := max(grown-c.sb.dupBytes, 0)
 	c.sb.dupBytes += n
-	_ = s
 	return n
 }
 
 // updateWindow follows SEG.WND from segments that are not older than the last
-// that did (RFC 9293 3.10.7.4), and reports whether a closed window opened.
+// that did (RFC 9293 3.10.7.4), and reports whether a closed window opened. An
+// ACK that moves SND.UNA is newer whatever its sequence number: SND.WND counts
+// from SND.UNA, so keeping the old one would move the edge beyond what was offered.
 func (c *Conn) updateWindow(now clock.Instant, s *arriving) (opened bool) {
 	if s.ack.Less(c.snd.una) {
 		return false
 	}
-	older := s.seq.Less(c.snd.wl1) || (s.seq == c.snd.wl1 && s.ack.Less(c.snd.wl2))
-	if older {
+	older := s.seq.Less(c.snd.wl1) || s.seq == c.snd.wl1 && s.ack.Less(c.snd.wl2)
+	if older && s.ack == c.snd.una {
 		return false
 	}
 	was := c.snd.wnd

@@ -230,7 +230,7 @@ func (c *Conn) refreshMSS() {
 // SetPMTU tells the path MTU in bytes, never more than the link's. Below 552
 // it counts as 552 and the segments may be fragmented (RFC 1191 3, 6.1 and
 // the attack that forges small ones).
-func (c *Conn) SetPMTU(now clock.Instant, mtu int) {
+func (c *Conn) SetPMTU(_ clock.Instant, mtu int) {
 	if c.state == StateClosed {
 		return
 	}
@@ -247,7 +247,6 @@ func (c *Conn) SetPMTU(now clock.Instant, mtu int) {
 	if c.mss < old && c.sb != nil && c.state.synchronized() {
 		c.sb.markLarger(c.sendMSS(0))
 	}
-	_ = now
 }
 
 // initialRTO is that of a connection without a sample (RFC 6298 2.1).

@@ -251,7 +251,7 @@ func (l *Listener) Transmit(now clock.Instant, flow *Flow, out *Segment) bool {
 }
 
 // Unreachable tells of an ICMP error about a SYN-ACK. A hard one forgets the record.
-func (l *Listener) Unreachable(now clock.Instant, flow Flow, why Error, quoted wire.Seq) {
+func (l *Listener) Unreachable(_ clock.Instant, flow Flow, why Error, quoted wire.Seq) {
 	i := l.syns.find(l.env, flow)
 	if i == none || l.syns.recs[i].iss != quoted {
 		l.env.Stats.Dropped[trace.DropICMP]++
@@ -260,7 +260,6 @@ func (l *Listener) Unreachable(now clock.Instant, flow Flow, why Error, quoted w
 	if why.hard() {
 		l.forget(i)
 	}
-	_ = now
 }
 
 // drop counts a segment that had no effect.

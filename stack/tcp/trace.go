@@ -3,6 +3,7 @@ package tcp
 import (
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // event returns an Event with what every event of a connection says.
@@ -36,7 +37,10 @@ func (c *Conn) traceSent(now clock.Instant, out *Segment) {
 	e := c.event(now, trace.Sent, out.Why)
 	e.Flags = uint8(out.Seg.Flags)
 	e.Seq, e.Ack, e.Len = uint32(out.Seg.Seq), uint32(out.Seg.Ack), uint32(out.Len())
-	e.Window = uint32(out.Seg.Window) << c.opt.rcvShift
+	e.Window = uint32(out.Seg.Window)
+	if out.Seg.Flags&wire.SYN == 0 {
+		e.Window <<= c.opt.rcvShift
+	}
 	c.env.Trace.Add(e)
 }
 
@@ -48,7 +52,10 @@ func (c *Conn) traceArrival(now clock.Instant, k trace.Kind, why trace.Reason, i
 	e := c.event(now, k, why)
 	e.Flags = uint8(in.Seg.Flags)
 	e.Seq, e.Ack, e.Len = uint32(in.Seg.Seq), uint32(in.Seg.Ack), uint32(len(in.Payload))
-	e.Window = uint32(in.Seg.Window) << c.opt.sndShift
+	e.Window = uint32(in.Seg.Window)
+	if in.Seg.Flags&wire.SYN == 0 {
+		e.Window <<= c.opt.sndShift
+	}
 	c.env.Trace.Add(e)
 }
 

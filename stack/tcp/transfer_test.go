@@ -85,6 +85,9 @@ func TestTransferSeeds(t *testing.T) {
 		if seed%6 == 5 {
 			w.a.env.MaxGSO, w.b.env.MaxGSO = 65535, 65535
 		}
+		if seed%13 == 6 {
+			w.slow = 3 * time.Second
+		}
 		if seed%11 == 4 {
 			w.a.env.MTU = 576
 		}

@@ -82,7 +82,7 @@ func (c *Conn) RecvSpan(n int) [2][]byte {
 
 // RecvCommit ends a RecvSpan and drops the first n received bytes, which may be
 // 0. It owes a window update when that opens the window by much.
-func (c *Conn) RecvCommit(now clock.Instant, n int) {
+func (c *Conn) RecvCommit(_ clock.Instant, n int) {
 	c.in.Unpin()
 	n = min(n, c.in.Len())
 	if n <= 0 {
@@ -97,5 +97,4 @@ func (c *Conn) RecvCommit(now clock.Instant, n int) {
 	if c.worthOffering(room) && room >= 2*c.rcv.adv.Sub(c.rcv.nxt) {
 		c.has |= owesWindow
 	}
-	_ = now
 }

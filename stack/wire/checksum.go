@@ -57,8 +57,8 @@ func sumTail(acc, c uint64, b []byte) uint64 {
 		w = uint64(b[0])
 	}
 	acc, c = bits.Add64(acc, w, c)
-	// Adding a carry can carry once more (all ones and 1), and then not again.
-	acc, c = bits.Add64(acc, 0, c)
+	// All ones with a carry would need all ones and a carry before it, and the
+	// first word came without one: so this addition cannot carry again.
 	return acc + c
 }
 

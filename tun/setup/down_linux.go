@@ -53,22 +53,23 @@ func undoTable(st *State, _ string) error {
 // undoForward gives ip_forward its old value back. If another device still
 // needs forwarding, the old value is left to that one's Down.
 func undoForward(st *State, dir string) error {
-	old := st.Forward
-	if old == "" {
+	if st.Forward == "" {
 		return nil
 	}
-	heir, err := otherNAT(st, dir)
-	if err != nil {
-		return err
-	}
-	if heir != nil {
-		heir.Forward = old
-		err = heir.save(dir)
-	} else {
-		err = restoreForward(old)
-	}
-	if err != nil {
-		return err
+	if st.Forward != "1" {
+		heir, err := otherNAT(st, dir)
+		if err != nil {
+			return err
+		}
+		if heir != nil {
+			heir.Forward = st.Forward
+			err = heir.save(dir)
+		} else {
+			err = restoreForward(st.Forward)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	st.Forward = ""
 	return nil

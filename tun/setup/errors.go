@@ -12,6 +12,7 @@ var (
 	ErrExists       = errors.New("an interface of this name exists already and was not made by `sockeye up`: choose another name, or delete it")
 	ErrAlreadyUp    = errors.New("`sockeye up` has run already: run `sudo sockeye down` first")
 	ErrNotUp        = errors.New("there is nothing that `sockeye up` made: run `sudo sockeye up` first")
+	ErrNoUser       = errors.New("there is no such user or group in this user namespace")
 	ErrNoInterface  = errors.New("there is no such interface")
 	ErrOtherNetNS   = errors.New("it was made in another network namespace: run this there")
 	ErrNoTUN        = errors.New("this system has no /dev/net/tun: run `modprobe tun`, or start the container with --device /dev/net/tun")

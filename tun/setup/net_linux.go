@@ -87,13 +87,16 @@ func makeTUN(name string, uid, gid int) error {
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); err != nil {
 		return meaning(err)
 	}
-	if uid >= 0 {
-		if err := unix.IoctlSetInt(fd, unix.TUNSETOWNER, uid); err != nil {
-			return meaning(err)
+	for _, owner := range []struct {
+		request uint
+		id      int
+	}{{unix.TUNSETOWNER, uid}, {unix.TUNSETGROUP, gid}} {
+		if owner.id < 0 {
+			continue
 		}
-	}
-	if gid >= 0 {
-		if err := unix.IoctlSetInt(fd, unix.TUNSETGROUP, gid); err != nil {
+		if err := unix.IoctlSetInt(fd, owner.request, owner.id); err == unix.EINVAL {
+			return ErrNoUser
+		} else if err != nil {
 			return meaning(err)
 		}
 	}

@@ -1,0 +1,83 @@
+package dns
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/stack"
+	"github.com/sockeye-net/sockeye/stack/socket"
+	"github.com/sockeye-net/sockeye/stack/stdnet"
+)
+
+// world is two hosts joined in memory: a resolver on one, a name server on the other.
+func world(t *testing.T, answer func(q dnsmessage.Message, over Transport) [][]byte) (*Resolver, *server) {
+	ours, theirs, err := stdnet.Pair(stack.Config{}, stack.Config{})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, ours.Close())
+		require.NoError(t, theirs.Close())
+	})
+	n := stdnet.New(theirs)
+	u, err := n.ListenPacket("udp", "192.0.2.2:53")
+	require.NoError(t, err)
+	l, err := n.Listen("tcp", "192.0.2.2:53")
+	require.NoError(t, err)
+	s := serveOn(t, u, l, answer)
+	return &Resolver{API: socket.New(ours), Servers: []netip.AddrPort{s.addr}, Timeout: 5 * time.Second}, s
+}
+
+func TestOverOurStack(t *testing.T) {
+	r, s := world(t, func(q dnsmessage.Message, over Transport) [][]byte {
+		switch name := text(q.Questions[0].Name); {
+		case equalName(name, www):
+			return one(reply(q, []dnsmessage.Resource{cname(www, "host.test."), a("host.test.", "192.0.2.80")}))
+		case equalName(name, "long.test.") && over == UDP:
+			return one(reply(q, nil, func(m *dnsmessage.Message) { m.Truncated = true }))
+		case equalName(name, "long.test."):
+			var all []dnsmessage.Resource
+			for i := range 3000 {
+				all = append(all, a("long.test.", fmt.Sprintf("10.0.%d.%d", i/250, i%250)))
+			}
+			return one(reply(q, all))
+		case equalName(name, "junk.test."):
+			bad := reply(q, []dnsmessage.Resource{a("junk.test.", "203.0.113.66")})
+			bad[1]++
+			return [][]byte{bad, {}, reply(q, []dnsmessage.Resource{a("junk.test.", "192.0.2.80")})}
+		case equalName(name, "silent.test."):
+			return nil
+		}
+		return one(reply(q, nil, rcode(3)))
+	})
+
+	got, err := r.Lookup(www, TypeA, time.Time{})
+	require.NoError(t, err)
+	require.Equal(t, "[192.0.2.80]", fmt.Sprint(got.Addrs()))
+	require.Equal(t, "host.test.", got.Canonical)
+	require.Equal(t, "192.0.2.1", got.Last().Local.Addr().String())
+	require.Equal(t, s.asked()[0].from, got.Last().Local, "the port that the server sees")
+
+	got, err = r.Lookup("long.test", TypeA, time.Time{})
+	require.NoError(t, err)
+	require.Len(t, got.Records, 3000, "48 KB over TCP")
+	require.Equal(t, TCP, got.Last().Transport)
+
+	got, err = r.Lookup("junk.test", TypeA, time.Time{})
+	require.NoError(t, err)
+	require.Equal(t, 2, got.Last().Ignored)
+
+	_, err = r.Lookup("none.test", TypeA, time.Time{})
+	require.ErrorIs(t, err, ErrNXDomain)
+
+	_, err = r.Lookup("silent.test", TypeA, time.Now().Add(50*time.Millisecond))
+	require.ErrorIs(t, err, ErrTimeout)
+
+	// Our own stack says that nobody listens there; the kernel's would too.
+	r.Servers = []netip.AddrPort{netip.MustParseAddrPort("192.0.2.2:54")}
+	_, err = r.Lookup(www, TypeA, time.Time{})
+	require.ErrorIs(t, err, ErrUnreachable)
+}

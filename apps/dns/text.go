@@ -1,0 +1,104 @@
+package dns
+
+import (
+	"encoding/hex"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// Escape writes a name for people: what is not printable ASCII, or would be misread, as \DDD
+// (RFC 1035 5.1). A name from the network cannot drive a terminal.
+func Escape(name string) string { return escape(name, `"\();@$`) }
+
+func escape(s, special string) string {
+	plain := true
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7F || strings.IndexByte(special, s[i]) >= 0 {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return s
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		switch c := s[i]; {
+		case strings.IndexByte(special, c) >= 0:
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c < ' ' || c >= 0x7F || c == ' ' && special != textSpecial:
+			b.WriteByte('\\')
+			b.WriteByte('0' + c/100)
+			b.WriteByte('0' + c/10%10)
+			b.WriteByte('0' + c%10)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// textSpecial is what needs a backslash inside quotes, where blanks stand for themselves.
+const textSpecial = `"\`
+
+// String is the record as a line of a zone file: name, TTL, class, type, data.
+func (r Record) String() string {
+	return Escape(r.Name) + "\t" + strconv.FormatUint(uint64(r.TTL), 10) + "\t" +
+		classString(r.Class) + "\t" + TypeString(r.Type) + "\t" + r.DataString()
+}
+
+// String is the question as dig prints it.
+func (q Question) String() string {
+	return Escape(q.Name) + "\t" + classString(q.Class) + "\t" + TypeString(q.Type)
+}
+
+func classString(c uint16) string {
+	if c == uint16(dnsmessage.ClassINET) {
+		return "IN"
+	}
+	return "CLASS" + strconv.Itoa(int(c))
+}
+
+// DataString is the record's data alone, as dig +short prints it.
+func (r Record) DataString() string {
+	switch d := r.Data.(type) {
+	case *dnsmessage.AResource:
+		return netip.AddrFrom4(d.A).String()
+	case *dnsmessage.AAAAResource:
+		return netip.AddrFrom16(d.AAAA).String()
+	case *dnsmessage.NSResource:
+		return Escape(text(d.NS))
+	case *dnsmessage.CNAMEResource:
+		return Escape(text(d.CNAME))
+	case *dnsmessage.PTRResource:
+		return Escape(text(d.PTR))
+	case *dnsmessage.MXResource:
+		return strconv.Itoa(int(d.Pref)) + " " + Escape(text(d.MX))
+	case *dnsmessage.SRVResource:
+		return numbers(uint32(d.Priority), uint32(d.Weight), uint32(d.Port)) + " " + Escape(text(d.Target))
+	case *dnsmessage.SOAResource:
+		return Escape(text(d.NS)) + " " + Escape(text(d.MBox)) + " " +
+			numbers(d.Serial, d.Refresh, d.Retry, d.Expire, d.MinTTL)
+	case *dnsmessage.TXTResource:
+		var out []string
+		for _, t := range d.TXT {
+			out = append(out, `"`+escape(t, textSpecial)+`"`)
+		}
+		return strings.Join(out, " ")
+	case *dnsmessage.UnknownResource:
+		return strings.TrimRight(`\# `+strconv.Itoa(len(d.Data))+" "+hex.EncodeToString(d.Data), " ") // RFC 3597 5
+	}
+	return ""
+}
+
+func numbers(ns ...uint32) string {
+	out := make([]string, len(ns))
+	for i, n := range ns {
+		out[i] = strconv.FormatUint(uint64(n), 10)
+	}
+	return strings.Join(out, " ")
+}

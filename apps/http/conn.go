@@ -1,0 +1,122 @@
+package http
+
+import (
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/socket"
+)
+
+// A conn is one connection to a server. One request at a time has it.
+type conn struct {
+	client        *Client
+	fd            int
+	key           string // host and port that it is for
+	local, remote netip.AddrPort
+	reader
+
+	reused  bool          // it has served a request before
+	got     bool          // bytes of the response at hand have come
+	since   time.Time     // idle since
+	until   time.Time     // no wait goes beyond this; zero: no bound
+	idle    time.Duration // no single wait is longer than this; 0: no bound
+	rcv     time.Duration // what SO_RCVTIMEO is set to
+	atEOF   bool          // the peer has closed
+	doing   string        // for errors: "send the request to ..."
+	closing bool          // one of us said Connection: close, or the framing needs it
+}
+
+// patience is how long the next call may wait. 0: for ever; false: not at all.
+func (cn *conn) patience() (time.Duration, bool) {
+	if cn.until.IsZero() {
+		return cn.idle, true
+	}
+	left := time.Until(cn.until)
+	if left <= 0 {
+		return 0, false
+	}
+	// A timeval counts microseconds, and zero would mean for ever.
+	left = max(left, time.Millisecond)
+	if cn.idle > 0 {
+		left = min(left, cn.idle)
+	}
+	return left, true
+}
+
+// recv is the reader's fill: one recv(2) that waits no longer than it may.
+func (cn *conn) recv(p []byte) (int, error) {
+	if cn.atEOF {
+		return 0, io.EOF
+	}
+	wait, ok := cn.patience()
+	if !ok {
+		return 0, cn.late(nil)
+	}
+	if wait != cn.rcv {
+		if err := cn.client.API.SetSockOptTimeval(cn.fd, socket.SOL_SOCKET, socket.SO_RCVTIMEO, wait); err != nil {
+			return 0, cn.failed(RecvFailed, err)
+		}
+		cn.rcv = wait
+	}
+	n, err := cn.client.API.Recv(cn.fd, p, 0)
+	switch {
+	case timedOut(err):
+		return 0, cn.late(err)
+	case err != nil:
+		return 0, cn.failed(RecvFailed, err)
+	case n == 0:
+		cn.atEOF = true
+		cn.observe(Step{Kind: PeerClosed})
+		return 0, io.EOF
+	}
+	cn.got = true
+	return n, nil
+}
+
+// send sends all of p.
+func (cn *conn) send(p []byte) error {
+	for len(p) > 0 {
+		wait, ok := cn.patience()
+		if !ok {
+			return cn.late(nil)
+		}
+		if err := cn.client.API.SetSockOptTimeval(cn.fd, socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait); err != nil {
+			return cn.failed(SendFailed, err)
+		}
+		n, err := cn.client.API.Send(cn.fd, p, socket.MSG_NOSIGNAL)
+		switch {
+		case timedOut(err):
+			return cn.late(err)
+		case err != nil:
+			return cn.failed(SendFailed, err)
+		}
+		p = p[n:]
+	}
+	return nil
+}
+
+func (cn *conn) late(err error) error {
+	return &Error{Kind: Timeout, Op: cn.doing, Text: "no progress in the time allowed; the server or the path is slow, try again or wait longer", Err: err}
+}
+
+func (cn *conn) failed(k Kind, err error) error {
+	return &Error{Kind: k, Op: cn.doing, Err: err}
+}
+
+// close gives the descriptor back.
+func (cn *conn) close() {
+	err := cn.client.API.Close(cn.fd)
+	cn.observe(Step{Kind: Closed, Err: err})
+}
+
+// linger waits a moment for the peer's end, so that who said it would close first does.
+func (cn *conn) linger() {
+	cn.until, cn.idle = earlier(cn.until, time.Now().Add(lingerWait)), 0
+	var scrap [512]byte
+	for range 8 { // and not for ever where the peer goes on sending
+		if _, err := cn.recv(scrap[:]); err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package http
+
+import (
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/socket"
+)
+
+// leastShare is what one address of several gets of the connect time-out, where that much is left.
+const leastShare = 2 * time.Second
+
+// dial resolves the host and tries its addresses in turn.
+func (c *Client) dial(u *URL, deadline time.Time) (*conn, error) {
+	until := earlier(deadline, time.Now().Add(orElse(c.ConnectTimeout, defaultConnect)))
+	addrs, err := c.resolve(u.Host, until)
+	c.observe(Step{Kind: Resolved, FD: -1, Host: u.Host, Addrs: addrs, Err: err})
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range addrs {
+		share := time.Until(until) / time.Duration(len(addrs)-i)
+		end := earlier(until, time.Now().Add(max(share, leastShare)))
+		var cn *conn
+		if cn, err = c.connect(netip.AddrPortFrom(a, u.Port), end); err == nil {
+			cn.key = u.HostPort()
+			return cn, nil
+		}
+	}
+	return nil, err
+}
+
+// resolve gives the IPv4 addresses of a host.
+func (c *Client) resolve(host string, until time.Time) ([]netip.Addr, error) {
+	op := "resolve " + host
+	all, err := c.literal(host, until)
+	if err != nil {
+		return nil, &Error{Kind: Unresolved, Op: op, Err: err}
+	}
+	var v4 []netip.Addr
+	for _, a := range all {
+		if a = a.Unmap(); a.Is4() {
+			v4 = append(v4, a)
+		}
+	}
+	if len(v4) == 0 {
+		return nil, &Error{Kind: Unresolved, Op: op, Text: "it has no IPv4 address, and the stack speaks only IPv4"}
+	}
+	return v4, nil
+}
+
+// literal asks the resolver unless the host is an address.
+func (c *Client) literal(host string, until time.Time) ([]netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{a}, nil
+	}
+	if c.Resolve == nil {
+		return nil, &Error{Kind: Unresolved, Text: "no resolver is configured; use an address"}
+	}
+	return c.Resolve(host, until)
+}
+
+// connect connects to one address.
+func (c *Client) connect(to netip.AddrPort, until time.Time) (*conn, error) {
+	op := "connect to " + to.String()
+	fd, err := c.API.Socket(socket.AF_INET, socket.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, &Error{Kind: NotConnected, Op: "make a socket", Err: err}
+	}
+	cn := &conn{client: c, fd: fd, remote: to, until: until, doing: op}
+	cn.fill = cn.recv
+	cn.observe(Step{Kind: Connecting})
+	if err := cn.shake(); err != nil {
+		cn.observe(Step{Kind: ConnectFailed, Err: err})
+		cn.close()
+		return nil, err
+	}
+	cn.local, _ = c.API.GetSockName(fd)
+	cn.observe(Step{Kind: Connected})
+	return cn, nil
+}
+
+// shake makes the connect call, under SO_SNDTIMEO as Linux bounds it.
+func (cn *conn) shake() error {
+	wait, ok := cn.patience()
+	if !ok {
+		return &Error{Kind: Timeout, Op: cn.doing, Text: "no time was left"}
+	}
+	err := cn.client.API.SetSockOptTimeval(cn.fd, socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
+	if err == nil {
+		err = cn.client.API.Connect(cn.fd, cn.remote)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case timedOut(err):
+		return &Error{Kind: Timeout, Op: cn.doing, Text: "nobody answered in time; check the address, the route and any packet filter", Err: err}
+	case err == syscall.ECONNREFUSED:
+		return &Error{Kind: NotConnected, Op: cn.doing, Text: "nobody listens there; check the port and that the server runs", Err: err}
+	case err == syscall.ENETUNREACH || err == syscall.EHOSTUNREACH:
+		return &Error{Kind: NotConnected, Op: cn.doing, Text: "no way leads there; check the address and the routes", Err: err}
+	}
+	return &Error{Kind: NotConnected, Op: cn.doing, Err: err}
+}
+
+func orElse(d, other time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return other
+}

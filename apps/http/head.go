@@ -1,0 +1,124 @@
+package http
+
+import (
+	"io"
+	"strings"
+)
+
+// A head is a status line and its fields.
+type head struct {
+	minor  int // HTTP/1.minor
+	code   int
+	reason string
+	line   string // the status line as it came, without CRLF
+	fields []Field
+	raw    []byte // all of it as it came, the empty line included
+}
+
+// A source is a connection's bytes.
+type source interface {
+	// line returns the next line with its CRLF stripped. It fails where the line is longer than limit,
+	// CRLF included, or has an LF without CR before it. Where the connection ends it is io.EOF before the
+	// line's first byte and io.ErrUnexpectedEOF after it.
+	line(limit int) (string, error)
+	io.Reader
+}
+
+// ended: the connection came to its end, in one way or the other.
+func ended(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
+
+// readHeads reads the final response's head and skips the 1xx before it (RFC 9110 15.2).
+func readHeads(s source) (h *head, interim int, err error) {
+	room := maxHead
+	for {
+		if h, err = readHead(s, room); err != nil {
+			return nil, interim, err
+		}
+		switch {
+		case h.code == 101:
+			return nil, interim, weird("the server switched protocols, which nobody asked it to do")
+		case h.code >= 200:
+			return h, interim, nil
+		}
+		if interim++; interim > maxInterim {
+			return nil, interim, weird("more 1xx responses than one request can need")
+		}
+		room -= len(h.raw)
+	}
+}
+
+// readHead reads one head of at most room bytes.
+func readHead(s source, room int) (*head, error) {
+	line, err := s.line(min(room, maxLine))
+	if err == io.ErrUnexpectedEOF {
+		err = &Error{Kind: RecvFailed, Text: "the connection ended within the status line"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	h := &head{line: line, raw: append([]byte(line), '\r', '\n')}
+	if err := h.parseStatus(line); err != nil {
+		return nil, err
+	}
+	fields, err := readFields(s, room-len(h.raw), func(line string) {
+		h.raw = append(append(h.raw, line...), '\r', '\n')
+	})
+	if ended(err) {
+		err = &Error{Kind: RecvFailed, Text: "the connection ended within the headers"}
+	}
+	h.fields = fields
+	return h, err
+}
+
+// readFields reads field lines up to the empty line. They may take room bytes in all.
+func readFields(s source, room int, each func(line string)) ([]Field, error) {
+	var fields []Field
+	for {
+		if room <= 0 {
+			return nil, weird("the headers are larger than we take")
+		}
+		line, err := s.line(min(room, maxLine))
+		if err != nil {
+			return nil, err
+		}
+		room -= len(line) + 2
+		each(line)
+		if line == "" {
+			return fields, nil
+		}
+		f, err := parseField(line)
+		if err != nil {
+			return nil, err
+		}
+		if fields = append(fields, f); len(fields) > maxFields {
+			return nil, weird("more header fields than we take")
+		}
+	}
+}
+
+// parseStatus reads "HTTP/1.1 200 OK" (RFC 9112 4). The blank before an empty reason may be missing.
+func (h *head) parseStatus(line string) error {
+	rest, ok := strings.CutPrefix(line, "HTTP/1.")
+	if !ok {
+		if strings.HasPrefix(line, "HTTP/") {
+			return weird("the server speaks another version of HTTP than 1.0 and 1.1")
+		}
+		return weird("the server does not speak HTTP, or only HTTP/0.9, which is refused")
+	}
+	// 0 SP 200
+	if len(rest) < 5 || rest[0] < '0' || rest[0] > '9' || rest[1] != ' ' {
+		return weird("the status line is not one")
+	}
+	code, ok := decimal(rest[2:5], 999)
+	if !ok || code < 100 || len(rest) > 5 && rest[5] != ' ' {
+		return weird("the status code is not three digits from 100 on")
+	}
+	h.minor, h.code = int(rest[0]-'0'), int(code)
+	if len(rest) > 6 {
+		h.reason = rest[6:]
+	}
+	if !isText(h.reason) {
+		return weird("the reason phrase has a control character")
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+package journey
+
+import "fmt"
+
+// Bytes tells how many bytes each layer added to the page, both ways. head and
+// body are the sizes of the messages: what was sent and what was received.
+func (j *Journey) Bytes(sentHead, sentBody, gotHead, gotBody int64) {
+	j.end(func() {
+		f := j.recent
+		if f == nil {
+			return
+		}
+		j.heading("The bytes that each layer adds")
+		j.tellBytes(f, sentHead, sentBody, gotHead, gotBody)
+		j.blank()
+	})
+}
+
+func (j *Journey) tellBytes(f *flow, sentHead, sentBody, gotHead, gotBody int64) {
+	up, down := &f.us, &f.peer
+	j.line(margin + fmt.Sprintf("%-20s%12s%12s", "", "from us", "to us"))
+	row := func(name string, a, b int64, why string) {
+		line := margin + fmt.Sprintf("%-20s%12s%12s", name, count(a), count(b))
+		if why != "" {
+			line += "  " + j.dim(why)
+		}
+		j.line(line)
+	}
+	row("segments", up.packets, down.packets, "")
+	j.blank()
+	row("HTTP body", sentBody, gotBody, "what it is all for")
+	row("HTTP head", sentHead, gotHead, "")
+	if a, b := up.payload-sentHead-sentBody, down.payload-gotHead-gotBody; a > 0 || b > 0 {
+		row("sent twice, chunks", max(a, 0), max(b, 0), "")
+	}
+	row("TCP options", up.options, down.options, "MSS, window scale, timestamps")
+	row("TCP headers", up.tcp, down.tcp, "20 each")
+	row("IPv4 headers", up.ip, down.ip, "20 each")
+	row("Ethernet", 0, 0, "a TUN has none")
+	j.line(margin + fmt.Sprintf("%-20s%12s%12s", "", "--------", "--------"))
+	row("in all so far", up.total(), down.total(), "")
+	if all := up.total() + down.total(); gotBody > 0 && all > 0 {
+		j.blank()
+		j.paragraph(fmt.Sprintf("%s of page took %s on the wire: %d %% of it is the page.",
+			plural(gotBody, "byte"), plural(all, "byte"), gotBody*100/all))
+	}
+}
+
+func (s *side) total() int64 { return s.ip + s.tcp + s.options + s.payload }

@@ -1,0 +1,20 @@
+// Package journey tells the journey of one request, from a URL to a page and
+// to the last FIN, as text: what each call returned, which packets it caused,
+// what they carried, and why they were sent.
+//
+// Place in the walk: beside it. A program observes its socket.API, takes the
+// packets out of a link.Tap and the events out of stack.Config.Trace, and hands
+// all of it on (Call, Packets, Events); in between it says where the journey
+// has come to (URL, Question, Answer, Connection, Agreed ...), a chapter each.
+// The three streams come from different goroutines. They are put in the order
+// of their times before a line is printed, a few milliseconds late.
+//
+//	ladder.go            one line for a call, a packet, a change of state
+//	flow.go              what is remembered of a connection
+//	url.go ... close.go  the chapters
+//
+// Invariants: a line has at most 80 columns unless a number in it is very
+// large; nothing from the network reaches the terminal unescaped; a long
+// transfer costs no memory, its middle is counted and not told. It does not
+// need package net.
+package journey

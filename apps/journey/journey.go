@@ -1,0 +1,111 @@
+package journey
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+)
+
+// Options say how a journey is told.
+type Options struct {
+	Out   io.Writer // where to; required
+	Us    string    // what stands over our side of the ladder; "": "we"
+	Peer  string    // what stands over the other side; "": "the peer"
+	Color bool      // for a terminal
+
+	// Settle is called before a chapter's end is told, so that events that
+	// are still on their way can arrive. nil: nothing is.
+	Settle func()
+}
+
+// A Journey records and tells. It is safe for concurrent use.
+type Journey struct {
+	o       Options
+	mu      sync.Mutex
+	chapter int
+	ladder  ladder
+	flows   map[flowKey]*flow
+	recent  *flow         // the TCP connection that was spoken of last
+	waiting []item        // heard of, not told yet
+	err     error         // of Out: nothing more is written
+	start   clock.Instant // of the first thing told
+	arrived int           // packets that came in
+	over    bool
+	names   fdNames
+}
+
+// New returns a journey that is about to begin.
+func New(o Options) *Journey {
+	if o.Us == "" {
+		o.Us = "we"
+	}
+	if o.Peer == "" {
+		o.Peer = "the peer"
+	}
+	return &Journey{o: o, flows: map[flowKey]*flow{}, names: fdNames{}}
+}
+
+// Say prints a paragraph, wrapped, between what comes before and after it.
+func (j *Journey) Say(format string, args ...any) {
+	j.end(func() {
+		j.paragraph(fmt.Sprintf(format, args...))
+		j.blank()
+	})
+}
+
+// end tells everything heard of so far, closes the ladder and runs tell.
+func (j *Journey) end(tell func()) {
+	if j.o.Settle != nil {
+		j.o.Settle()
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.flush(clock.Never)
+	j.closeLadder()
+	tell()
+}
+
+// Heading begins a chapter.
+func (j *Journey) Heading(title string) {
+	j.end(func() { j.heading(title) })
+}
+
+// End tells what is left. The journey is over: what comes later is not told.
+func (j *Journey) End() { j.end(func() { j.over = true }) }
+
+func (j *Journey) heading(title string) {
+	j.chapter++
+	head := fmt.Sprintf("%d  %s ", j.chapter, strings.ToUpper(title))
+	j.line(j.bold(head + strings.Repeat("-", max(0, columns-len(head)))))
+	j.blank()
+}
+
+// line prints one line.
+func (j *Journey) line(s string) {
+	if j.err == nil {
+		_, j.err = io.WriteString(j.o.Out, strings.TrimRight(s, " ")+"\n")
+	}
+}
+
+func (j *Journey) blank() { j.line("") }
+
+// paragraph prints text at the margin, wrapped.
+func (j *Journey) paragraph(text string) {
+	for _, l := range wrap(text, columns-len(margin)) {
+		j.line(margin + l)
+	}
+}
+
+// fact prints a name and what is to be said of it, wrapped in its own column.
+func (j *Journey) fact(name, text string) {
+	lines := wrap(text, columns-len(margin)-factColumn)
+	for i, l := range lines {
+		if i > 0 {
+			name = ""
+		}
+		j.line(margin + fmt.Sprintf("%-*s", factColumn, name) + l)
+	}
+}

@@ -1,0 +1,87 @@
+package journey
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/sockeye-net/sockeye/apps/dns"
+)
+
+// Question begins the second chapter: which name is asked for, and whom.
+func (j *Journey) Question(name string, servers []netip.AddrPort) {
+	j.end(func() {
+		j.heading("The name")
+		who := make([]string, len(servers))
+		for i, s := range servers {
+			who[i] = s.Addr().String()
+		}
+		j.paragraph(fmt.Sprintf("Which IPv4 address has %s? We ask %s on port 53, over UDP first: one datagram there, one back, no connection.", clean(name, 60), strings.Join(who, " or ")))
+		j.blank()
+	})
+}
+
+// Exchange tells of one question to one server that has ended. It is a dns.Resolver's Observe.
+func (j *Journey) Exchange(x *dns.Exchange) {
+	j.end(func() {
+		j.blank()
+		j.tellExchange(x)
+		j.blank()
+	})
+}
+
+func (j *Journey) tellExchange(x *dns.Exchange) {
+	m := x.Message
+	if m == nil {
+		j.fact("no answer", fmt.Sprintf("from %s over %s: %s", x.Server, x.Transport, failure(x)))
+		return
+	}
+	for _, q := range m.Questions {
+		j.line(margin + fmt.Sprintf("%-*s%-24s       IN  %s", factColumn, "question", clean(q.Name, 60), dns.TypeString(q.Type)))
+	}
+	for _, r := range m.Answers {
+		j.line(margin + fmt.Sprintf("%-*s%-24s %5d IN  %s  %s", factColumn, "answer", clean(r.Name, 60), r.TTL, dns.TypeString(r.Type), clean(r.DataString(), 60)))
+	}
+	if len(m.Answers) == 0 {
+		j.fact("answer", "none: "+dns.RCodeString(m.RCode))
+	} else {
+		j.fact("", fmt.Sprintf("(the answer may be kept for %d seconds)", m.Answers[0].TTL))
+	}
+	j.fact("from", fmt.Sprintf("%s over %s, %s of question and %d of answer, in %s", x.Server, x.Transport,
+		plural(int64(len(x.Query)), "byte"), len(x.Raw), short(x.RoundTrip)))
+	if m.AA {
+		j.fact("authoritative", "yes (flag AA): the server keeps this zone itself; nothing came out of a cache.")
+	} else {
+		j.fact("authoritative", "no (flag AA is not set): the server asked others, or had it in its cache.")
+	}
+	j.fact("to believe it", guard(x))
+	if x.Truncated {
+		j.fact("truncated", "The answer did not fit (flag TC): we ask again over TCP.")
+	}
+}
+
+// guard says what made the answer believable.
+func guard(x *dns.Exchange) string {
+	text := fmt.Sprintf("it came to our random port %d with our random ID 0x%04x", x.Local.Port(), x.Message.ID)
+	if len(x.Message.Questions) == 1 && mixed(x.Message.Questions[0].Name) {
+		text += ", and repeats the random letter case of our question"
+	}
+	if x.Ignored > 0 {
+		text += fmt.Sprintf("; %s did not and were ignored", plural(int64(x.Ignored), "message"))
+	}
+	return text + "."
+}
+
+func mixed(name string) bool {
+	return strings.ToLower(name) != name && strings.ToUpper(name) != name
+}
+
+func failure(x *dns.Exchange) string {
+	switch {
+	case x.Err != nil:
+		return clean(x.Err.Error(), 60)
+	case x.Truncated:
+		return "cut short, so we ask again over TCP"
+	}
+	return "nothing came in time"
+}

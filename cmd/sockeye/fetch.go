@@ -1,0 +1,152 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/sockeye-net/sockeye/apps/dns"
+	"github.com/sockeye-net/sockeye/apps/http"
+	"github.com/sockeye-net/sockeye/apps/journey"
+	"github.com/sockeye-net/sockeye/stack/tcp"
+)
+
+// msl is the maximum segment lifetime of our stacks: the default of tcp.Config.
+const msl = 30 * time.Second
+
+// shown is how many bytes of a body are kept to be shown.
+const shown = 800
+
+// A fetch is one request that is told as a journey. Where nothing is to be
+// told it is the client's Do and no more.
+type fetch struct {
+	s      *session
+	client *http.Client
+	brief  bool // leave out what an earlier fetch has told
+
+	request, response []byte // heads, as they were on the wire
+	code              int    // the response's status
+}
+
+// newFetch returns a fetch with a client of its own.
+func newFetch(s *session) *fetch {
+	f := &fetch{s: s}
+	f.client = &http.Client{API: s.api, Resolve: f.resolve, UserAgent: "sockeye"}
+	if s.tell != nil {
+		f.client.Observe = f.step
+	}
+	return f
+}
+
+// resolver asks the session's name servers.
+func (s *session) resolver() *dns.Resolver {
+	r := &dns.Resolver{API: s.api, Servers: s.servers}
+	if s.tell != nil {
+		r.Observe = s.tell.Exchange
+	}
+	return r
+}
+
+// resolve is what the client asks for addresses.
+func (f *fetch) resolve(host string, deadline time.Time) ([]netip.Addr, error) {
+	if len(f.s.servers) == 0 && f.s.noDNS != nil {
+		return nil, f.s.noDNS
+	}
+	if f.s.tell != nil {
+		f.s.tell.Question(host, f.s.servers)
+	}
+	return f.s.resolver().LookupA(host, deadline)
+}
+
+// step tells a step of the client.
+func (f *fetch) step(st http.Step) {
+	tell := f.s.tell
+	switch st.Kind {
+	case http.Resolved:
+		if !f.brief && st.Err == nil {
+			tell.Connection(f.s.way(st.Addrs[0]))
+		}
+	case http.Connected:
+		if !f.brief {
+			tell.Agreed()
+			tell.Talk()
+		}
+	case http.RequestSent:
+		f.request = st.Raw
+	}
+}
+
+// way says how packets go to a peer.
+func (s *session) way(to netip.Addr) journey.Way {
+	w := journey.Way{Us: s.us, Peer: to, Via: to, Device: s.device}
+	if _, via, err := s.stack.Source(to); err == nil {
+		w.Via = via
+	}
+	return w
+}
+
+// do sends r, copies the body to w and tells what was exchanged. It leaves
+// the connection open where the server does.
+func (f *fetch) do(r *http.Request, w io.Writer) (*http.Response, int64, error) {
+	resp, err := f.client.Do(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	f.code, f.response = resp.Code, resp.Raw
+	n, body, err := f.copy(resp, w)
+	if f.s.tell != nil && err == nil && !f.brief {
+		f.s.tell.Messages(f.request, f.response, body, n)
+		f.s.tell.Bytes(int64(len(f.request)), 0, int64(len(f.response)), n)
+	}
+	return resp, n, err
+}
+
+// copy copies the body and keeps its beginning.
+func (f *fetch) copy(resp *http.Response, w io.Writer) (n int64, begin []byte, err error) {
+	keep := &beginning{w: w}
+	buf := make([]byte, 64<<10)
+	n, err = io.CopyBuffer(keep, onlyReader{resp.Body}, buf)
+	var told *exit
+	if keep.err != nil && !errors.As(keep.err, &told) {
+		err = fail(curlWrite, fmt.Errorf("cannot write the page: %w", keep.err))
+	}
+	return n, keep.b, err
+}
+
+// onlyReader hides a WriterTo, so that CopyBuffer uses the buffer.
+type onlyReader struct{ io.Reader }
+
+// A beginning writes on and keeps the first bytes. It remembers a failure to
+// write, which is not the server's.
+type beginning struct {
+	w   io.Writer
+	b   []byte
+	err error
+}
+
+func (k *beginning) Write(p []byte) (int, error) {
+	if room := shown - len(k.b); room > 0 {
+		k.b = append(k.b, p[:min(room, len(p))]...)
+	}
+	n, err := k.w.Write(p)
+	if err != nil {
+		k.err = err
+	}
+	return n, err
+}
+
+// closed waits until the closing has been seen to its end, and tells it.
+func (f *fetch) closed() {
+	tell := f.s.tell
+	deadline := time.Now().Add(time.Second)
+	for time.Now().Before(deadline) {
+		f.s.rec.settle()
+		tell.Flush(f.s.stack.Now())
+		if st := tell.State(); st == 0 || st == tcp.StateTimeWait || st == tcp.StateClosed {
+			break
+		}
+	}
+	tell.Closed(msl)
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/sockeye-net/sockeye/apps/journey"
+	"github.com/sockeye-net/sockeye/stack"
+	"github.com/sockeye-net/sockeye/stack/capture"
+	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/socket"
+	"github.com/sockeye-net/sockeye/stack/trace"
+)
+
+// tapLimit is how many bytes of packets a Tap holds until they are taken.
+const tapLimit = 64 << 20
+
+// pace is how often packets are taken from the Tap.
+const pace = 10 * time.Millisecond
+
+// A recorder takes a stack's packets for --pcap and for the journey. It is
+// made before the stack, which wants its Tap and its trace; attach begins it.
+type recorder struct {
+	tap  *link.Tap // nil: nothing is recorded
+	path string
+	file *os.File
+	buf  *bufio.Writer
+	st   *stack.Stack
+	tell *journey.Journey // nil: none
+
+	mu      sync.Mutex
+	w       *capture.Writer
+	err     error
+	dropped uint64
+
+	stop, done chan struct{}
+}
+
+// newRecorder makes a recorder; path "" means no file, told says that a journey will follow.
+func newRecorder(path string, told bool) (*recorder, error) {
+	r := &recorder{path: path}
+	if path == "" && !told {
+		return r, nil
+	}
+	r.tap = link.NewTap(tapLimit)
+	if path == "" {
+		return r, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the capture: %w", err)
+	}
+	r.file, r.buf = f, bufio.NewWriterSize(f, 1<<18)
+	return r, nil
+}
+
+// configure puts the Tap, and the trace that a journey needs, into a stack's configuration.
+func (r *recorder) configure(cfg *stack.Config, told bool) {
+	cfg.Tap = r.tap
+	if told {
+		cfg.Trace = r.events
+	}
+}
+
+// events takes trace events; before attach there is nothing to tell.
+func (r *recorder) events(es []trace.Event) {
+	r.mu.Lock()
+	tell := r.tell
+	r.mu.Unlock()
+	if tell != nil {
+		tell.Events(es)
+	}
+}
+
+// attach begins the recording of st; device names its link in the file.
+func (r *recorder) attach(st *stack.Stack, device string, tell *journey.Journey) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.st, r.tell = st, tell
+	if r.tap == nil {
+		return nil
+	}
+	if r.buf != nil {
+		w, err := capture.NewWriter(r.buf, capture.Options{Wall: time.Now(), Base: st.Now(), Interface: device})
+		if err != nil {
+			return fmt.Errorf("cannot write the capture: %w", err)
+		}
+		r.w = w
+	}
+	r.stop, r.done = make(chan struct{}), make(chan struct{})
+	go r.loop()
+	return nil
+}
+
+func (r *recorder) loop() {
+	defer close(r.done)
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-tick.C:
+			r.drain()
+			if r.tell != nil {
+				// Late by two paces, so that what comes from other goroutines is in order.
+				r.tell.Flush(r.st.Now().Add(-2 * pace))
+			}
+		}
+	}
+}
+
+// drain takes what the Tap holds.
+func (r *recorder) drain() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.tap == nil {
+		return
+	}
+	records, dropped := r.tap.Take()
+	r.dropped += dropped
+	if r.w != nil {
+		for i := range records {
+			if err := r.w.WriteRecord(&records[i]); err != nil && r.err == nil {
+				r.err = err
+			}
+		}
+	}
+	if r.tell != nil {
+		r.tell.Packets(records)
+	}
+}
+
+// settle waits for what is on its way from the stack's goroutines, and takes it.
+func (r *recorder) settle() {
+	time.Sleep(2 * time.Millisecond)
+	r.drain()
+}
+
+// call is what a socket.API tells of.
+func (r *recorder) call(c socket.Call) { r.tell.Call(r.st.Now(), c) }
+
+// close ends the recording, after the stack. It says what is missing in the file.
+func (r *recorder) close() error {
+	if r.stop != nil {
+		close(r.stop)
+		<-r.done
+	}
+	r.drain()
+	if r.tell != nil {
+		r.tell.End()
+	}
+	if r.file == nil {
+		return nil
+	}
+	err := errors.Join(r.err, r.buf.Flush(), r.file.Close())
+	r.file = nil
+	if err != nil {
+		return fmt.Errorf("cannot write the capture %s: %w", r.path, err)
+	}
+	if r.dropped > 0 {
+		return fmt.Errorf("%d packets are missing in %s: they came faster than they could be written", r.dropped, r.path)
+	}
+	return nil
+}

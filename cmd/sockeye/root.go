@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// A program is one run of the command.
+type program struct {
+	in       io.Reader
+	out, err io.Writer
+	args     []string // as given, for running again in a namespace
+}
+
+// run runs the command with args and returns its exit code. Results go to
+// stdout, everything else to stderr.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	p := &program{in: stdin, out: stdout, err: stderr, args: args}
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteC()
+	if err == nil {
+		return 0
+	}
+	code, text := verdict(cmd, err)
+	if text != "" {
+		fmt.Fprintf(stderr, "%s: %s\n", cmd.CommandPath(), oneLine(text))
+	}
+	return code
+}
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sockeye",
+		Short: "A TCP/IP stack in userspace, to look at and to use",
+		Long: `Sockeye is a TCP/IP stack in userspace: a TUN device gives it bare IP packets,
+and it does the rest itself, up to Berkeley sockets, DNS and HTTP.
+
+Begin with:  sockeye demo`,
+		Example: `  sockeye demo                            # watch a page being fetched
+  sudo sockeye up --nat eth0 --user $USER # a device for the other commands
+  sockeye get http://example.com/`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
+	root.AddCommand(p.demo(), p.get(), p.dig(), p.ping(), p.serve(), p.up(), p.down(), p.version())
+	for _, c := range root.Commands() {
+		c.DisableFlagsInUseLine = true
+		if check := c.Args; check != nil {
+			c.Args = func(cmd *cobra.Command, args []string) error {
+				if err := check(cmd, args); err != nil {
+					return usage(cmd, err)
+				}
+				return nil
+			}
+		}
+	}
+	return root
+}
+
+func (p *program) version() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Say which version this is",
+		Example: "  sockeye version",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			v := "(devel)"
+			if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" {
+				v = b.Main.Version
+			}
+			_, err := fmt.Fprintf(p.out, "sockeye %s %s %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+}
+
+// oneLine makes one line of a text that may have several.
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}

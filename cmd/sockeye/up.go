@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/user"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sockeye-net/sockeye/tun/setup"
+)
+
+// upFlags are the flags of up.
+type upFlags struct {
+	tun, addr, user, nat string
+	routes               []string
+	mtu                  int
+	state                string
+}
+
+func (p *program) up() *cobra.Command {
+	f := &upFlags{}
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Make a TUN device for the other commands",
+		Long: `Up makes a TUN device that stays, for a user who then needs no root: it gives the
+kernel's side its address, and with --nat it makes the machine forward and
+masquerade, so that our stack reaches the outside. ` + "`sockeye down`" + ` takes back
+exactly what up made.`,
+		Example: `  sudo sockeye up --nat eth0                  # for you, who called sudo
+  sudo sockeye up --tun tun7 --addr 198.51.100.2/24 --user alice
+  sudo sockeye down`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return p.runUp(f) },
+	}
+	fl := cmd.Flags()
+	fl.SortFlags = false
+	fl.StringVar(&f.tun, "tun", setup.DefaultName, "`NAME` of the device")
+	fl.StringVar(&f.addr, "addr", "192.0.2.2/24", "our address with its network, a `CIDR`; the kernel takes the first other address")
+	fl.StringVar(&f.user, "user", "", "`USER` who may open the device (default: who called sudo)")
+	fl.StringVar(&f.nat, "nat", "", "masquerade behind this `IFACE`")
+	fl.StringSliceVar(&f.routes, "route", nil, "what else the kernel is to send to the device, a `CIDR`")
+	fl.IntVar(&f.mtu, "mtu", 0, "largest packet in `BYTES` (default: the kernel's, 1500)")
+	stateFlag(cmd, &f.state)
+	return cmd
+}
+
+func (p *program) runUp(f *upFlags) error {
+	cfg, err := f.config()
+	if err != nil {
+		return fail(1, err)
+	}
+	st, err := setup.Up(cfg)
+	if err != nil {
+		return fail(1, plain(err))
+	}
+	fmt.Fprintf(p.err, "%s is up: our stack is %s, the kernel's side %s\n", st.Name, st.Addr, st.Kernel.Addr())
+	if st.NAT != "" {
+		fmt.Fprintf(p.err, "packets to the outside go through %s, masqueraded\n", st.NAT)
+	}
+	for _, w := range st.Warnings {
+		fmt.Fprintf(p.err, "warning: %s\n", w)
+	}
+	try := "sockeye ping -c 3 " + st.Kernel.Addr().String()
+	if st.NAT != "" {
+		try = "sockeye get http://example.com/"
+	}
+	if st.Name != setup.DefaultName {
+		try += " --tun " + st.Name
+	}
+	fmt.Fprintf(p.err, "now try: %s\n", try)
+	return nil
+}
+
+// config reads the flags.
+func (f *upFlags) config() (setup.UpConfig, error) {
+	cfg := setup.UpConfig{Name: f.tun, NAT: f.nat, MTU: f.mtu, Dir: f.state}
+	var err error
+	if cfg.Addr, err = parseAddr(f.addr); err != nil {
+		return cfg, err
+	}
+	for _, s := range f.routes {
+		r, err := netip.ParsePrefix(s)
+		if err != nil || !r.Addr().Is4() {
+			return cfg, fmt.Errorf("--route %q is not an IPv4 network: write it as 198.51.100.0/24", s)
+		}
+		cfg.Routes = append(cfg.Routes, r)
+	}
+	cfg.UID, err = uid(f.user)
+	return cfg, err
+}
+
+// uid is the number of a user; of who called sudo where none is named.
+func uid(name string) (int, error) {
+	if name == "" {
+		if n, err := strconv.Atoi(os.Getenv("SUDO_UID")); err == nil {
+			return n, nil
+		}
+		return max(0, os.Getuid()), nil
+	}
+	if n, err := strconv.Atoi(name); err == nil && n >= 0 {
+		return n, nil
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return 0, fmt.Errorf("there is no user %q: name one that /etc/passwd has", name)
+	}
+	return strconv.Atoi(u.Uid)
+}
+
+func (p *program) down() *cobra.Command {
+	var name, state string
+	cmd := &cobra.Command{
+		Use:   "down",
+		Short: "Take back what up made",
+		Long: `Down removes exactly what up made: the device, its addresses and routes, the
+masquerading, and forwarding if it was off before. It works after a crash, too.`,
+		Example: `  sudo sockeye down
+  sudo sockeye down --tun tun7`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			err := setup.Down(state, name)
+			if errors.Is(err, setup.ErrNotUp) {
+				return fail(1, fmt.Errorf("%s was not made by `sockeye up`, so there is nothing to take back", name))
+			}
+			if err != nil {
+				return fail(1, plain(err))
+			}
+			fmt.Fprintf(p.err, "%s is gone\n", name)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&name, "tun", setup.DefaultName, "`NAME` of the device")
+	stateFlag(cmd, &state)
+	return cmd
+}

@@ -1,0 +1,17 @@
+// Package sim runs several hosts over faulty paths in virtual time, from one
+// seed: a world in which an hour takes a moment and nothing happens by chance.
+//
+// Place in the walk: it takes the place of package stack. A World delivers
+// packets to Input, calls Expire when a Deadline comes, sends what Transmit
+// gives on its way through a link.Impair, and hands Events to the functions
+// that On registered, which are the applications.
+//
+// Invariants: one goroutine, no clock, no map order: the same seed and the same
+// program give the same packets at the same times, and so the same Hash, on
+// every machine. Every packet that a host sends is checked (check.go); the
+// first breach ends the Run with an error that names the time and the host.
+//
+// To write a simulation: 1. New, AddHost, Connect; 2. open sockets with the
+// host's calls, register On for each, or take a Program, which does both; 3. Run;
+// 4. compare what the programs have seen.
+package sim

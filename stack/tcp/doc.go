@@ -1,0 +1,47 @@
+// Package tcp is one TCP connection as a value (Conn) and one listener as a
+// value (Listener), after RFC 9293 and its companions. It knows segments and
+// time, both handed to it; it knows no address resolution, no sockets, no
+// clock and no goroutine.
+//
+//	conn.go state.go env.go       Conn with its groups snd, rcv, opt; states and legal transitions; what a host shares
+//	arrive.go                     RFC 9293 3.10.7 as a table of contents
+//	acceptable.go                 3.4 acceptability; RFC 5961 challenge ACKs and their limits
+//	listen.go syncache.go         LISTEN and its SYN records
+//	handshake.go isn.go           SYN-SENT, SYN-RECEIVED, simultaneous open; RFC 6528
+//	options.go timestamps.go      what the owner sets and the SYNs agree; RFC 7323 RTTM and PAWS
+//	ack.go window.go              SND.UNA, WL1/WL2; the receive window, silly-window avoidance, reading
+//	reassembly.go sack.go         holes in the receive ring; SACK and D-SACK blocks
+//	sendqueue.go transmit.go      what goes next: Nagle, window, probe, super-segment size
+//	rto.go delack.go persist.go keepalive.go   RFC 6298; 5681 4.2; 9293 3.8.6.1; 3.8.4
+//	scoreboard.go loss.go recovery.go          one record per transmission; RFC 6675, 6582; RFC 9937
+//	close.go timers.go trace.go info.go        FIN, abort, TIME-WAIT; the timer table; events; tcp_info
+//
+// Place in the walk: host.Input decodes a segment, finds the connection and
+// calls Arrive, which changes the connection's variables and owes segments;
+// the host's leave calls Transmit until it returns false, so that one batch of
+// arrivals is answered once, and asks Deadline for when to call Expire.
+//
+// To add a timer: 1. a constant in timers.go, 2. its case in expire, 3. arm it
+// where its condition begins and set it to Never where that ends; setState
+// stops all timers in TIME-WAIT and CLOSED.
+//
+// To add a segment that is owed: 1. a bit in facts (and in owesAny), 2. its case
+// in transmitOwed or transmitACK with a trace.Reason.
+//
+// Invariants, which checkConn in the tests holds after every step:
+//   - SND.UNA <= SND.NXT, and SND.NXT passes the largest right edge that the
+//     peer offered by one byte at most (a zero-window probe);
+//   - RCV.NXT + RCV.WND never moves to the left, so no byte that was offered
+//     is ever refused for want of window;
+//   - while something is outstanding the retransmission or the persist timer runs;
+//   - the scoreboard's records cover SND.UNA to SND.NXT without a gap, and its
+//     sums are those of its records; no SACKed byte is sent again unless the
+//     peer takes its SACK back;
+//   - the send ring begins with the byte at SND.UNA; the spans of reassembly are
+//     apart from each other and beyond RCV.NXT;
+//   - state changes only along the table in state.go;
+//   - Release gives everything back to the Env's Budget and pools.
+//
+// An idle connection is its Conn and a controller: scoreboard, reassembly and
+// rings are taken while there is something in them.
+package tcp
