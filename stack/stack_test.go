@@ -23,7 +23,9 @@ import (
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent")) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent"))
+}
 
 var (
 	addrA = netip.MustParseAddr("192.0.2.1")
