@@ -269,7 +269,7 @@ func TestObserve(t *testing.T) {
 	id := seen[0].Socket
 	require.NotZero(t, id)
 	require.Equal(t, []socket.Call{
-		{Name: "socket", FD: -1, Len: socket.AF_INET, Result: 3, Socket: id},
+		{Name: "socket", FD: -1, Len: socket.SOCK_STREAM, Result: 3, Socket: id},
 		{Name: "connect", FD: 3, Addr: local(1), Result: -1, Err: syscall.ECONNREFUSED, Socket: id},
 		{Name: "close", FD: 3, Socket: id},
 		{Name: "close", FD: 3, Result: -1, Err: syscall.EBADF},
