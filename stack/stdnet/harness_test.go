@@ -1,7 +1,9 @@
 package stdnet_test
 
 import (
+	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -49,4 +51,8 @@ func prefixes(s ...string) (ps []netip.Prefix) {
 		ps = append(ps, netip.MustParsePrefix(p))
 	}
 	return ps
+}
+
+func isAny(err error, these ...error) bool {
+	return slices.ContainsFunc(these, func(e error) bool { return errors.Is(err, e) })
 }
