@@ -13,7 +13,9 @@ import (
 	"github.com/sockeye-net/sockeye/stack/stdnet"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent"))
+}
 
 // pair returns the calls on two hosts joined in memory: 192.0.2.1 and 192.0.2.2.
 func pair(t testing.TB) (a, b *socket.API) {
