@@ -44,10 +44,10 @@ func (j *Journey) urlParts(u *url.URL) {
 	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
 		part("host", u.Hostname(), "where: an address; nobody has to be asked")
 	} else {
-		part("host", u.Hostname(), "where: a name; its address must be asked for")
+		part("host", u.Hostname(), "where: a name; its address is asked for")
 	}
 	if u.Port() == "" {
-		part("port", "80", "which program there: not said, so HTTP's own")
+		part("port", "80", "which program there: not said, so HTTP's")
 	} else {
 		part("port", u.Port(), "which program there, as the URL says")
 	}

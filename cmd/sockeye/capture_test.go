@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/stack/capture"
+)
+
+// program finds a program, or skips the test.
+func programPath(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("%s is not installed", name)
+	}
+	return path
+}
+
+// capturedPackets reads a capture with our own reader.
+func capturedPackets(t *testing.T, path string) int {
+	t.Helper()
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	r := capture.NewReader(f)
+	for n := 0; ; n++ {
+		_, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return n
+		}
+		require.NoError(t, err)
+	}
+}
+
+// requireCapture makes tshark read a capture: no malformed packet, no bad checksum.
+func requireCapture(t *testing.T, path string) {
+	t.Helper()
+	require.Positive(t, capturedPackets(t, path))
+	tshark, err := exec.LookPath("tshark")
+	if err != nil {
+		t.Log("tshark is not installed: the capture was read by our own reader only")
+		return
+	}
+	cmd := exec.Command(tshark, "-n", "-r", path,
+		"-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE",
+		"-Y", `_ws.malformed || ip.checksum.status == "Bad" || tcp.checksum.status == "Bad" || udp.checksum.status == "Bad" || icmp.checksum.status == "Bad"`)
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	require.Empty(t, string(out), "tshark finds fault with %s", path)
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestEveryCommandHasAnExample(t *testing.T) {
+	for _, c := range []string{"demo", "get", "dig", "ping", "serve", "up", "down", "version"} {
+		out, errs, code := try(c, "--help")
+		require.Zero(t, code, "%s: %s", c, errs)
+		require.Contains(t, out, "Examples:", c)
+		require.Contains(t, out, "sockeye "+c, c)
+		for _, l := range strings.Split(out, "\n") {
+			require.LessOrEqual(t, len(l), 250, "%s: %q", c, l)
+		}
+	}
+	out, _, code := try("--help")
+	require.Zero(t, code)
+	require.Contains(t, out, "sockeye demo")
+}
+
+func TestVersion(t *testing.T) {
+	out, _, code := try("version")
+	require.Zero(t, code)
+	require.Regexp(t, `^sockeye \S+ go\S+ \w+/\w+\n$`, out)
+}
+
+func TestStackFlags(t *testing.T) {
+	for _, c := range []string{"get", "dig", "ping", "serve"} {
+		out, _, _ := try(c, "--help")
+		for _, f := range []string{"--tun NAME", "--addr CIDR", "--dns ADDR", "--pcap FILE", "-v, --verbose"} {
+			require.Contains(t, out, f, c)
+		}
+		require.NotContains(t, out, "--state", c)
+	}
+}
+
+// What is wrong is said in one line, which says what to do, and in the exit code.
+func TestBadInput(t *testing.T) {
+	none := t.TempDir()
+	rows := []struct {
+		name string
+		args string
+		code int
+		want string
+	}{
+		{"no such command", "gett http://192.0.2.1/", 2, "unknown command"},
+		{"get without a URL (curl: 2)", "get", 2, "--help"},
+		{"unknown flag (curl: 2)", "get --nope http://192.0.2.1/", 2, "--nope"},
+		{"not http (curl: 1)", "get https://192.0.2.1/", 1, "only http"},
+		{"no host (curl: 3)", "get http:///x", 3, "no host"},
+		{"port out of range (curl: 3)", "get http://192.0.2.1:70000/", 3, "65535"},
+		{"a blank in the URL (curl: 3)", "get http://192.0.2.1/a_b", 3, "%20"},
+		{"no device (curl: 45)", "get http://192.0.2.1/ --state " + none, 45, "sudo sockeye up --nat IFACE"},
+		{"no device: the demo is named", "get http://192.0.2.1/ --state " + none, 45, "sockeye demo"},
+		{"device name too long", "get --tun a-name-longer-than-15 --addr 192.0.2.2/24 http://192.0.2.1/", 45, "15"},
+		{"no address for a device that is not there", "ping --tun sknone 192.0.2.1", 2, "--addr"},
+		{"address without its network", "get --tun sknone --addr 192.0.2.2 http://192.0.2.1/", 45, "192.0.2.2/24"},
+		{"a prefix without a second host", "get --tun sknone --addr 192.0.2.2/31 http://192.0.2.1/", 45, "/30"},
+		{"the network's own address", "get --tun sknone --addr 192.0.2.0/24 http://192.0.2.1/", 45, "choose another"},
+		{"IPv6", "get --tun sknone --addr 2001:db8::2/64 http://192.0.2.1/", 45, "IPv4"},
+		{"dig: a name too long (dig: 10)", "dig " + strings.Repeat("a", 64) + ".test", 10, "63"},
+		{"dig: no such type (dig: 1)", "dig example.com NOPE", 1, "NOPE"},
+		{"dig: no device (dig: 10)", "dig example.com --state " + none, 10, "sockeye up"},
+		{"ping: too large (ping: 2)", "ping -s 70000 192.0.2.1", 2, "65507"},
+		{"ping: no device (ping: 2)", "ping 192.0.2.1 --state " + none, 2, "sockeye up"},
+		{"serve: no such directory", "serve --dir /no/such/dir", 1, "--dir"},
+		{"demo: no such link", "demo --link wire", 2, "tun, pipe or auto"},
+		{"demo: prefix too long", "demo --link pipe --addr 192.0.2.2/32", 2, "/30"},
+		{"up: prefix too long", "up --addr 192.0.2.2/31 --state " + none, 1, "/30"},
+		{"up: no such user", "up --user no-such-user-here --state " + none, 1, "no-such-user-here"},
+		{"up: bad route", "up --route 1.2.3 --state " + none, 1, "--route"},
+		{"down: nothing is up", "down --tun sknone --state " + none, 1, "nothing to take back"},
+	}
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			args := strings.Fields(r.args)
+			for i := range args { // a blank cannot be written above
+				args[i] = strings.ReplaceAll(args[i], "a_b", "a b")
+			}
+			out, errs, code := try(args...)
+			require.Equal(t, r.code, code, errs)
+			require.Empty(t, out)
+			require.Contains(t, errs, r.want)
+			require.Equal(t, 1, strings.Count(errs, "\n"), "not one line: %q", errs)
+		})
+	}
+}
