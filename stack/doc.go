@@ -20,8 +20,10 @@
 //
 // A Stack has one goroutine for its link (it waits, reads a batch and walks) and
 // one timer. Whoever waits on a socket sleeps on that socket's condition
-// variable for its direction, in one place: shard.await. Everything a waiter
-// does ends by a wake: news, a deadline (an alarm in the host's own heap), Close.
+// variable for its direction, in one place: shard.await. One call at a time is
+// at work in a direction; the others stand in line (wait.go), but for calls
+// with DontWait, which never wait. Everything a waiter does ends by a wake:
+// news, a deadline (an alarm in the host's own heap), Close.
 //
 // # Ending
 //

@@ -76,11 +76,6 @@ func (sh *shard) send() (more bool) {
 		// for good says so to the reader.
 		_ = sh.link.WriteBatch(sh.out[:n])
 	}
-	if 0 < n && n < room {
-		// Nothing more for the link. Give back what those packets lent from the
-		// host, so that Pending speaks of what is to come.
-		sh.host.Transmit(sh.now, nil)
-	}
 	return room > 0 && sh.host.Pending()
 }
 

@@ -55,8 +55,8 @@ func (p *pair) talk(t testing.TB, client, server Plan) (c, s *Program) {
 	require.NoError(t, err)
 	c, err = p.client.Dial(serverAddr, client)
 	require.NoError(t, err)
-	require.NoError(t, p.Run(3*time.Hour))
-	require.True(t, p.Idle(), "after three hours nothing is left to do")
+	require.NoError(t, p.Run(6*time.Hour))
+	require.True(t, p.Idle(), "after six hours nothing is left to do")
 	require.LessOrEqual(t, len(v.Programs), 1)
 	if len(v.Programs) == 1 {
 		s = v.Programs[0]
@@ -82,15 +82,26 @@ func requireNoSockets(t testing.TB, p *pair) {
 
 // requireComplete fails unless both have all bytes of each other, or the
 // connection was given up for want of an answer, the only failure that faults
-// of a path may cause.
+// of a path may cause. The end that gives up says so with a reset, which the
+// other may see; and it may have been an orphan, whose program was done.
 func requireComplete(t testing.TB, c, s *Program) (complete bool) {
 	t.Helper()
-	if c.Err != nil || s == nil || s.Err != nil {
-		require.True(t, c.Err == tcp.ErrTimeout || s != nil && s.Err == tcp.ErrTimeout, "client %v, server %+v", c.Err, s)
+	if s == nil {
+		require.Equal(t, tcp.ErrTimeout, c.Err)
+		return false
+	}
+	if c.Err != nil || s.Err != nil {
+		for _, p := range []*Program{c, s} {
+			require.Contains(t, []error{nil, tcp.ErrTimeout, tcp.ErrReset}, p.Err)
+			require.True(t, p.Done)
+		}
+		require.False(t, c.Err == tcp.ErrReset && s.Err == tcp.ErrReset, "a reset has a sender")
+		requirePrefix(t, c, s)
+		requirePrefix(t, s, c)
 		return false
 	}
 	for _, p := range []*Program{c, s} {
-		require.True(t, p.EOF && p.Done && p.Sent == p.Send)
+		require.True(t, p.EOF && p.Done && p.Sent == p.Send, "%+v", p)
 	}
 	require.Equal(t, [2]int{c.Sent, s.Sent}, [2]int{s.Received, c.Received})
 	requirePrefix(t, c, s)
@@ -142,7 +153,7 @@ func rows() []row {
 }
 
 func TestTransfersOnBadPaths(t *testing.T) {
-	seeds, size := 2, 64<<10
+	seeds, size := 4, 64<<10
 	if long() {
 		seeds, size = 20, 1<<20
 	}
@@ -152,7 +163,8 @@ func TestTransfersOnBadPaths(t *testing.T) {
 		t.Run(r.name, func(t *testing.T) {
 			for seed := range seeds {
 				o := host.Options{TCP: tcp.Options{
-					SendBuffer: buffers[seed%len(buffers)], RecvBuffer: buffers[(seed+len(r.name))%len(buffers)]}}
+					SendBuffer: buffers[seed%len(buffers)], RecvBuffer: buffers[(seed+len(r.name))%len(buffers)],
+					KeepAlive: true}} // so that whoever waits for one that gave up does so, too
 				p := newPair(t, Config{Seed: uint64(seed + 1)}, r.f, link.Features{})
 				c, s := p.talk(t,
 					Plan{Seed: 3, Send: size, Options: o},
@@ -160,18 +172,22 @@ func TestTransfersOnBadPaths(t *testing.T) {
 				all++
 				if requireComplete(t, c, s) {
 					done++
+				} else {
+					require.GreaterOrEqual(t, r.f.Loss, 0.2, "given up without need: seed %d", seed+1)
 				}
 				requireNoSockets(t, p)
 			}
 		})
 	}
-	require.Greater(t, done*100, all*95, "%d of %d connections were given up", all-done, all)
+	// RFC 9293 MUST-20 lets a connection go after 100 s, some nine tries: at 20 %
+	// loss each way that happens to few, and to none where less is lost.
+	require.Greater(t, done*100, all*97, "%d of %d connections were given up", all-done, all)
 }
 
 // Applications go away at any time, nicely or not: what was received is right
 // as far as it goes, and nothing is left behind.
 func TestRandomCloses(t *testing.T) {
-	seeds := 150
+	seeds := 300
 	if long() {
 		seeds = 5000
 	}
@@ -188,6 +204,7 @@ func TestRandomCloses(t *testing.T) {
 			if p.Chance(70) {
 				plan.Quit = time.Duration(1+p.Intn(800)) * ms
 			}
+			plan.Options.TCP.KeepAlive = true
 			if p.Chance(30) {
 				plan.Pause = time.Duration(1+p.Intn(100)) * ms
 			}

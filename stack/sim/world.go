@@ -214,7 +214,7 @@ func (w *World) step() {
 	for _, p := range w.paths {
 		p.deliver()
 	}
-	for len(w.todo) > 0 && w.todo[0].at.Due(w.now) {
+	for known := w.entry; len(w.todo) > 0 && w.todo[0].at.Due(w.now) && w.todo[0].entry < known; {
 		f := w.todo[0].f
 		w.todo = slices.Delete(w.todo, 0, 1)
 		f()

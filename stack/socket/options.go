@@ -157,7 +157,7 @@ func tcpOption(opt, v int) (func(*host.Options), error) {
 
 // GetSockOptInt returns an option that is a number. SO_ERROR gives the pending
 // error's errno and clears it; SO_LINGER whether it is on. EBADF, ENOPROTOOPT,
-// EINVAL (SO_RCVTIMEO and SO_SNDTIMEO: GetSockOptTimeval).
+// EOPNOTSUPP (unknown level), EINVAL (SO_RCVTIMEO and SO_SNDTIMEO: GetSockOptTimeval).
 func (a *API) GetSockOptInt(fd, level, opt int) (value int, err error) {
 	d, err := a.get(fd)
 	value = -1
@@ -187,7 +187,7 @@ func (d *descriptor) getInt(level, opt int) (int, error) {
 	case level == IPPROTO_TCP && d.stream():
 		v, err = getTCP(&o, opt)
 	default:
-		err = syscall.ENOPROTOOPT
+		err = syscall.EOPNOTSUPP // Linux's word for an unknown level, here but not in setsockopt
 	}
 	return v, err
 }

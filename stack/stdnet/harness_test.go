@@ -1,7 +1,9 @@
 package stdnet_test
 
 import (
+	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,7 +13,9 @@ import (
 	"github.com/sockeye-net/sockeye/stack/stdnet"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent"))
+}
 
 // pair returns two hosts joined in memory: 192.0.2.1 and 192.0.2.2.
 func pair(t testing.TB) (a, b *stdnet.Net) {
@@ -47,4 +51,8 @@ func prefixes(s ...string) (ps []netip.Prefix) {
 		ps = append(ps, netip.MustParsePrefix(p))
 	}
 	return ps
+}
+
+func isAny(err error, these ...error) bool {
+	return slices.ContainsFunc(these, func(e error) bool { return errors.Is(err, e) })
 }

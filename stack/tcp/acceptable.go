@@ -40,7 +40,11 @@ func (c *Conn) inWindow(s *arriving) bool {
 		return true
 	}
 	if n == 0 {
-		return s.seq.InWindow(c.rcv.nxt, wnd)
+		// Deviates from RFC 9293 s.3.10.7.4: the right edge itself is acceptable
+		// where there is no text, as on Linux. Two ends that have both filled the
+		// other's window and lost the data send their ACKs from there; refusing
+		// them would leave both deaf for good.
+		return s.seq.InWindow(c.rcv.nxt, wnd+1)
 	}
 	last := s.seq.Add(n - 1)
 	return s.seq.InWindow(c.rcv.nxt, wnd) || s.seq.Less(c.rcv.nxt) && c.rcv.nxt.LessEq(last)

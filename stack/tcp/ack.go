@@ -123,6 +123,13 @@ func (c *Conn) measure(now clock.Instant, s *arriving, n int) int {
 		c.rtt.noteMin(now.Sub(a.latest))
 	} else {
 		m = c.echoed(now, &s.in.Seg.Options)
+		// An echo older than the retransmission is ambiguous again: the peer had
+		// the data, its ACK was lost, and the refused duplicate does not refresh
+		// TS.Recent (RFC 7323 5.3 R2). As a sample it would be the backed-off RTO
+		// itself, and the next RTO several times as long, up to the cap for good.
+		if m > now.Sub(a.again)+tsTick {
+			m = 0
+		}
 	}
 	if m > 0 && c.rtt.next.LessEq(s.ack) {
 		c.rtt.sample(m)

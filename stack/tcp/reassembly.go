@@ -278,10 +278,9 @@ func (c *Conn) takeOutOfOrder(now clock.Instant, s *arriving) {
 			c.drop(now, why, s.in)
 		}
 	}
-	if c.opt.sack {
-		c.oweACK()
-	} else if c.rcv.dupsOwed < maxDups {
-		// Each one owes its duplicate ACK: without SACK the peer counts them.
+	if c.rcv.dupsOwed < maxDups {
+		// Each one owes its duplicate ACK: a peer may count them, with SACK or
+		// without (RFC 5681 4.2).
 		c.rcv.dupsOwed++
 	}
 }

@@ -203,6 +203,7 @@ type acked struct {
 	bytes  int           // not known before by SACK
 	sent   clock.Instant // when the oldest of them was sent; Never: some were sent twice
 	latest clock.Instant // when the latest of them that was sent once was sent
+	again  clock.Instant // when the latest retransmission of them was sent
 	since  int64         // counters.delivered when the last of them was sent
 }
 
@@ -221,6 +222,7 @@ func (s *scoreboard) ack(una wire.Seq) (a acked) {
 			a.since = max(a.since, r.delivered)
 			if r.flags&everSent != 0 {
 				karn = true
+				a.again = max(a.again, r.sent)
 			} else if a.latest = r.sent; a.sent == clock.Never {
 				a.sent = r.sent
 			}

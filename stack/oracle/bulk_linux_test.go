@@ -1,0 +1,213 @@
+package oracle
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/tcpip/link/fdbased"
+
+	"github.com/sockeye-net/sockeye/stack"
+	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/tun"
+	"github.com/sockeye-net/sockeye/tun/setup"
+)
+
+// bulkTime is how long one measured transfer lasts; bulkRuns how many of each
+// contestant there are, in turn, of which the median counts.
+const (
+	bulkTime = 2 * time.Second
+	bulkRuns = 3
+)
+
+// kernelAt is where the kernel's side listens.
+var kernelAt = netip.AddrPortFrom(gvisorPrefix.Addr(), 5001)
+
+// BenchmarkBulk moves bytes over one connection at MTU 1500 between each
+// contestant and the kernel of a network namespace: ours and gVisor over a
+// plain TUN, the kernel over veth with offloads off. It reports medians of
+// alternating runs in Gbit/s and ours as a ratio of gVisor's.
+//
+//	go test -run '^$' -bench Bulk ./stack/oracle
+func BenchmarkBulk(b *testing.B) {
+	if os.Geteuid() != 0 {
+		b.Skip("needs root: it makes network namespaces and TUN devices")
+	}
+	contestants := []struct {
+		name string
+		open func(testing.TB) dialer
+	}{
+		{"ours", overTUN}, {"gvisor", gvisorOverTUN}, {"kernel", overVeth},
+	}
+	for _, up := range []bool{true, false} {
+		name := map[bool]string{true: "up", false: "down"}[up]
+		b.Run(name, func(b *testing.B) {
+			rates := make(map[string][]float64)
+			for range bulkRuns {
+				for _, c := range contestants {
+					b.Run("run", func(b *testing.B) { rates[c.name] = append(rates[c.name], bulk(b, c.open, up)) })
+				}
+			}
+			for _, c := range contestants {
+				b.ReportMetric(median(rates[c.name]), c.name+"-Gbit/s")
+			}
+			b.ReportMetric(median(rates["ours"])/median(rates["gvisor"]), "ours/gvisor")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return 0
+	}
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// A dialer is one contestant, set up: it connects to the kernel's side, which
+// lives in peer.
+type dialer struct {
+	peer *setup.NetNS
+	dial func(ctx context.Context) (net.Conn, error)
+}
+
+// bulk moves bytes for bulkTime and returns the rate in Gbit/s.
+func bulk(b *testing.B, open func(testing.TB) dialer, up bool) float64 {
+	d := open(b)
+	var l net.Listener
+	require.NoError(b, d.peer.Do(func() (err error) {
+		l, err = net.Listen("tcp4", kernelAt.String())
+		return err
+	}))
+	defer l.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	client, server := connect(ctx, b, l, d.dial)
+	defer client.Close()
+	defer server.Close()
+	kernelBest(b, server)
+	from, to := client, server
+	if !up {
+		from, to = server, client
+	}
+	return measure(b, from, to)
+}
+
+// kernelBest gives the kernel's socket CUBIC, whatever the machine's default,
+// and lets it sleep until there is much to read: a sink that wakes for each
+// segment would be what is measured.
+func kernelBest(t testing.TB, c net.Conn) {
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	require.NoError(t, err)
+	require.NoError(t, raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, "cubic")
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVLOWAT, 128<<10)
+	}))
+}
+
+// measure sends for bulkTime and counts what has arrived by then.
+func measure(b *testing.B, from, to net.Conn) float64 {
+	block := make([]byte, 256<<10)
+	until := time.Now().Add(bulkTime)
+	require.NoError(b, from.SetWriteDeadline(until))
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		for {
+			if _, err := from.Write(block); err != nil {
+				return
+			}
+		}
+	}()
+	start := time.Now()
+	require.NoError(b, to.SetReadDeadline(until))
+	n, err := io.Copy(io.Discard, struct{ io.Reader }{to})
+	took := time.Since(start)
+	require.ErrorIs(b, err, os.ErrDeadlineExceeded)
+	<-sent
+	return float64(n) * 8 / took.Seconds() / 1e9
+}
+
+// newNS returns a network namespace with loopback up.
+func newNS(t testing.TB) *setup.NetNS {
+	t.Helper()
+	ns, err := setup.NewNetNS()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, ns.Close()) })
+	return ns
+}
+
+// kernelSide brings the kernel's end of device name up in the calling namespace.
+func kernelSide(name string, prefix netip.Prefix) error {
+	for _, step := range []func() error{
+		func() error { return setup.SetTxQueueLen(name, 10000) },
+		func() error { return setup.AddAddr(name, prefix) },
+		func() error { return setup.SetUp(name) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func overTUN(t testing.TB) dialer {
+	ns := newNS(t)
+	var dev *tun.Device
+	require.NoError(t, ns.Do(func() (err error) {
+		if dev, err = tun.Open(tun.Config{Name: "bench0"}); err != nil {
+			return err
+		}
+		return kernelSide("bench0", gvisorPrefix)
+	}))
+	s, err := stack.New(stack.Config{Link: dev, Prefixes: []netip.Prefix{ourPrefix}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	n := stdnet.New(s)
+	return dialer{ns, func(ctx context.Context) (net.Conn, error) {
+		return n.DialContext(ctx, "tcp", kernelAt.String())
+	}}
+}
+
+func gvisorOverTUN(t testing.TB) dialer {
+	ns := newNS(t)
+	fd := -1
+	require.NoError(t, ns.Do(func() (err error) {
+		if fd, err = rawTUN("bench0"); err != nil {
+			return err
+		}
+		return kernelSide("bench0", gvisorPrefix)
+	}))
+	ep, err := fdbased.New(&fdbased.Options{FDs: []int{fd}, MTU: mtu, PacketDispatchMode: fdbased.Readv, IsPacketSocket: []bool{false}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, unix.Close(fd)) }) // runs after the stack's own
+	s := newGvisor(t, ep, ourPrefix, false)
+	return dialer{ns, func(ctx context.Context) (net.Conn, error) { return gvisorDial(ctx, s, kernelAt) }}
+}
+
+// rawTUN opens a plain TUN and returns its descriptor, which is all that gVisor wants.
+func rawTUN(name string) (int, error) {
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return -1, err
+	}
+	ifr, err := unix.NewIfreq(name)
+	if err != nil {
+		return -1, err
+	}
+	ifr.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
+		_ = unix.Close(fd)
+		return -1, fmt.Errorf("TUNSETIFF %s: %w", name, err)
+	}
+	return fd, nil
+}
