@@ -42,7 +42,7 @@ own hosts in memory instead, and says so.`,
 	}
 	fl := cmd.Flags()
 	fl.SortFlags = false
-	fl.StringVar(&f.link, "link", "auto", "`tun`, pipe (in memory) or auto: tun where it is to be had")
+	fl.StringVar(&f.link, "link", "auto", "what carries the packets: `tun|pipe|auto`; pipe is in memory, auto takes tun where it is to be had")
 	fl.StringVar(&f.addr, "addr", "192.0.2.2/24", "our address with its network, a `CIDR`; the kernel takes the first other address")
 	fl.StringVar(&f.pcap, "pcap", "", "write every packet to `FILE` as pcapng, for Wireshark")
 	return cmd

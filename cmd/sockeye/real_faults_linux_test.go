@@ -73,6 +73,7 @@ func TestDeviceDeleted(t *testing.T) {
 	get.wait(t)
 	require.Less(t, time.Since(begin), 5*time.Second)
 	require.NotZero(t, get.code)
+	require.Contains(t, get.stderr(), "the device sk0 failed: the device was deleted")
 	requireOneLine(t, get)
 }
 

@@ -55,7 +55,6 @@ Begin with:  sockeye demo`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
 	root.AddCommand(p.demo(), p.get(), p.dig(), p.ping(), p.serve(), p.up(), p.down(), p.version())
 	for _, c := range root.Commands() {
-		c.DisableFlagsInUseLine = true
 		if check := c.Args; check != nil {
 			c.Args = func(cmd *cobra.Command, args []string) error {
 				if err := check(cmd, args); err != nil {
