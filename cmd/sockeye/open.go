@@ -26,6 +26,7 @@ const txQueueLen = 10000
 type linkFlags struct {
 	tun, addr, dns, pcap string
 	verbose              bool
+	all                  bool   // told is every packet, not the first and last of many
 	state                string // where `up` keeps its states; for tests
 }
 
@@ -86,7 +87,7 @@ func (p *program) open(f *linkFlags) (*session, error) {
 		_ = dev.Close()
 		return nil, s.noDNS
 	}
-	o := journey.Options{Out: p.err, Us: "sockeye", Peer: "the peer", Color: isTerminal(p.err)}
+	o := journey.Options{Out: p.err, Us: "sockeye", Peer: "the peer", Color: isTerminal(p.err), All: f.all}
 	return s, s.start(dev, f.pcap, f.verbose, o)
 }
 

@@ -39,6 +39,7 @@ stack. Requests are logged on standard error. It runs until it is interrupted.`,
 	fl := cmd.Flags()
 	fl.StringVar(&f.dir, "dir", ".", "serve this `DIR`")
 	fl.StringVar(&f.listen, "listen", ":80", "listen on this `ADDR` of ours")
+	f.all = true
 	f.register(cmd)
 	return cmd
 }
