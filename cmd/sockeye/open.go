@@ -33,10 +33,10 @@ type linkFlags struct {
 func (f *linkFlags) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.SortFlags = false
-	fl.StringVar(&f.tun, "tun", "", "TUN device `NAME` (default: the one that `sockeye up` made)")
-	fl.StringVar(&f.addr, "addr", "", "our address with its network, a `CIDR` such as 192.0.2.2/24; a TUN that is made for it gives the kernel the first other address")
-	fl.StringVar(&f.dns, "dns", "", "name server `ADDR` (default: the kernel's side; after `up --nat` the system's)")
-	fl.StringVar(&f.pcap, "pcap", "", "write every packet to `FILE` as pcapng, for Wireshark")
+	fl.StringVar(&f.tun, "tun", "", "TUN device `NAME` (default: what sockeye up made)")
+	fl.StringVar(&f.addr, "addr", "", "our address with its network, a `CIDR` such as 192.0.2.2/24")
+	fl.StringVar(&f.dns, "dns", "", "name server `ADDR` (default: the kernel; after up --nat the system's)")
+	fl.StringVar(&f.pcap, "pcap", "", "write every packet to `FILE`, as pcapng for Wireshark")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "tell the journey on standard error")
 	stateFlag(cmd, &f.state)
 }
