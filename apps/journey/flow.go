@@ -54,10 +54,9 @@ type segment struct {
 	wire.TCP
 	len     int
 	ours    bool
-	acks    uint32 // bytes newly acknowledged
-	repeat  bool   // carries what had been sent before
-	shared  bool   // acknowledges the peer's FIN and carries a FIN
-	ackFIN  bool   // acknowledges the other side's FIN for the first time
+	repeat  bool // carries what had been sent before
+	shared  bool // acknowledges the peer's FIN and carries a FIN
+	ackFIN  bool // acknowledges the other side's FIN for the first time
 	ackSYN  bool
 	headers int // IP header bytes
 	header  int // TCP header bytes, options included

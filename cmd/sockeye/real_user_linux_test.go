@@ -22,6 +22,9 @@ func ordinary(t *testing.T, args ...string) *exec.Cmd {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o755))
+	cover := filepath.Join(dir, "cover") // for go test -cover, which the user writes to
+	require.NoError(t, os.Mkdir(cover, 0o755))
+	require.NoError(t, os.Chmod(cover, 0o777))
 	from, err := os.Open("/proc/self/exe")
 	require.NoError(t, err)
 	defer from.Close()
@@ -32,7 +35,7 @@ func ordinary(t *testing.T, args ...string) *exec.Cmd {
 	require.NoError(t, to.Close())
 	cmd := exec.Command(to.Name(), args...)
 	cmd.Dir = "/"
-	cmd.Env = append(os.Environ(), asSockeye+"=1")
+	cmd.Env = append(os.Environ(), asSockeye+"=1", "GOCOVERDIR="+cover)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	return cmd
 }
