@@ -34,12 +34,11 @@ type cubic struct {
 type stage struct {
 	on      bool          // the stage has begun; else its first ACK begins it
 	elapsed time.Duration // t: only time in which the window limited the flow
-	curve
-	wMax    int64 // the window before the last reduction, after fast convergence; 0: none
-	prior   int64 // cwnd_prior: cwnd when ssthresh was last set; 0: never
-	est     int64 // W_est
-	estRest int64 // of est, in parts of alphaDen*cwnd
-	rest    int64 // of cwnd, in parts of cwnd
+	curve                 // before the stage has begun, W_max of the next one
+	prior   int64         // cwnd_prior: cwnd when ssthresh was last set; 0: never
+	est     int64         // W_est
+	estRest int64         // of est, in parts of alphaDen*cwnd
+	rest    int64         // of cwnd, in parts of cwnd
 }
 
 func (c *cubic) Reset() {
@@ -117,17 +116,13 @@ func (c *cubic) avoid(acked int) {
 func (c *cubic) begin() {
 	cwnd := int64(c.cwnd)
 	c.curve = newCurve(cwnd, c.wMax, int64(c.mss))
-	c.wMax = c.curve.max
-	if c.prior == 0 {
-		c.prior = cwnd
-	}
 	c.on, c.elapsed = true, 0
 	c.est, c.estRest, c.rest = cwnd, 0, 0
 }
 
 // estimate is W_est, the window that Reno would have (RFC 9438 4.3): alpha
 // segments for each window acknowledged, and a whole one once it has come back
-// to where the last reduction was.
+// to where the last reduction was, or where there was none (4.10).
 func (c *cubic) estimate(acked int64) {
 	alpha := int64(alphaNum)
 	if c.est >= c.prior {

@@ -31,22 +31,20 @@ func TestCubicReductions(t *testing.T) {
 		{"fast convergence below W_max: W_max is 0.85 of the window (RFC 9438 4.7)",
 			func(f *flow) { f.slowStartTo(1000); f.lose(Loss); f.lose(Loss) }, 490, 490, 595},
 		{"timeout: one segment, ssthresh by 0.7, no W_max (RFC 9438 4.8)",
-			func(f *flow) { f.slowStartTo(1000); f.OnTimeout(f.now, f.Window()) }, 1, 700, 0},
+			func(f *flow) { f.slowStartTo(2000); f.lose(Loss); f.OnTimeout(f.now, 1000*1000) }, 1, 700, 0},
 		{"a spurious loss is undone (RFC 9438 4.9.2)",
 			func(f *flow) { f.slowStartTo(1000); f.lose(Loss); f.OnSpurious() }, 1000, math.MaxInt32 / 1000.0, 0},
 		{"a spurious timeout is undone (RFC 9438 4.9.1)",
 			func(f *flow) { f.slowStartTo(1000); f.lose(Loss); f.OnTimeout(f.now, f.Window()); f.OnSpurious() }, 700, 700, 1000},
 		{"once only",
 			func(f *flow) {
-				f.slowStartTo(1000)
-				f.OnTimeout(f.now, f.Window())
-				f.OnSpurious()
-				f.OnTimeout(f.now, f.Window())
-				f.OnSpurious()
+				f.slowStartTo(100)
 				f.lose(Loss)
 				f.OnSpurious()
+				f.OnRestart(time.Hour)
 				f.OnSpurious()
-			}, 1000, math.MaxInt32 / 1000.0, 0},
+			},
+			10, math.MaxInt32 / 1000.0, 0},
 		{"idle: the restart window, ssthresh three quarters (RFC 5681 4.1, RFC 7661 4.3)",
 			func(f *flow) { f.slowStartTo(1000); f.lose(Loss); f.OnRestart(time.Second) }, 10, 700, 1000},
 		{"idle below the restart window changes nothing",
@@ -135,7 +133,6 @@ func TestCubicAverageWindow(t *testing.T) {
 				f.round()
 			}
 		}
-		t.Log(row, sum/n)
 		require.InDelta(t, row.want, sum/n, 0.12*row.want, "RTT %v, p 1/%d", row.rtt, row.gap)
 	}
 }
@@ -144,8 +141,9 @@ func TestCubicAverageWindow(t *testing.T) {
 // (RFC 9438 4.8, 4.10).
 func TestCubicStageWithoutPlateau(t *testing.T) {
 	f := newFlow("cubic", 1000, 100*ms)
-	f.slowStartTo(1000)
-	f.OnTimeout(f.now, f.Window())
+	f.slowStartTo(1500)
+	f.lose(Loss)
+	f.OnTimeout(f.now, 1000*1000)
 	f.slowStartTo(700)
 	begin := f.now
 	for range 100 {
@@ -193,5 +191,88 @@ func TestCubicTimeStandsStill(t *testing.T) {
 		require.Equal(t, want, f.Window(), row.rule)
 		f.pass(2 * time.Second)
 		require.InDelta(t, later, f.Window(), 0.01*float64(later), row.rule)
+	}
+}
+
+// The target is at most one and a half windows away, however long the round
+// trip (RFC 9438 4.2).
+func TestCubicGrowthPerRound(t *testing.T) {
+	for _, rtt := range []time.Duration{ms, 10 * ms, 30 * ms, 100 * ms, 300 * ms, time.Second} {
+		for _, w := range []int{10, 15, 30, 100, 300} {
+			f := newFlow("cubic", 1000, rtt)
+			f.slowStartTo(w)
+			f.lose(Loss)
+			for range 40 {
+				// One ACK for each window, so that the target is computed once.
+				before := f.Window()
+				f.now = f.now.Add(rtt)
+				f.OnAck(f.now, &Sample{RTT: rtt, Acked: before, CwndLimited: true})
+				require.LessOrEqual(t, f.Window(), before+before/2, "RTT %v, %d segments", rtt, w)
+				require.GreaterOrEqual(t, f.Window(), before, "RTT %v, %d segments", rtt, w)
+			}
+		}
+	}
+}
+
+// No ACK makes the window smaller, neither where the regions meet.
+func TestCubicNeverFallsOnACK(t *testing.T) {
+	for _, rtt := range []time.Duration{ms, 10 * ms, 30 * ms, 100 * ms} {
+		for _, w := range []int{10, 15, 30, 100, 300} {
+			f := newFlow("cubic", 1000, rtt)
+			f.slowStartTo(w)
+			f.lose(Loss)
+			least := f.Window()
+			for range 100 {
+				f.round(func(*Sample) {
+					require.GreaterOrEqual(t, f.Window(), least, "RTT %v, %d segments", rtt, w)
+					least = f.Window()
+				})
+			}
+		}
+	}
+}
+
+func TestCubicSmoothedRTT(t *testing.T) { // RFC 9438 4.2: the RTT of the target is SRTT
+	f := newFlow("cubic", 1000, 100*ms)
+	for _, row := range []struct{ sample, want time.Duration }{
+		{0, 0}, {100 * ms, 100 * ms}, {0, 100 * ms}, {900 * ms, 200 * ms}, {120 * ms, 190 * ms},
+	} {
+		f.OnAck(f.now, &Sample{RTT: row.sample, Acked: 1000})
+		require.Equal(t, row.want, f.Controller.(*cubic).srtt)
+	}
+}
+
+// The curve counts segments: with another size it begins anew from where the
+// window is.
+func TestCubicNewSegmentSize(t *testing.T) {
+	f := newFlow("cubic", 1000, 100*ms)
+	f.slowStartTo(10000)
+	f.lose(Loss)
+	f.pass(time.Second)
+	f.SetMSS(500)
+	f.mss = 500
+	begin, epoch := f.now, f.segments()
+	for range 50 {
+		f.round()
+		at := f.now.Sub(begin).Seconds()
+		require.InEpsilon(t, cubicAt(at+0.05, 20000, epoch), f.segments(), 0.01, "at %v s", at)
+	}
+}
+
+// After idle the curve begins anew where slow start has ended, with the
+// plateau of before.
+func TestCubicAfterIdle(t *testing.T) {
+	f := newFlow("cubic", 1000, 100*ms)
+	f.slowStartTo(1000)
+	f.lose(Loss)
+	f.pass(5 * time.Second)
+	f.now = f.now.Add(time.Minute)
+	f.OnRestart(time.Minute)
+	f.slowStartTo(f.Ssthresh() / 1000)
+	begin, epoch := f.now, f.segments()
+	for range 50 {
+		f.round()
+		at := f.now.Sub(begin).Seconds()
+		require.InEpsilon(t, cubicAt(at+0.05, 1000, epoch), f.segments(), 0.02, "at %v s", at)
 	}
 }

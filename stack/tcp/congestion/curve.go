@@ -18,19 +18,19 @@ const (
 
 // A curve is W_cubic of one congestion avoidance stage (RFC 9438 4.2).
 type curve struct {
-	max int64 // W_max, bytes: the plateau
-	k   int64 // K, ticks from the beginning of the stage to the plateau
+	wMax int64 // W_max, bytes: the plateau; 0: none
+	k    int64 // K, ticks from the beginning of the stage to the plateau
 }
 
 // newCurve returns the curve that begins at cwnd and has its plateau at wMax,
 // both in bytes, or at cwnd where that is more.
 func newCurve(cwnd, wMax, mss int64) curve {
 	if wMax <= cwnd {
-		return curve{max: cwnd}
+		return curve{wMax: cwnd}
 	}
 	// K = cbrt((W_max - cwnd_epoch) / C), in ticks: a tick cubed is 2^-30 s^3.
 	cube := uint64(wMax-cwnd) * cDen << (3 * tickShift) / (cNum * uint64(mss))
-	return curve{max: wMax, k: min(int64(cbrt(cube)), maxTicks)}
+	return curve{wMax: wMax, k: min(int64(cbrt(cube)), maxTicks)}
 }
 
 // at returns W_cubic(t) = C*(t-K)^3 + W_max in bytes; it may be negative where
@@ -42,7 +42,7 @@ func (c curve) at(t time.Duration, mss int64) int64 {
 	// d^3 is below 2^57 and has 30 bits of fraction; 20 of them stay until the
 	// segments have become bytes.
 	segments := d * d * d * cNum / cDen >> tickShift
-	return c.max + segments*mss>>(2*tickShift)
+	return c.wMax + segments*mss>>(2*tickShift)
 }
 
 // cbrt returns the cube root of n, rounded down, by Newton's method from above.

@@ -119,7 +119,7 @@ func TestHyStartFirstSlowStartOnly(t *testing.T) {
 	require.Equal(t, 280000, f.Ssthresh())
 }
 
-// Loss ends it at once, a spurious one brings back where it was.
+// Loss ends it at once, a spurious one brings back where it was, idle begins anew.
 func TestHyStartAndLoss(t *testing.T) {
 	for _, name := range Names() {
 		f := newFlow(name, 1000, 0)
@@ -132,5 +132,19 @@ func TestHyStartAndLoss(t *testing.T) {
 		require.Equal(t, "avoid", phase(w))
 		f.OnSpurious()
 		require.Equal(t, "css", phase(w))
+		f.OnRestart(time.Second)
+		require.Equal(t, "slow", phase(w), "after idle the round trips of before count no longer")
+	}
+}
+
+// In conservative slow start no byte is lost by rounding (RFC 9406 4.2).
+func TestHyStartShare(t *testing.T) {
+	for _, size := range []int{1, 2, 3, 4, 5, 7, 1448} {
+		h, grown := hystart{baseline: ms}, 0
+		for range 400 {
+			grown += h.share(size)
+		}
+		require.Equal(t, 100*size, grown)
+		require.Equal(t, size, new(hystart).share(size), "all of it in slow start proper")
 	}
 }

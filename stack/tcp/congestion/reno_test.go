@@ -36,6 +36,9 @@ func TestReno(t *testing.T) {
 		{"congestion avoidance: one segment for each window (RFC 5681 3.1)", []func(Controller){
 			func(c Controller) { c.OnCongestion(1, Loss, 10000); c.OnRecovered(1) },
 			full(2500), full(2500)}, 6000, 5000},
+		{"and not more for more than a window (RFC 5681 3.1)", []func(Controller){
+			func(c Controller) { c.OnCongestion(1, Loss, 10000) },
+			full(1 << 20), full(1), full(1)}, 6000, 5000},
 		{"timeout: one segment (RFC 5681 3.1)", []func(Controller){
 			func(c Controller) { c.OnTimeout(1, 10000) }}, 1000, 5000},
 		{"slow start ends at ssthresh", []func(Controller){

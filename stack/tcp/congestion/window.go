@@ -29,7 +29,6 @@ type window struct {
 // A snapshot is what undoing a reduction brings back.
 type snapshot struct {
 	cwnd, ssthresh int // cwnd 0: nothing to undo
-	start          hystart
 }
 
 func (w *window) reset() {
@@ -139,17 +138,17 @@ func (w *window) restart() bool {
 	return true
 }
 
-func (w *window) save() snapshot { return snapshot{w.cwnd, w.ssthresh, w.start} }
+func (w *window) save() snapshot { return snapshot{w.cwnd, w.ssthresh} }
 
 // restore undoes a reduction; what has grown since stays. It reports whether
-// there was something to undo, and forgets it.
+// there was something to undo, and forgets it. HyStart++ goes on where it was:
+// nothing moved it once ssthresh was set.
 func (w *window) restore(was *snapshot) bool {
 	if was.cwnd == 0 {
 		return false
 	}
 	w.cwnd = max(w.cwnd, was.cwnd)
 	w.ssthresh = max(w.ssthresh, was.ssthresh)
-	w.start = was.start
 	*was = snapshot{}
 	return true
 }
