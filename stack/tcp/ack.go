@@ -181,9 +181,11 @@ func (c *Conn) countDuplicate() int {
 }
 
 // updateWindow follows SEG.WND from segments that are not older than the last
-// that did (RFC 9293 3.10.7.4), and reports whether a closed window opened. An
-// ACK that moves SND.UNA is newer whatever its sequence number: SND.WND counts
-// from SND.UNA, so keeping the old one would move the edge beyond what was offered.
+// that did (RFC 9293 3.10.7.4), and reports whether a closed window opened.
+//
+// Deviates from RFC 9293 s.3.10.7.4: an ACK that moves SND.UNA is newer whatever
+// its sequence number, as on Linux. SND.WND counts from SND.UNA, so keeping the
+// old one would move the edge beyond what was offered.
 func (c *Conn) updateWindow(now clock.Instant, s *arriving) (opened bool) {
 	if s.ack.Less(c.snd.una) {
 		return false

@@ -127,6 +127,7 @@ const (
 	cwndLimited   // the window was full since the last ACK
 	overrideSWS   // the silly-window timer is over: send what there is
 	smallMTU      // the path wants fragments: no DF
+	starved       // the Budget refused bytes that the send buffer had room for
 )
 
 const owesAny = owesSYN | owesACK | owesDelayed | owesChallenge | owesProbe | owesKeepalive | owesWindow

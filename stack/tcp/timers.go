@@ -14,6 +14,7 @@ const (
 	timerTimeWait // TIME-WAIT, and an orphan's FIN-WAIT-2
 	timerUser
 	timerCork
+	timerMemory // looks for room in the Budget
 	numTimers
 )
 
@@ -53,5 +54,7 @@ func (c *Conn) expire(now clock.Instant, timer int) {
 		c.timedOut(now)
 	case timerCork:
 		c.has |= corkOver
+	case timerMemory:
+		c.memoryTimeout(now)
 	}
 }

@@ -18,12 +18,14 @@ func (c *Conn) Transmit(now clock.Instant, out *Segment) bool {
 	case StateClosed, StateListen:
 		return false
 	case StateSynSent, StateSynReceived:
+		c.armMemory(now)
 		return c.transmitSYN(now, out) || c.transmitACK(now, out)
 	}
 	if c.transmitOwed(now, out) || c.transmitData(now, out) || c.transmitACK(now, out) {
 		return true
 	}
 	c.armPersist(now)
+	c.armMemory(now)
 	return false
 }
 

@@ -53,9 +53,9 @@ func (r *reno) OnAck(_ clock.Instant, s *Sample) {
 	}
 	acked := s.Acked
 	if r.cwnd < r.ssthresh {
-		// A cap bounds the burst that one ACK sets free without pacing. Peers
-		// that take super-segments acknowledge 64 KiB at a time, so RFC 3465's
-		// two segments would starve them.
+		// Deviates from RFC 3465 s.2.3: the cap that bounds the burst which one ACK
+		// sets free is more than two segments. Peers that take super-segments
+		// acknowledge 64 KiB at a time and would starve.
 		grow := min(acked, max(8*r.mss, superSegment))
 		if r.cwnd+grow <= r.ssthresh {
 			r.cwnd += grow
