@@ -36,7 +36,10 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	c.snd.probes = 0
 	inFlight := c.inFlight()
 	n := s.ack.Sub(c.snd.una)
+	c.beginRACK(now, s)
 	news := c.arriveSACK(s)
+	c.noteDSACK(s)
+	c.tailACKed(now, s, n)
 	duplicate := c.isDuplicate(s, n, news)
 	if c.updateWindow(now, s) {
 		inFlight = c.inFlight()
@@ -53,6 +56,7 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	if c.sb == nil {
 		return
 	}
+	c.endRACK()
 	if duplicate {
 		delivered += c.countDuplicate()
 	} else if n > 0 {
@@ -88,6 +92,8 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 	c.endRecovery(now)
 	if c.snd.una == c.snd.nxt {
 		c.dropScoreboard()
+	} else if advanced {
+		c.armTail(now)
 	}
 }
 
@@ -120,7 +126,6 @@ func (c *Conn) measure(now clock.Instant, s *arriving, n int) int {
 	var m time.Duration
 	if a.sent != clock.Never {
 		m = now.Sub(a.sent)
-		c.rtt.noteMin(now.Sub(a.latest))
 	} else {
 		m = c.echoed(now, &s.in.Seg.Options)
 		// An echo older than the retransmission is ambiguous again: the peer had
@@ -134,6 +139,7 @@ func (c *Conn) measure(now clock.Instant, s *arriving, n int) int {
 	if m > 0 && c.rtt.next.LessEq(s.ack) {
 		c.rtt.sample(m)
 		c.rtt.next = c.snd.nxt
+		c.has |= measured
 	}
 	c.env.sample.RTT = m
 	if a.since >= c.sb.round && a.bytes > 0 {

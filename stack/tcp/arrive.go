@@ -14,6 +14,7 @@ type arriving struct {
 	ack   wire.Seq
 	text  []byte
 	flags wire.Flags
+	dsack span // what its D-SACK reports; empty: there is none
 }
 
 // window is SEG.WND in bytes: never scaled on a SYN (RFC 7323 2.2).

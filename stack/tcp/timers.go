@@ -7,7 +7,8 @@ import (
 
 // The timers of a connection. Each is independent of the others.
 const (
-	timerRetransmit = iota
+	timerReorder = iota // RACK's, and the loss probe's: before the retransmission timer, which the probe puts off
+	timerRetransmit
 	timerDelACK
 	timerPersist
 	timerKeepalive
@@ -39,6 +40,8 @@ func (c *Conn) Expire(now clock.Instant) {
 
 func (c *Conn) expire(now clock.Instant, timer int) {
 	switch timer {
+	case timerReorder:
+		c.reorderTimeout(now)
 	case timerRetransmit:
 		c.retransmitTimeout(now)
 	case timerDelACK:
