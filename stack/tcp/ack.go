@@ -84,7 +84,9 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 			c.traceCwnd(now, trace.CwndACK)
 		}
 		*smp = congestion.Sample{}
-		c.has &^= cwndLimited
+		if delivered > 0 {
+			c.has &^= cwndLimited
+		}
 	}
 	if c.sb.rec.mode == fastRecovery {
 		c.reduce(delivered, advanced && newly == 0)
@@ -157,12 +159,13 @@ func (c *Conn) measure(now clock.Instant, s *arriving, n int) int {
 }
 
 // isDuplicate is the definition of RFC 5681 2, and with SACK that of RFC 6675
-// 2: something new was SACKed.
+// 2: something new was SACKed. A peer that agreed to SACK and says nothing of it
+// counts as one without.
 func (c *Conn) isDuplicate(s *arriving, n, news int) bool {
 	if n != 0 || c.snd.una == c.snd.nxt {
 		return false
 	}
-	if c.opt.sack {
+	if c.opt.sack && (news > 0 || c.sb == nil || c.sb.anySack || s.in.Seg.Options.NumSACK > 0) {
 		return news > 0
 	}
 	return len(s.in.Payload) == 0 && s.flags&(wire.SYN|wire.FIN) == 0 &&

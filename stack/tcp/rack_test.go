@@ -85,6 +85,13 @@ func TestRACK(t *testing.T) {
 			{both(wait(100*ms), sack(11001)), "P 11001:12001 ack 1"},
 			{func(r *rig) { require.Zero(r.t, r.c.has&tailOut) }, ""},
 		}},
+		{"duplicate ACKs count where the peer sends no SACK (RFC 5681 3.2, RFC 6582 3.2)", steps{
+			{write(6000), six},
+			{both(wait(100*ms), sack(1), sack(1)), ""},
+			{sack(1), ". 1:1001 ack 1"},
+			{both(wait(100*ms), sack(2001)), ". 2001:3001 ack 1; . 3001:4001 ack 1"}, // all of that age, by RACK
+			{both(wait(100*ms), sack(6001)), ""},
+		}},
 		{"a FIN may be the probe", steps{
 			{both(write(1000), closeWrite), "FP 1:1001 ack 1"},
 			{wait(300 * ms), "FP 1:1001 ack 1"},

@@ -21,9 +21,10 @@ const (
 
 // recovery is the state of one episode of repair.
 type recovery struct {
-	mode  recoveryMode
-	point wire.Seq // RecoveryPoint: what is acknowledged up to here ends the episode
-	since clock.Instant
+	mode    recoveryMode
+	point   wire.Seq // RecoveryPoint: what is acknowledged up to here ends the episode
+	counted bool     // it began by duplicate ACKs without SACK
+	since   clock.Instant
 
 	// Proportional rate reduction (RFC 9937).
 	delivered int // prr_delivered
@@ -45,12 +46,17 @@ func (c *Conn) cwnd() int {
 // is the first, and returns how many bytes were newly marked.
 func (c *Conn) detectLoss(now clock.Instant, advanced bool) int {
 	if c.opt.sack {
-		return c.detectByTime(now)
+		if n := c.detectByTime(now); n > 0 || c.sb.anySack || c.sb.rec.mode != open && !c.sb.rec.counted {
+			return n
+		}
 	}
 	return c.detectByCount(now, advanced)
 }
 
 // detectByCount is the detection without SACK: RFC 5681 3.2 and RFC 6582 3.2.
+// It serves too where SACK was agreed and the peer's duplicate ACKs have no
+// blocks: it keeps nothing out of order for want of memory, or is closing and
+// has stopped to tell.
 func (c *Conn) detectByCount(now clock.Instant, advanced bool) (newly int) {
 	switch s := c.sb; s.rec.mode {
 	case open:
@@ -60,6 +66,7 @@ func (c *Conn) detectByCount(now clock.Instant, advanced bool) (newly int) {
 		}
 		newly = s.markHead(c.env, c.sendMSS(0))
 		c.enterRecovery(now)
+		s.rec.counted = true
 	case fastRecovery:
 		// A partial ACK says that the next segment was lost too: it left
 		// before the retransmission that has just been acknowledged (RFC 6582 3.2 step 3).
