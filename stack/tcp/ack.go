@@ -71,7 +71,7 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 	c.count.delivered += int64(delivered)
 	newly := 0
 	if delivered > 0 || advanced || c.snd.dupacks > 0 {
-		newly = c.detectLoss(now, advanced)
+		newly = c.detectLoss(now, delivered, advanced)
 		smp := &c.env.sample
 		smp.Acked, smp.Lost = delivered, newly
 		smp.Delivered, smp.InFlight = c.count.delivered, inFlight

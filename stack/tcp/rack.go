@@ -135,7 +135,7 @@ func (c *Conn) settleReorder() {
 
 // detectByTime is RACK_detect_loss (RFC 8985 6.2, step 5). It returns how many
 // bytes were newly marked.
-func (c *Conn) detectByTime(now clock.Instant) int {
+func (c *Conn) detectByTime(now clock.Instant, delivered int) int {
 	s := c.sb
 	if s.rack.xmit == clock.Never {
 		return 0
@@ -150,7 +150,7 @@ func (c *Conn) detectByTime(now clock.Instant) int {
 	// The loss of what was sent again since the last reduction is a second sign
 	// of congestion (RFC 5681 4.3).
 	if s.rec.mode == open || twice > 0 && latest >= s.rec.since {
-		c.enterRecovery(now)
+		c.enterRecovery(now, delivered)
 	}
 	return once + twice
 }
@@ -229,7 +229,7 @@ func (c *Conn) reorderTimeout(now clock.Instant) {
 		return
 	}
 	c.traceTimer(now, trace.TimerReorder)
-	if c.detectByTime(now) > 0 && c.sb.rec.mode == fastRecovery {
+	if c.detectByTime(now, 0) > 0 && c.sb.rec.mode == fastRecovery {
 		c.reduce(0, false)
 	}
 }

@@ -145,7 +145,7 @@ func TestReorderingWindow(t *testing.T) {
 	require.Equal(t, 25*ms, r.c.reorderWindow())
 	r.c.has &^= reordered
 	require.Equal(t, 25*ms, r.c.reorderWindow(), "before reordering was seen")
-	r.c.enterRecovery(r.now)
+	r.c.enterRecovery(r.now, 0)
 	require.Zero(t, r.c.reorderWindow(), "and in recovery none")
 }
 
@@ -168,4 +168,26 @@ func TestLossWithoutTimeouts(t *testing.T) {
 	w.transfer(4<<20, 0)
 	require.NotZero(t, w.a.env.Stats.Retransmitted)
 	require.Less(t, w.now.Sub(epoch), 8*time.Second)
+}
+
+// RFC 9937 5: RecoverFS is what can still be delivered, so that the window is
+// at ssthresh when all of it is.
+func TestRecoverFS(t *testing.T) {
+	for _, row := range []struct {
+		rule   string
+		do     func(*rig)
+		flight int
+	}{
+		{"what this ACK SACKs counts", sack(1, 1001, 6001), 6000},
+		{"what was SACKed before does not", both(sack(1, 1001, 2001), sack(1, 1001, 4001)), 5000},
+		{"what this ACK acknowledges counts", sack(2001, 3001, 6001), 6000},
+		{"a timer's episode begins with what is not SACKed", both(sack(1, 1001, 2001), wait(25*ms)), 5000},
+	} {
+		r := sackRig(t)
+		r.write(6000)
+		r.out()
+		both(wait(100*ms), row.do)(r)
+		require.Equal(t, fastRecovery, r.c.sb.rec.mode, row.rule)
+		require.Equal(t, row.flight, r.c.sb.rec.flight, row.rule)
+	}
 }

@@ -44,20 +44,20 @@ func (c *Conn) cwnd() int {
 
 // detectLoss marks what the ACK proves to be lost, begins an episode where it
 // is the first, and returns how many bytes were newly marked.
-func (c *Conn) detectLoss(now clock.Instant, advanced bool) int {
+func (c *Conn) detectLoss(now clock.Instant, delivered int, advanced bool) int {
 	if c.opt.sack {
-		if n := c.detectByTime(now); n > 0 || c.sb.anySack || c.sb.rec.mode != open && !c.sb.rec.counted {
+		if n := c.detectByTime(now, delivered); n > 0 || c.sb.anySack || c.sb.rec.mode != open && !c.sb.rec.counted {
 			return n
 		}
 	}
-	return c.detectByCount(now, advanced)
+	return c.detectByCount(now, delivered, advanced)
 }
 
 // detectByCount is the detection without SACK: RFC 5681 3.2 and RFC 6582 3.2.
 // It serves too where SACK was agreed and the peer's duplicate ACKs have no
 // blocks: it keeps nothing out of order for want of memory, or is closing and
 // has stopped to tell.
-func (c *Conn) detectByCount(now clock.Instant, advanced bool) (newly int) {
+func (c *Conn) detectByCount(now clock.Instant, delivered int, advanced bool) (newly int) {
 	switch s := c.sb; s.rec.mode {
 	case open:
 		// The duplicates may be those of our own retransmissions (RFC 6582 3.2 step 1).
@@ -65,7 +65,7 @@ func (c *Conn) detectByCount(now clock.Instant, advanced bool) (newly int) {
 			return 0
 		}
 		newly = s.markHead(c.env, c.sendMSS(0))
-		c.enterRecovery(now)
+		c.enterRecovery(now, delivered)
 		s.rec.counted = true
 	case fastRecovery:
 		// A partial ACK says that the next segment was lost too: it left
@@ -77,8 +77,9 @@ func (c *Conn) detectByCount(now clock.Instant, advanced bool) (newly int) {
 	return newly
 }
 
-// enterRecovery begins an episode of fast recovery, or begins it anew.
-func (c *Conn) enterRecovery(now clock.Instant) {
+// enterRecovery begins an episode of fast recovery, or begins it anew, by an ACK
+// that delivered so many bytes.
+func (c *Conn) enterRecovery(now clock.Instant, delivered int) {
 	s := c.sb
 	flight := c.snd.nxt.Sub(c.snd.una)
 	if s.rec.mode != open {
@@ -87,7 +88,10 @@ func (c *Conn) enterRecovery(now clock.Instant) {
 		flight = min(flight, c.cc.Window())
 	}
 	c.cc.OnCongestion(now, congestion.Loss, flight)
-	s.rec = recovery{mode: fastRecovery, point: c.snd.nxt, since: now, flight: flight}
+	s.rec = recovery{mode: fastRecovery, point: c.snd.nxt, since: now}
+	// RecoverFS (RFC 9937 5): all that may still be delivered in this episode,
+	// this ACK's part with it.
+	s.rec.flight = c.snd.nxt.Sub(c.snd.una) - s.sackedBytes - s.dupBytes + delivered
 	s.rec.cwnd = s.inFlight() + c.sendMSS(0)
 	c.traceCwnd(now, trace.CwndFastRecovery)
 }
@@ -132,7 +136,7 @@ func (c *Conn) endRecovery(now clock.Instant) {
 	c.settleReorder()
 	c.traceCwnd(now, trace.CwndRecovered)
 	if s.lostBytes > 0 && c.opt.sack {
-		c.enterRecovery(now) // what left since then was lost too: another window
+		c.enterRecovery(now, 0) // what left since then was lost too: another window
 	}
 }
 
