@@ -157,8 +157,14 @@ func (c *Conn) detectByTime(now clock.Instant, delivered int) int {
 
 // judge says of a record whether it was sent before RACK.segment, and whether
 // it is lost because that was at due or earlier.
+//
+// Deviates from RFC 8985 s.6.1: of a retransmission and new data that left at the
+// same reading of the clock nothing says which was first, least of all their ends.
 func (k *rack) judge(r *record, due clock.Instant) (before, isLost bool) {
 	before = sentAfter(k.xmit, k.end, r.sent, r.end())
+	if r.flags&everSent != 0 {
+		before = r.sent < k.xmit
+	}
 	return before, before && r.sent <= due
 }
 

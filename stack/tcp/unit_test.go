@@ -206,7 +206,7 @@ func TestSuperSegments(t *testing.T) {
 
 // TestNoAllocations holds the steady state to none: send, acknowledge, receive.
 func TestNoAllocations(t *testing.T) {
-	for _, lossy := range []int{0, 7, 50} {
+	for _, lossy := range []int{0, 23, 50} {
 		traced := lossy == 50
 		w := newWorld(t, 1, Config{}, Options{})
 		w.establish()
