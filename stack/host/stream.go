@@ -104,10 +104,10 @@ func (h *Host) sendStream(now clock.Instant, e *socket, p []byte) (int, error) {
 		return 0, err
 	}
 	n := e.conn.Write(now, p)
+	h.touch(e) // also when nothing was taken: Transmit sees to it that room is told
 	if n == 0 && len(p) > 0 {
 		return 0, ErrWouldBlock
 	}
-	h.touch(e)
 	return n, nil
 }
 
@@ -151,9 +151,7 @@ func (s *socket) peek(p []byte) int {
 	if n == 0 {
 		return 0
 	}
-	span := s.conn.RecvSpan(n)
-	at := copy(p, span[0])
-	return at + copy(p[at:], span[1])
+	return s.conn.Peek(p[:n])
 }
 
 // SendSpan lends room in the send ring of a connected stream (up to n bytes);
@@ -171,6 +169,7 @@ func (h *Host) SendSpan(now clock.Instant, s Handle, n int) ([2][]byte, error) {
 	}
 	span := e.conn.SendSpan(n)
 	if n > 0 && len(span[0]) == 0 {
+		h.touch(e) // Transmit sees to it that room is told
 		return span, ErrWouldBlock
 	}
 	return span, nil

@@ -155,6 +155,12 @@ func (r *rig) run(s steps) {
 func in(flags string, seq, ack int, win uint16, text int) func(*rig) {
 	return func(r *rig) { r.in(flags, seq, ack, win, text) }
 }
+func wait(d time.Duration) func(*rig) {
+	return func(r *rig) {
+		r.now = r.now.Add(d)
+		r.c.Expire(r.now)
+	}
+}
 func write(n int) func(*rig)   { return func(r *rig) { r.write(n) } }
 func closeWrite(r *rig)        { r.c.CloseWrite(r.now) }
 func closeAll(r *rig)          { r.c.Close(r.now) }
