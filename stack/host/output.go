@@ -43,7 +43,7 @@ func (h *Host) send(m *message) error {
 	if h.net.isOwn(number(m.dst)) {
 		return h.sendOne(m, &h.loop, true)
 	}
-	mtu, locked := h.pathMTU(m.dst)
+	mtu, locked := h.pathMTU(m.dst, datagramPaths)
 	if ipHeaderLen+size > mtu {
 		return h.sendFragments(m, mtu)
 	}

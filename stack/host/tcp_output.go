@@ -148,8 +148,8 @@ func (h *Host) segmentHeader(s *socket, flow tcp.Flow, b []byte) int {
 		}
 	}
 	ip.TOS = ip.TOS&^3 | seg.ECN&3
-	if ip.DF && h.paths.sets != nil {
-		_, locked := h.pathMTU(ip.Dst)
+	if ip.DF && h.paths[streamPaths].sets != nil {
+		_, locked := h.pathMTU(ip.Dst, streamPaths)
 		ip.DF = !locked
 	}
 	body := len(seg.Payload[0]) + len(seg.Payload[1])
