@@ -155,7 +155,16 @@ func (h *Host) sourceFor(s *socket, dst netip.Addr) (netip.Addr, error) {
 	}
 	if own := s.local.Addr(); own.IsValid() && !own.IsUnspecified() {
 		// 127/8 never appears outside the host (RFC 1122 3.2.1.3(g)).
-		if isLoopback(number(own)) && !h.net.isOwn(n) {
+		o := number(own)
+		if isLoopback(o) && !h.net.isOwn(n) {
+			return src, ErrInvalid
+		}
+		// Nor does a broadcast address as a source (3.2.1.3(f)): a socket may be
+		// bound to one only to listen there. As on Linux.
+		if h.net.isBroadcast(o) {
+			return src, nil
+		}
+		if !h.net.isOwn(o) { // taken from us since; as on Linux
 			return src, ErrInvalid
 		}
 		return own, nil

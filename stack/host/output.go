@@ -40,6 +40,9 @@ func (h *Host) send(m *message) error {
 	if ipHeaderLen+size > maxMTU {
 		return ErrMsgSize
 	}
+	if !h.mayLeave(m.src) {
+		return ErrInvalid
+	}
 	if h.net.isOwn(number(m.dst)) {
 		return h.sendOne(m, &h.loop, true)
 	}
@@ -49,6 +52,12 @@ func (h *Host) send(m *message) error {
 	}
 	m.df = m.df && !locked
 	return h.sendOne(m, &h.out, false)
+}
+
+// mayLeave reports whether packets may have the source src: whether it is
+// still ours (RFC 1122 3.2.1.3). Only who was there before SetAddresses can be wrong.
+func (h *Host) mayLeave(src netip.Addr) bool {
+	return !h.net.changed || h.net.isOwn(number(src))
 }
 
 // sendOne queues m as one packet.

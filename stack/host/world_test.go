@@ -189,3 +189,8 @@ func pattern(n int) []byte {
 }
 
 func packet(b []byte) *link.Packet { return &link.Packet{Head: b} }
+
+// fragment builds a fragment; off is in bytes.
+func fragment(src, dst netip.Addr, protocol uint8, id uint16, off int, payload []byte, more bool) []byte {
+	return raw(wire.IPv4{Src: src, Dst: dst, Protocol: protocol, ID: id, FragOff: uint16(off), MF: more}, payload)
+}
