@@ -83,8 +83,12 @@ func (h *Host) sendOne(m *message, q *parcelQueue, local bool) error {
 	return nil
 }
 
-// roomFor reports whether n more packets fit into q.
+// roomFor reports whether n more packets fit into q. Any number fits into an
+// empty one: 64 KiB over a link of 68 bytes are 1365 fragments.
 func (h *Host) roomFor(q *parcelQueue, n int, local bool) bool {
+	if q.n == 0 {
+		return true
+	}
 	if local {
 		return q.n+n <= maxLoopPackets && q.bytes < maxLoopBytes
 	}
