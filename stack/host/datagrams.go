@@ -7,8 +7,13 @@ import (
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
-// defaultBuffer is what Linux queues of datagrams each way (net.core.rmem_default).
-const defaultBuffer = 208 << 10
+const (
+	// defaultBuffer is what Linux queues of datagrams each way (net.core.rmem_default).
+	defaultBuffer = 208 << 10
+	// datagramShare is the fraction of the Budget that what waits in receive
+	// queues takes, so that connections keep theirs (Linux: net.ipv4.udp_mem).
+	datagramShare = 4
+)
 
 // datagrams are the queues of a datagram or echo socket. They hold no memory when empty.
 type datagrams struct {
@@ -34,10 +39,14 @@ func (h *Host) keep(s *socket, b []byte, from netip.AddrPort) trace.Reason {
 	if s.shutRead || s.dg.recvRoom() <= 0 {
 		return trace.DropUDPFull
 	}
+	if h.kept > h.budget.Limit()/datagramShare {
+		return trace.DropMemory
+	}
 	p := h.parcels.get(len(b))
 	if p == nil {
 		return trace.DropMemory
 	}
+	h.kept += len(p.mem)
 	copy(p.data, b)
 	p.peer = from
 	s.dg.in.push(p)
@@ -102,6 +111,7 @@ func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (n, size int, from
 	n, size, from = copy(p, d.data), len(d.data), d.peer
 	if f&Peek == 0 {
 		s.dg.in.pop()
+		h.kept -= len(d.mem)
 		h.parcels.put(d)
 	}
 	return n, size, from, nil

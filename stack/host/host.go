@@ -33,6 +33,7 @@ type Host struct {
 	idKey   secret
 	ids     [256]uint16 // identifications: see nextID
 	frags   reassembler
+	kept    int // bytes of memory in the receive queues of datagram sockets
 	paths   [numPathUsers]pathCache
 	errors  bucket
 
