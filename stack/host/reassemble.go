@@ -364,5 +364,5 @@ func (h *Host) reportTimeout(now clock.Instant, d *partial) {
 	if h.net.isBroadcast(number(ip.Dst)) {
 		in.cast = broadcast
 	}
-	h.sendICMPError(now, &in, wire.ICMPTimeExceeded, 1)
+	h.sendICMPError(now, &in, wire.ICMPTimeExceeded, 1, 0)
 }

@@ -32,7 +32,7 @@ func (h *Host) inputUDP(now clock.Instant, in *datagram) {
 	if s == nil {
 		h.counters.UDP.NoPorts++
 		h.drop(trace.DropUDPNoPort)
-		h.sendICMPError(now, in, wire.ICMPUnreachable, wire.UnreachPort)
+		h.sendICMPError(now, in, wire.ICMPUnreachable, wire.UnreachPort, 0)
 		return
 	}
 	h.deliverUDP(in, s, payload, from)

@@ -172,7 +172,7 @@ func answers(h *Host, now clock.Instant, p []byte) [][]byte {
 	h.Input(now, &link.Packet{Head: p})
 	var out [64]link.Packet
 	var got [][]byte
-	for n := h.Transmit(now, out[:]); n > 0; n = h.Transmit(now, out[:]) {
+	for n := h.Transmit(now, out[:]); n > 0 || h.Pending(); n = h.Transmit(now, out[:]) {
 		for i := range out[:n] {
 			got = append(got, out[i].AppendTo(nil))
 		}
