@@ -33,9 +33,9 @@ func limitOr(n int) int {
 	return n
 }
 
-// keep queues a datagram that arrived for s and returns the reason why not.
-// As on Linux a queue takes one more as long as it is below its limit.
-func (h *Host) keep(s *socket, b []byte, from netip.AddrPort) trace.Reason {
+// keep queues the part b of a datagram that arrived for s and returns the reason
+// why not. As on Linux a queue takes one more as long as it is below its limit.
+func (h *Host) keep(s *socket, in *datagram, b []byte, from netip.AddrPort) trace.Reason {
 	if s.shutRead || s.dg.recvRoom() <= 0 {
 		return trace.DropUDPFull
 	}
@@ -48,7 +48,7 @@ func (h *Host) keep(s *socket, b []byte, from netip.AddrPort) trace.Reason {
 	}
 	h.kept += len(p.mem)
 	copy(p.data, b)
-	p.peer = from
+	p.peer, p.to, p.ttl, p.tos = from, in.ip.Dst, in.ip.TTL, in.ip.TOS
 	s.dg.in.push(p)
 	h.raise(s)
 	return trace.None
@@ -97,24 +97,24 @@ func (h *Host) unblock() {
 }
 
 // recvDatagram takes the first datagram of s.
-func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (n, size int, from netip.AddrPort, err error) {
+func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (int, Meta, error) {
 	if s.err != nil {
-		return 0, 0, from, s.takeError()
+		return 0, Meta{}, s.takeError()
 	}
 	d := s.dg.in.head
 	if d == nil {
 		if s.shutRead {
-			return 0, 0, from, nil
+			return 0, Meta{}, nil
 		}
-		return 0, 0, from, ErrWouldBlock
+		return 0, Meta{}, ErrWouldBlock
 	}
-	n, size, from = copy(p, d.data), len(d.data), d.peer
+	n, m := copy(p, d.data), Meta{Size: len(d.data), From: d.peer, To: d.to, TTL: d.ttl, TOS: d.tos}
 	if f&Peek == 0 {
 		s.dg.in.pop()
 		h.kept -= len(d.mem)
 		h.parcels.put(d)
 	}
-	return n, size, from, nil
+	return n, m, nil
 }
 
 // sendDatagram sends p from a datagram or echo socket.

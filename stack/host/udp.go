@@ -40,7 +40,7 @@ func (h *Host) inputUDP(now clock.Instant, in *datagram) {
 
 // deliverUDP queues a datagram at s, or counts why not.
 func (h *Host) deliverUDP(in *datagram, s *socket, payload []byte, from netip.AddrPort) {
-	if why := h.keep(s, payload, from); why != trace.None {
+	if why := h.keep(s, in, payload, from); why != trace.None {
 		h.counters.UDP.InErrors++
 		h.counters.UDP.RcvbufErrors++
 		h.drop(why)
