@@ -23,9 +23,6 @@ func tsLess(a, b uint32) bool { return int32(a-b) < 0 }
 
 // paws reports whether the segment is an old duplicate by its timestamp
 // (RFC 7323 5.3 R1).
-//
-// Deviates from RFC 7323 s.3.2: a segment without the option that was agreed on
-// is taken, as on Linux. There are boxes on paths that strip it halfway.
 func (c *Conn) paws(now clock.Instant, o *wire.TCPOptions) bool {
 	if !c.opt.ts || !o.HasTimestamps || c.rcv.tsRecentAt == clock.Never {
 		return false
