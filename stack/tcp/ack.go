@@ -73,7 +73,10 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 	if delivered > 0 || advanced || c.snd.dupacks > 0 {
 		newly = c.detectLoss(now, delivered, advanced)
 		smp := &c.env.sample
-		smp.Acked, smp.Lost = delivered, newly
+		smp.Lost = newly
+		if advanced { // only new data acknowledged opens the window (RFC 5681 3.1, RFC 3042 2)
+			smp.Acked = delivered
+		}
 		smp.Delivered, smp.InFlight = c.count.delivered, inFlight
 		smp.MinRTT = c.rtt.min
 		smp.CwndLimited = c.has&cwndLimited != 0
