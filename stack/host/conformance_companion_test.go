@@ -128,6 +128,9 @@ func TestReqC_FragOverlap(t *testing.T) {
 		a, b := uint8(n&7), uint8(n>>3&7) // the first piece is blocks a..a+la
 		la, lb := uint8(n>>6&7)%(8-a)+1, uint8(n>>9&7)%(8-b)+1
 		one, two := (1<<la-1)<<a, (1<<lb-1)<<b
+		if one == 0xFF || two == 0xFF {
+			continue // no fragment at all
+		}
 		give := func(from, blocks int) {
 			end := (from + blocks) * 8
 			answers(w.a, w.now, fragment(addrB, addrA, 17, uint16(n), from*8, whole[from*8:end], end < 64))
@@ -138,8 +141,7 @@ func TestReqC_FragOverlap(t *testing.T) {
 			give(bits.TrailingZeros(uint(rest)), 1)
 		}
 		_, err := w.recv(w.a, s)
-		unbroken := one == 0xFF || two == 0xFF // no fragment at all
-		require.Equal(t, one&two == 0 || one == two || unbroken, err == nil, "%08b %08b", one, two)
+		require.Equal(t, one&two == 0 || one == two, err == nil, "%08b %08b", one, two)
 		w.now = w.now.Add(2 * reassemblyTime)
 		w.a.Expire(w.now)
 	}
