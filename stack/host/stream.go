@@ -104,7 +104,9 @@ func (h *Host) sendStream(now clock.Instant, e *socket, p []byte) (int, error) {
 		return 0, err
 	}
 	n := e.conn.Write(now, p)
-	h.touch(e) // also when nothing was taken: Transmit sees to it that room is told
+	if n > 0 || e.conn.Starved() { // starved: Transmit sees to it that memory is told of
+		h.touch(e)
+	}
 	if n == 0 && len(p) > 0 {
 		return 0, ErrWouldBlock
 	}
@@ -169,7 +171,9 @@ func (h *Host) SendSpan(now clock.Instant, s Handle, n int) ([2][]byte, error) {
 	}
 	span := e.conn.SendSpan(n)
 	if n > 0 && len(span[0]) == 0 {
-		h.touch(e) // Transmit sees to it that room is told
+		if e.conn.Starved() {
+			h.touch(e)
+		}
 		return span, ErrWouldBlock
 	}
 	return span, nil

@@ -88,7 +88,9 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 		}
 		*smp = congestion.Sample{}
 		if delivered > 0 {
-			c.has &^= cwndLimited
+			if c.snd.limited.LessEq(c.snd.una) {
+				c.has &^= cwndLimited
+			}
 		}
 	}
 	if c.sb.rec.mode == fastRecovery {

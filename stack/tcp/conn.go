@@ -65,6 +65,7 @@ type sendVars struct {
 	small   wire.Seq // end of the last segment below full size
 	guard   wire.Seq // no new fast recovery by duplicate ACKs up to here (RFC 6582 3.2)
 	reset   wire.Seq // SEG.SEQ of the RST that is owed
+	limited wire.Seq // SND.NXT when cwnd last kept data back, where cwndLimited
 	tail    wire.Seq // TLP.end_seq, where tailOut
 	dsacked wire.Seq // RACK.dsack_round, where dsackRound
 
@@ -128,7 +129,7 @@ const (
 	owesWindow    // window update
 	corkOver      // the cork's 200 ms are over
 	pingpong      // data answers data: ACKs ride on it
-	cwndLimited   // the window was full since the last ACK
+	cwndLimited   // the window was full when what ends at snd.limited left
 	overrideSWS   // the silly-window timer is over: send what there is
 	smallMTU      // the path wants fragments: no DF
 	reordered     // RACK.reordering_seen

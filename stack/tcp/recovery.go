@@ -42,6 +42,14 @@ func (c *Conn) cwnd() int {
 	return c.cc.Window()
 }
 
+// noteLimited remembers that the window, and not the owner, bounds what is in
+// flight: all ACKs of that flight may let it grow, however many come at once
+// (RFC 7661 4.1's validated phase).
+func (c *Conn) noteLimited() {
+	c.has |= cwndLimited
+	c.snd.limited = c.snd.nxt
+}
+
 // detectLoss marks what the ACK proves to be lost, begins an episode where it
 // is the first, and returns how many bytes were newly marked.
 func (c *Conn) detectLoss(now clock.Instant, delivered int, advanced bool) int {

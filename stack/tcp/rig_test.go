@@ -27,6 +27,9 @@ type rig struct {
 const peerISS wire.Seq = 0xfffffff0 // the peer's numbers wrap soon
 
 func newRig(t *testing.T, cfg Config, o Options) *rig {
+	if cfg.Congestion == "" {
+		cfg.Congestion = "reno" // halves are easier to follow in a transcript
+	}
 	e := NewEnv(cfg, [32]byte{7}, buffer.NewBudget(8<<20), nil)
 	r := &rig{t: t, env: e, c: new(Conn), now: epoch, irs: peerISS}
 	r.c.Init(e, 1, Flow{addrA, addrB}, o, 1500)

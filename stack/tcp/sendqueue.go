@@ -83,6 +83,10 @@ func (c *Conn) queued(now clock.Instant) {
 // memoryRetry is how often a connection that the Budget refused looks again.
 const memoryRetry = 20 * time.Millisecond
 
+// Starved reports whether the Budget refused the owner memory and EvWritable
+// will tell when there is some.
+func (c *Conn) Starved() bool { return c.has&starved != 0 }
+
 // armMemory starts the timer of an owner who waits for memory: an ACK may never
 // come that would tell him of room.
 func (c *Conn) armMemory(now clock.Instant) {
@@ -165,12 +169,12 @@ func (c *Conn) nextNew(mss int) int {
 		room = max(room, mss)
 	}
 	if room < min(mss, unsent) {
-		c.has |= cwndLimited
+		c.noteLimited()
 		return 0
 	}
 	n := min(unsent, usable, room, c.burst(mss))
 	if room < n+mss && unsent > n {
-		c.has |= cwndLimited
+		c.noteLimited()
 	}
 	if c.holdSuper(n, unsent, pipe, mss) {
 		return 0

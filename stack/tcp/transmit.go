@@ -239,7 +239,7 @@ func (c *Conn) sent(now clock.Instant, out *Segment, n int, sack bool) {
 	c.sb.rec.out += n
 	c.cc.OnSend(now, n, inFlight)
 	if inFlight+c.sendMSS(0) > c.cwnd() || inFlight*2 > c.cwnd() && c.cwnd() < c.cc.Ssthresh() {
-		c.has |= cwndLimited
+		c.noteLimited()
 	}
 	c.armRetransmit(now, false)
 	c.armUser(now)
@@ -270,7 +270,7 @@ func (c *Conn) retransmit(now clock.Instant, out *Segment, i, mss int, sack bool
 		}
 	}
 	if n < 0 || (n == 0 && text > 0) || room < min(n, mss) || room <= 0 {
-		c.has |= cwndLimited
+		c.noteLimited()
 		return false
 	}
 	length := n
