@@ -48,6 +48,7 @@ func TestAttack_11_BroadcastsAndErrors(t *testing.T) {
 		"from a broadcast": udp(bcast),
 		"from a group":     udp(netip.MustParseAddr("239.1.1.1")),
 		"from class E":     udp(netip.MustParseAddr("240.0.0.1")),
+		"an error about an error with bad options": raw(wire.IPv4{Src: addrB, Dst: addrA, Protocol: 1, Options: []byte{7, 1, 0, 0}}, icmp(wire.ICMPUnreachable)[20:]),
 	} {
 		t.Run(rule, func(t *testing.T) {
 			w := newWorld(t)
@@ -243,6 +244,9 @@ func TestAttack_14_PathMTUPoisoning(t *testing.T) {
 				c.forge(quote)
 			}
 			w.a.Input(w.now, packet(tooBig(c.claim, quote)))
+			if c.mtu < 1499 {
+				w.a.Input(w.now, packet(tooBig(1499, quote))) // nor is a lower one raised again
+			}
 			mtu, locked := w.a.pathMTU(addrB, streamPaths)
 			require.Equal(t, c.mtu, mtu)
 			require.Equal(t, c.locked, locked)
