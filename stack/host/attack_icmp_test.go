@@ -417,3 +417,20 @@ func TestAttack_17_Tunnels(t *testing.T) {
 		require.EqualValues(t, 1, w.a.Counters().IP.InUnknownProtos)
 	}
 }
+
+// A flood from outside does not take the errors that sockets of ours tell each other (as Linux).
+func TestAttack_16_LocalErrorsAreNotLimited(t *testing.T) {
+	w := newWorld(t)
+	for range 1000 {
+		answers(w.a, w.now, rawUDP(addrB, addrA, 5, 9, nil))
+	}
+	s := w.open(w.a, Datagram)
+	require.NoError(t, w.a.Connect(w.now, s, netip.AddrPortFrom(loopback, 9)))
+	for range 100 {
+		_, err := w.a.Send(w.now, s, nil)
+		require.NoError(t, err)
+		w.flush()
+		require.Equal(t, tcp.ErrPortUnreachable, w.a.SocketError(s))
+	}
+	w.quiesce()
+}
