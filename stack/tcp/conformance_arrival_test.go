@@ -138,6 +138,17 @@ func TestReqX_X12_RSTChallenge(t *testing.T) {
 		require.Equal(t, ". 1:1 ack 1", r.out())
 		require.Equal(t, StateEstablished, r.c.State())
 	}
+	// The record of a SYN is in SYN-RECEIVED: there it is the same.
+	l, _ := listening(t, plain)
+	f := client(1)
+	iss := synAcked(t, l, f, 100).Seg.Seq
+	v, _ := l.Arrive(epoch, f, arrival(wire.RST, 102, 0), false)
+	require.Equal(t, Answered, v)
+	out := transmitted(t, l, f)
+	require.Equal(t, wire.ACK, out.Seg.Flags)
+	require.Equal(t, iss.Add(1), out.Seg.Seq)
+	require.Equal(t, wire.Seq(101), out.Seg.Ack)
+	require.Equal(t, 1, l.syns.n, "it stays")
 }
 
 func TestReqX_X13_SYNChallenge(t *testing.T) {
