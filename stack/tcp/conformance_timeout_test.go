@@ -34,6 +34,59 @@ func (r *rig) untilClosed() (time.Duration, int) {
 	return r.now.Sub(began), n
 }
 
+func TestReq9293_M18_RTOKarn(t *testing.T) {
+	r := establishedRig(t, plain, Options{NoDelay: true})
+	r.write(100)
+	r.out()
+	r.now = r.now.Add(400 * ms)
+	r.in("A", 1, 101, 60000, 0)
+	srtt, rto := r.c.rtt.srtt, r.c.timeout()
+	require.NotZero(t, srtt)
+	require.Equal(t, srtt+max(minRTTVar, 4*r.c.rtt.rttvar), rto, "RFC 6298 2")
+
+	r.write(100)
+	r.out()
+	sent := r.now
+	require.Equal(t, "P 101:201 ack 1", r.fire())
+	require.Equal(t, rto, r.now.Sub(sent))
+	r.now = r.now.Add(50 * ms)
+	r.in("A", 1, 201, 60000, 0)
+	require.Equal(t, srtt, r.c.rtt.srtt, "an ACK of what was sent twice is no sample")
+	require.Equal(t, 2*rto, r.c.timeout(), "the backed-off timeout stays until there is one")
+	r.write(100)
+	r.out()
+	r.now = r.now.Add(50 * ms)
+	r.in("A", 1, 301, 60000, 0)
+	require.NotEqual(t, srtt, r.c.rtt.srtt)
+	require.Equal(t, r.c.rtt.srtt+max(minRTTVar, 4*r.c.rtt.rttvar), r.c.timeout())
+}
+
+// A path whose round trip is longer than the first timeout, and no timestamps:
+// without Karn's second half no segment would ever give a sample.
+func TestLongPathIsMeasured(t *testing.T) { // RFC 6298 5, Karn's algorithm
+	w := newWorld(t, 1, plain, Options{NoDelay: true})
+	w.delay = 2500 * ms
+	w.establish()
+	c := w.a.conn
+	for range 3 {
+		c.Write(w.now, make([]byte, 100))
+		w.flush(w.a)
+		for c.Unacked() > 0 {
+			require.True(t, w.step())
+		}
+	}
+	again := w.a.env.Stats.Retransmitted
+	require.Greater(t, c.timeout(), 5*time.Second)
+	for range 5 {
+		c.Write(w.now, make([]byte, 100))
+		w.flush(w.a)
+		for c.Unacked() > 0 {
+			require.True(t, w.step())
+		}
+	}
+	require.Equal(t, again, w.a.env.Stats.Retransmitted)
+}
+
 func TestReq9293_M19_CongestionBasics(t *testing.T) {
 	r := establishedRig(t, plain, Options{NoDelay: true})
 	cwnd := func() int { return r.c.Info(r.now).SndCwnd }
