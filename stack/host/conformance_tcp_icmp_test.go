@@ -134,6 +134,16 @@ func TestReq9293_M47_SoftErrorReport(t *testing.T) {
 	_, err = w.recv(w.a, c)
 	require.Equal(t, tcp.ErrNetUnreachable, err, "the latest, not what was overcome")
 	w.quiesce()
+
+	w = newWorld(t)
+	c, _ = w.pair()
+	w.icmp(unreachable(1), w.deafSend(c))
+	w.lose = nil
+	w.run(5 * time.Second)
+	w.deafSend(c)
+	w.run(time.Hour)
+	_, err = w.recv(w.a, c)
+	require.Equal(t, tcp.ErrTimeout, err, "what was overcome explains nothing")
 }
 
 // Codes 2 and 3 end an attempt; 4 is path MTU discovery's (RFC 1191). Once

@@ -28,6 +28,9 @@ func TestReq9293_M10_SimultaneousOpen(t *testing.T) {
 			require.True(t, w.step(), "%d: %v", lost, w)
 			require.Less(t, w.steps, 1000, "%d: %v", lost, w)
 		}
+		if lost == 0 {
+			require.Less(t, w.now.Sub(epoch), 10*w.delay, "no SYN has to come again")
+		}
 		w.exchange(10000, 10000)
 	}
 }
