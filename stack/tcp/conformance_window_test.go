@@ -72,7 +72,9 @@ func TestReq9293_M34_PeerShrinks(t *testing.T) {
 			}
 			edge := next + open // it takes what it offers
 			for _, s := range all {
-				if seq := s.Seg.Seq.Sub(r.c.snd.iss); seq <= next {
+				seq := s.Seg.Seq.Sub(r.c.snd.iss)
+				require.LessOrEqual(t, seq+s.Len(), edge+1, "beyond it goes a probe at most")
+				if seq <= next {
 					next = max(next, min(seq+s.Len(), edge))
 				}
 			}
