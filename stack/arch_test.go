@@ -82,7 +82,7 @@ var coreOnlyIn = map[string]string{"sync": "stack/link"}
 var thirdParty = map[string][]string{
 	"github.com/dchest/siphash":       {"stack/host", "stack/tcp", "stack"},
 	"golang.org/x/net/dns/dnsmessage": {"apps/...", "cmd/..."},
-	"golang.org/x/sys":                {"tun", "tun/setup", "cmd/..."},
+	"golang.org/x/sys":                {"stack", "tun", "tun/setup", "cmd/..."},
 	"github.com/songgao/water":        {"tun"},
 	"github.com/vishvananda/netlink":  {"tun/setup"},
 	"github.com/vishvananda/netns":    {"tun/setup"},

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"net/netip"
 	"slices"
@@ -32,8 +31,10 @@ func New(cfg Config) (*Stack, error) {
 		return nil, ErrNoLink
 	}
 	if cfg.Seed == ([32]byte{}) {
-		// Never fails (crypto/rand): the program would not live to see it.
-		_, _ = rand.Read(cfg.Seed[:])
+		if err := systemSeed(cfg.Seed[:]); err != nil {
+			_ = cfg.Link.Close()
+			return nil, err
+		}
 	}
 	sh := &shard{link: cfg.Link, read: cfg.Clock, deliver: cfg.Trace}
 	if sh.read == nil {

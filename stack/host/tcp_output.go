@@ -57,12 +57,13 @@ func (q *readyQueue) remove(s *socket) bool {
 	return false
 }
 
-// touch puts s into the ready queue: something happened to it.
+// touch puts s into a ready queue: something happened to it. Listeners go with
+// the local ones: what they answer is queued, for the link or for ourselves.
 func (h *Host) touch(s *socket) {
 	if s.queued {
 		return
 	}
-	if s.conn != nil && h.net.inside(s.local.Addr(), s.remote.Addr()) {
+	if s.lis != nil || s.conn != nil && h.net.inside(s.local.Addr(), s.remote.Addr()) {
 		h.readyLocal.push(s)
 		return
 	}
@@ -86,6 +87,10 @@ func (h *Host) transmitReady(now clock.Instant, out []link.Packet, n int) int {
 			continue
 		}
 		h.ready.push(s)
+		if !h.mayLeave(flow.Local.Addr()) {
+			h.drop(trace.DropNoRoute)
+			continue
+		}
 		if h.net.inside(flow.Local.Addr(), flow.Remote.Addr()) {
 			h.loopSegment(s, flow) // a listener's answer to ourselves
 			continue
@@ -96,9 +101,9 @@ func (h *Host) transmitReady(now clock.Instant, out []link.Packet, n int) int {
 	return n
 }
 
-// transmitLocal does the same for connections with ourselves.
+// transmitLocal does the same for connections with ourselves and for listeners.
 func (h *Host) transmitLocal(now clock.Instant) {
-	for h.readyLocal.head != nil && h.loopHasRoom() {
+	for h.readyLocal.head != nil && h.loopHasRoom() && h.roomFor(&h.out, 1, false) {
 		s := h.readyLocal.pop()
 		flow, ok := h.nextSegment(now, s)
 		if !ok {
@@ -106,7 +111,7 @@ func (h *Host) transmitLocal(now clock.Instant) {
 			continue
 		}
 		h.readyLocal.push(s)
-		h.loopSegment(s, flow)
+		h.queueSegment(s, flow)
 	}
 }
 
@@ -147,8 +152,8 @@ func (h *Host) segmentHeader(s *socket, flow tcp.Flow, b []byte) int {
 		}
 	}
 	ip.TOS = ip.TOS&^3 | seg.ECN&3
-	if ip.DF && h.paths.sets != nil {
-		_, locked := h.pathMTU(ip.Dst)
+	if ip.DF && h.paths[streamPaths].sets != nil {
+		_, locked := h.pathMTU(ip.Dst, streamPaths)
 		ip.DF = !locked
 	}
 	body := len(seg.Payload[0]) + len(seg.Payload[1])
@@ -234,21 +239,36 @@ func (h *Host) refuse(now clock.Instant, local, remote netip.AddrPort) {
 	}
 	seg := &h.segment
 	seg.Seg.SrcPort, seg.Seg.DstPort = local.Port(), remote.Port()
-	flow := tcp.Flow{Local: local, Remote: remote}
-	if h.net.inside(local.Addr(), remote.Addr()) {
-		h.loopSegment(nil, flow)
+	h.queueSegment(nil, tcp.Flow{Local: local, Remote: remote})
+}
+
+// queueSegment makes h.segment, which has no payload in a ring, a packet of the
+// host's own: for ourselves, or for the link. Where there is no room or memory
+// it is lost like a packet on a path.
+func (h *Host) queueSegment(s *socket, flow tcp.Flow) {
+	if h.net.inside(flow.Local.Addr(), flow.Remote.Addr()) {
+		h.loopSegment(s, flow)
 		return
 	}
-	if !h.roomFor(&h.out, 1, false) {
-		return // the answer is lost, like on a path
+	if !h.mayLeave(flow.Local.Addr()) {
+		h.drop(trace.DropNoRoute)
+		return
 	}
-	p := h.parcels.get(ipHeaderLen + seg.Seg.HeaderLen())
+	seg := &h.segment
+	var p *parcel
+	if h.roomFor(&h.out, 1, false) {
+		p = h.parcels.get(ipHeaderLen + seg.Seg.HeaderLen())
+	}
 	if p == nil {
+		h.drop(trace.DropLink)
 		return
 	}
-	h.segmentHeader(nil, flow, p.data)
+	h.segmentHeader(s, flow, p.data)
 	wire.SetTransportChecksum(p.data, [2][]byte{})
 	p.why = seg.Why
+	if s != nil {
+		p.owner = s.id
+	}
 	h.countSegment()
 	h.out.push(p)
 }

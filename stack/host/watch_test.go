@@ -94,3 +94,19 @@ func TestErrorTexts(t *testing.T) {
 	_, err := New(Config{}, link.Features{})
 	require.Equal(t, ErrSeed, err)
 }
+
+// A handshake with ourselves needs nothing of the link: it finishes while the
+// link is full and Transmit is only called with no room.
+func TestHandshakeWithOurselvesNeedsNoRoom(t *testing.T) {
+	w := newWorld(t)
+	l := w.listen(w.a, 5)
+	c := w.bound(w.a, Stream, netip.Addr{}, 0)
+	require.Equal(t, ErrInProgress, w.a.Connect(w.now, c, netip.AddrPortFrom(addrA, 80)))
+	require.Zero(t, w.a.Transmit(w.now, nil))
+	_, err := w.a.Accept(w.now, l)
+	require.NoError(t, err)
+	require.NoError(t, w.a.SocketError(c))
+	m, err := w.a.Poll(c)
+	require.NoError(t, err)
+	require.NotZero(t, m&Writable)
+}
