@@ -95,7 +95,7 @@ func (cn *conn) shake() error {
 	case err == nil:
 		return nil
 	case timedOut(err):
-		return &Error{Kind: Timeout, Op: cn.doing, Text: "nobody answered in time; check the address, the route and any packet filter", Err: err}
+		return &Error{Kind: Timeout, Op: cn.doing, Text: "nobody answered in time; check the address, the route and any packet filter", Err: syscall.ETIMEDOUT}
 	case err == syscall.ECONNREFUSED:
 		return &Error{Kind: NotConnected, Op: cn.doing, Text: "nobody listens there; check the port and that the server runs", Err: err}
 	case err == syscall.ENETUNREACH || err == syscall.EHOSTUNREACH:

@@ -82,9 +82,9 @@ func (j *Journey) tellClose(f *flow, msl time.Duration) {
 	case c.both:
 		j.fact("who first", "Both at once: each sent its FIN before the other's had arrived.")
 	case c.oursFirst:
-		j.fact("who first", "We did: the connection was kept alive, so closing it was ours to do.")
+		j.fact("who first", "We did: the server would have kept the connection alive.")
 	default:
-		j.fact("who first", upper(peer)+": `Connection: close` lets whoever answers close after the last byte.")
+		j.fact("who first", upper(peer)+" did, after the last byte of its answer.")
 	}
 	j.fact("our states", strings.Join(f.path(), " -> "))
 	j.fact("theirs", strings.Join(c.peerPath(), " -> ")+"  (as their segments show)")

@@ -102,7 +102,7 @@ func (j *Journey) tellAgreed(f *flow) {
 	row("MSS", mss(us), mss(peer), segmentSize(us, peer, stamps))
 	if us.HasWindowScale && peer.HasWindowScale {
 		row("window scale", fmt.Sprint(us.WindowScale), fmt.Sprint(peer.WindowScale),
-			fmt.Sprintf("windows count in units of 2^%d = %d bytes (ours) and 2^%d = %d", us.WindowScale, 1<<us.WindowScale, peer.WindowScale, 1<<peer.WindowScale))
+			fmt.Sprintf("windows count in 2^%d = %d bytes (ours) and 2^%d = %d bytes (theirs)", us.WindowScale, 1<<us.WindowScale, peer.WindowScale, 1<<peer.WindowScale))
 	} else {
 		row("window scale", yes(us.HasWindowScale), yes(peer.HasWindowScale), "no: windows of 64 KiB at most")
 	}

@@ -11,7 +11,8 @@
 //
 //	ladder.go            one line for a call, a packet, a change of state
 //	flow.go              what is remembered of a connection
-//	url.go ... close.go  the chapters
+//	closing.go           how a connection ended
+//	url.go name.go connection.go exchange.go bytes.go   the chapters
 //
 // Invariants: a line has at most 80 columns unless a number in it is very
 // large; nothing from the network reaches the terminal unescaped; a long

@@ -27,6 +27,7 @@ type flow struct {
 type side struct {
 	isn     wire.Seq
 	known   bool // isn is
+	acked   bool // the other side has acknowledged something
 	syn     wire.TCP
 	packets int64
 	ip      int64 // bytes of IP headers
@@ -53,10 +54,9 @@ type segment struct {
 	wire.TCP
 	len     int
 	ours    bool
-	acks    uint32 // bytes newly acknowledged
-	repeat  bool   // carries what had been sent before
-	shared  bool   // acknowledges the peer's FIN and carries a FIN
-	ackFIN  bool   // acknowledges the other side's FIN for the first time
+	repeat  bool // carries what had been sent before
+	shared  bool // acknowledges the peer's FIN and carries a FIN
+	ackFIN  bool // acknowledges the other side's FIN for the first time
 	ackSYN  bool
 	headers int // IP header bytes
 	header  int // TCP header bytes, options included
@@ -79,6 +79,9 @@ func (f *flow) heard(s *segment) {
 		me, other = other, me
 	}
 	me.count(s)
+	if s.Flags&wire.SYN != 0 && me.known && s.Seq == me.isn {
+		s.repeat = true
+	}
 	if s.Flags&wire.SYN != 0 && (!me.known || s.Seq != me.isn) {
 		me.isn, me.known, me.syn, me.next = s.Seq, true, s.TCP, s.Seq
 	}
@@ -95,7 +98,8 @@ func (f *flow) heard(s *segment) {
 		me.reset = true
 	}
 	if s.Flags&wire.ACK != 0 && other.known {
-		s.ackSYN = s.Flags&wire.SYN != 0 || (other.known && s.Ack == other.isn.Add(1) && me.packets <= 2 && s.len == 0)
+		s.ackSYN = !other.acked
+		other.acked = true
 		f.closing.acknowledged(s, other)
 	}
 	if s.Flags&wire.FIN != 0 && !me.ended {

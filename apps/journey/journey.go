@@ -15,6 +15,7 @@ type Options struct {
 	Us    string    // what stands over our side of the ladder; "": "we"
 	Peer  string    // what stands over the other side; "": "the peer"
 	Color bool      // for a terminal
+	All   bool      // leave out no middle of a long ladder
 
 	// Settle is called before a chapter's end is told, so that events that
 	// are still on their way can arrive. nil: nothing is.

@@ -32,9 +32,15 @@ type ladder struct {
 	open   bool
 	flow   flowKey // whose addresses stand over it
 	lines  int
-	tail   []string // what the end will be, once lines is above maxLines
-	hidden int64    // lines left out
-	bytes  int64    // payload of the segments left out
+	tail   []rung // what the end will be, once lines is above maxLines
+	hidden int64  // lines left out
+	bytes  int64  // payload of the segments left out
+}
+
+// A rung is a line of the ladder with the payload that it speaks of.
+type rung struct {
+	text  string
+	bytes int
 }
 
 // An item is one thing heard of, with its place in the order: by time, and at
@@ -170,26 +176,26 @@ func (j *Journey) rung(s string, bytes int) {
 	l := &j.ladder
 	l.open = true
 	l.lines++
-	if l.lines <= maxLines {
+	if j.o.All || l.lines <= maxLines {
 		j.line(s)
 		return
 	}
 	if len(l.tail) == tailLines {
-		l.tail = slices.Delete(l.tail, 0, 1)
 		l.hidden++
+		l.bytes += int64(l.tail[0].bytes)
+		l.tail = slices.Delete(l.tail, 0, 1)
 	}
-	l.bytes += int64(bytes)
-	l.tail = append(l.tail, s)
+	l.tail = append(l.tail, rung{s, bytes})
 }
 
 // closeLadder prints the end of a ladder whose middle was left out.
 func (j *Journey) closeLadder() {
 	l := &j.ladder
 	if l.hidden > 0 {
-		j.line(strings.Repeat(" ", timeColumn+2) + j.dim(fmt.Sprintf("... %s more of the like, in all %s ...", plural(l.hidden, "line"), plural(l.bytes, "byte"))))
+		j.line(strings.Repeat(" ", timeColumn+2) + j.dim(fmt.Sprintf("... %s more lines, %s of data ...", count(l.hidden), plural(l.bytes, "byte"))))
 	}
-	for _, s := range l.tail {
-		j.line(s)
+	for _, r := range l.tail {
+		j.line(r.text)
 	}
 	*l = ladder{}
 }
@@ -204,7 +210,7 @@ func (j *Journey) bars(k flowKey) {
 	both := func(a, b string) string {
 		return pad + a + strings.Repeat(" ", max(1, inside+2-len(a)-len(b))) + b
 	}
-	if !j.ladder.open || j.ladder.lines <= maxLines {
+	if j.o.All || j.ladder.lines <= maxLines {
 		j.rung(both(j.o.Us, j.o.Peer), 0)
 		j.rung(both(endpoint(k.local), endpoint(k.remote)), 0)
 	}

@@ -9,14 +9,18 @@ import (
 )
 
 // Question begins the second chapter: which name is asked for, and whom.
-func (j *Journey) Question(name string, servers []netip.AddrPort) {
+func (j *Journey) Question(name string, t dns.Type, servers []netip.AddrPort) {
 	j.end(func() {
 		j.heading("The name")
 		who := make([]string, len(servers))
 		for i, s := range servers {
 			who[i] = s.Addr().String()
 		}
-		j.paragraph(fmt.Sprintf("Which IPv4 address has %s? We ask %s on port 53, over UDP first: one datagram there, one back, no connection.", clean(name, 60), strings.Join(who, " or ")))
+		what := "IPv4 address"
+		if t != dns.TypeA {
+			what = dns.TypeString(t) + " record"
+		}
+		j.paragraph(fmt.Sprintf("Which %s has %s? We ask %s on port 53, over UDP first: one datagram there, one back, no connection.", what, clean(name, 60), strings.Join(who, " or ")))
 		j.blank()
 	})
 }

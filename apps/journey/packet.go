@@ -117,7 +117,7 @@ func (j *Journey) tellTCP(r *link.Record, h *wire.IPv4, b []byte) {
 	f.heard(s)
 	j.bars(f.flowKey)
 	why := reason(r.Why, s)
-	if l := httpLine(payload); l != "" {
+	if l := httpLine(payload); l != "" && !s.repeat {
 		why = l
 	}
 	j.arrow(r.At, s.ours, f.text(s), why, len(payload))
@@ -163,6 +163,8 @@ func names(f wire.Flags) string {
 // peer's by what it does.
 func reason(why trace.Reason, s *segment) string {
 	switch {
+	case s.repeat && s.Flags&wire.SYN != 0:
+		return "sent again: no answer"
 	case s.shared:
 		return "ACK and FIN in one"
 	case s.ours && why != trace.None && why != trace.SendACK:

@@ -14,7 +14,7 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 		require.Contains(t, out, "Examples:", c)
 		require.Contains(t, out, "sockeye "+c, c)
 		for _, l := range strings.Split(out, "\n") {
-			require.LessOrEqual(t, len(l), 250, "%s: %q", c, l)
+			require.LessOrEqual(t, len(l), 100, "%s: %q", c, l)
 		}
 	}
 	out, _, code := try("--help")

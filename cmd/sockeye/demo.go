@@ -42,9 +42,9 @@ own hosts in memory instead, and says so.`,
 	}
 	fl := cmd.Flags()
 	fl.SortFlags = false
-	fl.StringVar(&f.link, "link", "auto", "`tun`, pipe (in memory) or auto: tun where it is to be had")
-	fl.StringVar(&f.addr, "addr", "192.0.2.2/24", "our address with its network, a `CIDR`; the kernel takes the first other address")
-	fl.StringVar(&f.pcap, "pcap", "", "write every packet to `FILE` as pcapng, for Wireshark")
+	fl.StringVar(&f.link, "link", "auto", "tun, pipe (in memory) or auto: tun where it can be had (`LINK`)")
+	fl.StringVar(&f.addr, "addr", "192.0.2.2/24", "our address with its network (`CIDR`)")
+	fl.StringVar(&f.pcap, "pcap", "", "write every packet to `FILE`, as pcapng for Wireshark")
 	return cmd
 }
 
@@ -157,6 +157,9 @@ func (p *program) demoPipe(f *demoFlags, us netip.Prefix, why error) error {
 
 // mend is the commands that give the demo its TUN.
 func mend(why error) string {
+	if errors.Is(why, setup.ErrNotSupported) {
+		return "  go run ./cmd/sockeye demo    (on Linux)"
+	}
 	text := "  go build -o sockeye ./cmd/sockeye && sudo ./sockeye demo"
 	if errors.Is(why, setup.ErrAppArmor) {
 		text = "  sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0\nor\n" + text

@@ -16,9 +16,9 @@ var demoSays = []string{
 	"3  THE CONNECTION", "192.0.2.2/24", "255.255.255.0", "network        192.0.2.0", "host part      0.0.0.2", "192.0.2.255", "on-link", "no MAC layer", "no ARP",
 	"socket(AF_INET, SOCK_STREAM) = 3", "-- SYN  seq 0 -", "(SYN-SENT)", "SYN ACK  seq 0  ack 1 --|", "(ESTABLISHED)", "-- ACK  seq 1  ack 1 -",
 	"connect(3, 192.0.2.1:80) = 0   the peer sees 192.0.2.2:", "MSS ", "window scale", "SACK", "timestamps",
-	"4  THE CALLS", "GET / HTTP/1.1", "send(3, buf, ", "HTTP/1.1 200 OK", "recv(3, buf, ", "> GET / HTTP/1.1", "< HTTP/1.1 200 OK", "< Content-Length: ",
+	"4  THE CALLS", "GET / HTTP/1.1", "HTTP/1.1 200 OK", "recv(3, buf, ", "> GET / HTTP/1.1", "< HTTP/1.1 200 OK", "< Content-Length: ",
 	"5  THE BYTES", "HTTP body", "HTTP head", "TCP options", "TCP headers", "IPv4 headers", "in all so far",
-	"6  THE CLOSE: KEPT ALIVE", "(FIN-WAIT-1)", "close(3) = 0", "(TIME-WAIT)", "who first      We did", "FIN-WAIT-1 -> FIN-WAIT-2 -> TIME-WAIT", "CLOSE-WAIT -> LAST-ACK -> CLOSED", "2 MSL = 60 s",
+	"6  THE CLOSE: KEPT ALIVE", "(FIN-WAIT-1)", "(TIME-WAIT)", "who first      We did", "FIN-WAIT-1 -> FIN-WAIT-2 -> TIME-WAIT", "CLOSE-WAIT -> LAST-ACK -> CLOSED", "2 MSL = 60 s",
 	"7  ONCE MORE, WITH CONNECTION: CLOSE", "(CLOSE-WAIT)", "(LAST-ACK)", "(CLOSED)", "who first      The ", "CLOSE-WAIT -> LAST-ACK -> CLOSED", "That was all",
 }
 
@@ -30,6 +30,10 @@ func requireChapters(t *testing.T, text string) {
 		require.True(t, ok, "%q is missing, or not in its place, in:\n%s", want, text)
 		rest = after
 	}
+	// A call that returns late stands behind packets that it caused.
+	_, chapter, _ := strings.Cut(text, "4  THE CALLS")
+	require.Contains(t, chapter, "send(3, buf, ")
+	require.Contains(t, chapter, "close(3) = 0")
 	require.NotContains(t, text, "\x1b", "colour without a terminal")
 	for _, l := range strings.Split(text, "\n") {
 		require.LessOrEqual(t, len(l), 80, "%q", l)

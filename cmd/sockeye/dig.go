@@ -68,7 +68,7 @@ func (p *program) ask(s *session, f *digFlags, name string, t dns.Type) error {
 	r := s.resolver()
 	r.Timeout, r.Attempts, r.TCPOnly = f.wait, f.tries, f.tcp
 	if s.tell != nil {
-		s.tell.Question(name, s.servers)
+		s.tell.Question(name, t, s.servers)
 	}
 	a, err := r.Lookup(name, t, time.Time{})
 	return p.answer(f, a, err)
@@ -109,7 +109,7 @@ func digText(a *dns.Answer, now time.Time) string {
 	x := a.Last()
 	m := x.Message
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n; <<>> sockeye dig <<>> %s %s\n", dns.Escape(a.Name.String()), dns.TypeString(a.Type))
+	fmt.Fprintf(&b, "\n; <<>> sockeye dig <<>> %s %s\n", typed(a), dns.TypeString(a.Type))
 	if m == nil {
 		return b.String()
 	}
@@ -143,6 +143,15 @@ func digText(a *dns.Answer, now time.Time) string {
 	fmt.Fprintf(&b, ";; WHEN: %s\n", now.Format("Mon Jan 02 15:04:05 MST 2006"))
 	fmt.Fprintf(&b, ";; MSG SIZE  rcvd: %d\n\n", len(x.Raw))
 	return b.String()
+}
+
+// typed is the name as people type it: without the final dot, unless it is all.
+func typed(a *dns.Answer) string {
+	name := dns.Escape(a.Name.String())
+	if len(name) > 1 {
+		name = strings.TrimSuffix(name, ".")
+	}
+	return name
 }
 
 func section(b *strings.Builder, name string, rs []dns.Record) {

@@ -55,7 +55,7 @@ func (f *fetch) resolve(host string, deadline time.Time) ([]netip.Addr, error) {
 		return nil, f.s.noDNS
 	}
 	if f.s.tell != nil {
-		f.s.tell.Question(host, f.s.servers)
+		f.s.tell.Question(host, dns.TypeA, f.s.servers)
 	}
 	return f.s.resolver().LookupA(host, deadline)
 }

@@ -26,16 +26,17 @@ const txQueueLen = 10000
 type linkFlags struct {
 	tun, addr, dns, pcap string
 	verbose              bool
+	all                  bool   // told is every packet, not the first and last of many
 	state                string // where `up` keeps its states; for tests
 }
 
 func (f *linkFlags) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.SortFlags = false
-	fl.StringVar(&f.tun, "tun", "", "TUN device `NAME` (default: the one that `sockeye up` made)")
-	fl.StringVar(&f.addr, "addr", "", "our address with its network, a `CIDR` such as 192.0.2.2/24; a TUN that is made for it gives the kernel the first other address")
-	fl.StringVar(&f.dns, "dns", "", "name server `ADDR` (default: the kernel's side; after `up --nat` the system's)")
-	fl.StringVar(&f.pcap, "pcap", "", "write every packet to `FILE` as pcapng, for Wireshark")
+	fl.StringVar(&f.tun, "tun", "", "TUN device `NAME` (default: what sockeye up made)")
+	fl.StringVar(&f.addr, "addr", "", "our address with its network, a `CIDR` such as 192.0.2.2/24")
+	fl.StringVar(&f.dns, "dns", "", "name server `ADDR` (default: the kernel; after up --nat the system's)")
+	fl.StringVar(&f.pcap, "pcap", "", "write every packet to `FILE`, as pcapng for Wireshark")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "tell the journey on standard error")
 	stateFlag(cmd, &f.state)
 }
@@ -86,7 +87,7 @@ func (p *program) open(f *linkFlags) (*session, error) {
 		_ = dev.Close()
 		return nil, s.noDNS
 	}
-	o := journey.Options{Out: p.err, Us: "sockeye", Peer: "the peer", Color: isTerminal(p.err)}
+	o := journey.Options{Out: p.err, Us: "sockeye", Peer: "the peer", Color: isTerminal(p.err), All: f.all}
 	return s, s.start(dev, f.pcap, f.verbose, o)
 }
 

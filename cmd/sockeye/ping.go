@@ -45,6 +45,7 @@ other error.`,
 	fl.DurationVarP(&f.interval, "interval", "i", time.Second, "`TIME` between two requests")
 	fl.IntVarP(&f.size, "size", "s", 56, "`BYTES` of data in each")
 	fl.DurationVarP(&f.wait, "wait", "W", 2*time.Second, "`TIME` to wait for the last answer")
+	f.all = true
 	f.register(cmd)
 	return cmd
 }

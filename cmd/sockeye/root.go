@@ -44,6 +44,10 @@ func (p *program) root() *cobra.Command {
 		Long: `Sockeye is a TCP/IP stack in userspace: a TUN device gives it bare IP packets,
 and it does the rest itself, up to Berkeley sockets, DNS and HTTP.
 
+--addr is always our address. On a TUN that a command makes, the kernel's side
+takes the first other address of the network; that is our gateway and, unless
+--dns says otherwise, our name server.
+
 Begin with:  sockeye demo`,
 		Example: `  sockeye demo                            # watch a page being fetched
   sudo sockeye up --nat eth0 --user $USER # a device for the other commands
@@ -55,7 +59,6 @@ Begin with:  sockeye demo`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
 	root.AddCommand(p.demo(), p.get(), p.dig(), p.ping(), p.serve(), p.up(), p.down(), p.version())
 	for _, c := range root.Commands() {
-		c.DisableFlagsInUseLine = true
 		if check := c.Args; check != nil {
 			c.Args = func(cmd *cobra.Command, args []string) error {
 				if err := check(cmd, args); err != nil {

@@ -37,8 +37,9 @@ stack. Requests are logged on standard error. It runs until it is interrupted.`,
 		RunE: func(_ *cobra.Command, _ []string) error { return p.runServe(f) },
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.dir, "dir", ".", "the `DIR`ectory to serve")
-	fl.StringVar(&f.listen, "listen", ":80", "`ADDR`ess and port of ours to listen on")
+	fl.StringVar(&f.dir, "dir", ".", "serve this `DIR`")
+	fl.StringVar(&f.listen, "listen", ":80", "listen on this `ADDR` of ours")
+	f.all = true
 	f.register(cmd)
 	return cmd
 }

@@ -1,6 +1,12 @@
 package main
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack"
+)
 
 // within runs work on a stack made of the flags and closes it in good order, also
 // when a signal comes. code is for what goes wrong before and after work.
@@ -25,7 +31,17 @@ func (p *program) within(f *linkFlags, code int, work func(*session, *interrupti
 			err = fail(code, cerr)
 		}
 	}()
-	return work(s, stop)
+	return s.because(work(s, stop))
+}
+
+// because says that the device failed, where that is why work did.
+func (s *session) because(err error) error {
+	why := s.stack.Err()
+	var e *exit
+	if err == nil || why == nil || errors.Is(why, stack.ErrClosed) || !errors.As(err, &e) {
+		return err
+	}
+	return fail(e.code, fmt.Errorf("the device %s failed: %w", s.device, plain(why)))
 }
 
 // interrupted is err, or the exit that the signal stands for if one came.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"os/user"
@@ -26,10 +27,10 @@ func (p *program) up() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Make a TUN device for the other commands",
-		Long: `Up makes a TUN device that stays, for a user who then needs no root: it gives the
-kernel's side its address, and with --nat it makes the machine forward and
-masquerade, so that our stack reaches the outside. ` + "`sockeye down`" + ` takes back
-exactly what up made.`,
+		Long: `Up makes a TUN device that stays, for a user who then needs no root. It gives the
+kernel's side its address, the first other one of the network, and with --nat it
+makes the machine forward and masquerade, so that our stack reaches the outside.
+` + "`sockeye down`" + ` takes back exactly what up made.`,
 		Example: `  sudo sockeye up --nat eth0                  # for you, who called sudo
   sudo sockeye up --tun tun7 --addr 198.51.100.2/24 --user alice
   sudo sockeye down`,
@@ -39,7 +40,7 @@ exactly what up made.`,
 	fl := cmd.Flags()
 	fl.SortFlags = false
 	fl.StringVar(&f.tun, "tun", setup.DefaultName, "`NAME` of the device")
-	fl.StringVar(&f.addr, "addr", "192.0.2.2/24", "our address with its network, a `CIDR`; the kernel takes the first other address")
+	fl.StringVar(&f.addr, "addr", "192.0.2.2/24", "our address with its network (`CIDR`)")
 	fl.StringVar(&f.user, "user", "", "`USER` who may open the device (default: who called sudo)")
 	fl.StringVar(&f.nat, "nat", "", "masquerade behind this `IFACE`")
 	fl.StringSliceVar(&f.routes, "route", nil, "what else the kernel is to send to the device, a `CIDR`")
@@ -55,7 +56,7 @@ func (p *program) runUp(f *upFlags) error {
 	}
 	st, err := setup.Up(cfg)
 	if err != nil {
-		return fail(1, plain(err))
+		return fail(1, asRoot(err))
 	}
 	fmt.Fprintf(p.err, "%s is up: our stack is %s, the kernel's side %s\n", st.Name, st.Addr, st.Kernel.Addr())
 	if st.NAT != "" {
@@ -73,6 +74,14 @@ func (p *program) runUp(f *upFlags) error {
 	}
 	fmt.Fprintf(p.err, "now try: %s\n", try)
 	return nil
+}
+
+// asRoot says what to do where root's files may not be touched.
+func asRoot(err error) error {
+	if errors.Is(err, fs.ErrPermission) && !errors.Is(err, setup.ErrPermission) {
+		return fmt.Errorf("%w: run as root", plain(err))
+	}
+	return plain(err)
 }
 
 // config reads the flags.
@@ -127,7 +136,7 @@ masquerading, and forwarding if it was off before. It works after a crash, too.`
 				return fail(1, fmt.Errorf("%s was not made by `sockeye up`, so there is nothing to take back", name))
 			}
 			if err != nil {
-				return fail(1, plain(err))
+				return fail(1, asRoot(err))
 			}
 			fmt.Fprintf(p.err, "%s is gone\n", name)
 			return nil

@@ -151,11 +151,13 @@ func (w *world) session() *session {
 	return s
 }
 
-// file makes a file of n random bytes and returns its SHA-256.
+// file makes a file of n random hex digits and returns its SHA-256. Digits,
+// since tshark takes some random bytes for a malformed header.
 func (w *world) file(path string, n int) string {
 	w.t.Helper()
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails
+	raw := make([]byte, n/2+1)
+	_, _ = rand.Read(raw) // never fails
+	b := hex.AppendEncode(nil, raw)[:n]
 	require.NoError(w.t, os.WriteFile(path, b, 0o644))
 	return sum(b)
 }

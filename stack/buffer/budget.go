@@ -7,6 +7,9 @@ import "math/bits"
 // up to 64 KiB lies in at most two.
 const MaxChunk = 1 << pageShift
 
+// MinChunk is the smallest size class: 512 B, the least that a Ring takes.
+const MinChunk = 1 << minShift
+
 const (
 	pageShift  = 16
 	minShift   = 9 // the smallest class: 512 B

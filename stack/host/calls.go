@@ -128,13 +128,28 @@ func (h *Host) Recv(now clock.Instant, s Handle, p []byte, f RecvFlags) (int, er
 // RecvFrom takes one datagram: n is what was copied to p, size the datagram's
 // length. Of a stream it takes bytes, and from is the peer.
 func (h *Host) RecvFrom(now clock.Instant, s Handle, p []byte, f RecvFlags) (n, size int, from netip.AddrPort, err error) {
+	n, m, err := h.RecvMsg(now, s, p, f)
+	return n, m.Size, m.From, err
+}
+
+// Meta is what the headers said of a datagram received (RFC 1122 4.1.3.5, 4.1.4).
+type Meta struct {
+	Size     int // bytes of the datagram; more than were copied where p was too short
+	From     netip.AddrPort
+	To       netip.Addr // the specific destination: ours, or a broadcast address
+	TTL, TOS uint8
+}
+
+// RecvMsg is RecvFrom that also gives the rest of what the headers said. Of a
+// stream only Size and From are set.
+func (h *Host) RecvMsg(now clock.Instant, s Handle, p []byte, f RecvFlags) (int, Meta, error) {
 	e, err := h.find(now, s)
 	if err != nil {
-		return 0, 0, from, err
+		return 0, Meta{}, err
 	}
 	if e.kind == Stream {
-		n, err = h.recvStream(now, e, p, f)
-		return n, n, e.remote, err
+		n, err := h.recvStream(now, e, p, f)
+		return n, Meta{Size: n, From: e.remote}, err
 	}
 	return h.recvDatagram(e, p, f)
 }

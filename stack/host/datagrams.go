@@ -7,8 +7,13 @@ import (
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
-// defaultBuffer is what Linux queues of datagrams each way (net.core.rmem_default).
-const defaultBuffer = 208 << 10
+const (
+	// defaultBuffer is what Linux queues of datagrams each way (net.core.rmem_default).
+	defaultBuffer = 208 << 10
+	// datagramShare is the fraction of the Budget that what waits in receive
+	// queues takes, so that connections keep theirs (Linux: net.ipv4.udp_mem).
+	datagramShare = 4
+)
 
 // datagrams are the queues of a datagram or echo socket. They hold no memory when empty.
 type datagrams struct {
@@ -28,18 +33,22 @@ func limitOr(n int) int {
 	return n
 }
 
-// keep queues a datagram that arrived for s and returns the reason why not.
-// As on Linux a queue takes one more as long as it is below its limit.
-func (h *Host) keep(s *socket, b []byte, from netip.AddrPort) trace.Reason {
+// keep queues the part b of a datagram that arrived for s and returns the reason
+// why not. As on Linux a queue takes one more as long as it is below its limit.
+func (h *Host) keep(s *socket, in *datagram, b []byte, from netip.AddrPort) trace.Reason {
 	if s.shutRead || s.dg.recvRoom() <= 0 {
 		return trace.DropUDPFull
+	}
+	if h.kept > h.budget.Limit()/datagramShare {
+		return trace.DropMemory
 	}
 	p := h.parcels.get(len(b))
 	if p == nil {
 		return trace.DropMemory
 	}
+	h.kept += len(p.mem)
 	copy(p.data, b)
-	p.peer = from
+	p.peer, p.to, p.ttl, p.tos = from, in.ip.Dst, in.ip.TTL, in.ip.TOS
 	s.dg.in.push(p)
 	h.raise(s)
 	return trace.None
@@ -88,23 +97,24 @@ func (h *Host) unblock() {
 }
 
 // recvDatagram takes the first datagram of s.
-func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (n, size int, from netip.AddrPort, err error) {
+func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (int, Meta, error) {
 	if s.err != nil {
-		return 0, 0, from, s.takeError()
+		return 0, Meta{}, s.takeError()
 	}
 	d := s.dg.in.head
 	if d == nil {
 		if s.shutRead {
-			return 0, 0, from, nil
+			return 0, Meta{}, nil
 		}
-		return 0, 0, from, ErrWouldBlock
+		return 0, Meta{}, ErrWouldBlock
 	}
-	n, size, from = copy(p, d.data), len(d.data), d.peer
+	n, m := copy(p, d.data), Meta{Size: len(d.data), From: d.peer, To: d.to, TTL: d.ttl, TOS: d.tos}
 	if f&Peek == 0 {
 		s.dg.in.pop()
+		h.kept -= len(d.mem)
 		h.parcels.put(d)
 	}
-	return n, size, from, nil
+	return n, m, nil
 }
 
 // sendDatagram sends p from a datagram or echo socket.
@@ -155,7 +165,16 @@ func (h *Host) sourceFor(s *socket, dst netip.Addr) (netip.Addr, error) {
 	}
 	if own := s.local.Addr(); own.IsValid() && !own.IsUnspecified() {
 		// 127/8 never appears outside the host (RFC 1122 3.2.1.3(g)).
-		if isLoopback(number(own)) && !h.net.isOwn(n) {
+		o := number(own)
+		if isLoopback(o) && !h.net.isOwn(n) {
+			return src, ErrInvalid
+		}
+		// Nor does a broadcast address as a source (3.2.1.3(f)): a socket may be
+		// bound to one only to listen there. As on Linux.
+		if h.net.isBroadcast(o) {
+			return src, nil
+		}
+		if !h.net.isOwn(o) { // taken from us since; as on Linux
 			return src, ErrInvalid
 		}
 		return own, nil

@@ -23,7 +23,7 @@ func (h *Host) inputEchoReply(in *datagram, id uint16) {
 		h.drop(trace.DropICMP)
 		return
 	}
-	if why := h.keep(s, in.payload, from); why != trace.None {
+	if why := h.keep(s, in, in.payload, from); why != trace.None {
 		h.drop(why)
 		return
 	}

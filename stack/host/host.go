@@ -33,7 +33,8 @@ type Host struct {
 	idKey   secret
 	ids     [256]uint16 // identifications: see nextID
 	frags   reassembler
-	paths   pathCache
+	kept    int // bytes of memory in the receive queues of datagram sockets
+	paths   [numPathUsers]pathCache
 	errors  bucket
 
 	// Sockets.
@@ -87,7 +88,9 @@ func New(cfg Config, feat link.Features) (*Host, error) {
 	h.idKey = derive(&cfg.Seed, useIDs)
 	h.frags.key = derive(&cfg.Seed, useFragments)
 	h.frags.limit = min(maxReassembly, max(minReassembly, cfg.Memory/reassemblyMemory))
-	h.paths.key = derive(&cfg.Seed, usePMTU)
+	for i := range h.paths {
+		h.paths[i].key = derive(&cfg.Seed, usePMTU)
+	}
 	h.env = tcp.NewEnv(cfg.TCP, cfg.Seed, h.budget, cfg.Trace)
 	h.env.MTU, h.env.MaxGSO = h.feat.MTU, h.feat.MaxGSO
 	return h, nil
@@ -100,7 +103,7 @@ func (h *Host) SetFeatures(now clock.Instant, f link.Features) {
 	h.env.MTU, h.env.MaxGSO = h.feat.MTU, h.feat.MaxGSO
 	for _, s := range h.sockets {
 		if s.live && s.conn != nil && !s.ended {
-			mtu, _ := h.pathMTU(s.remote.Addr())
+			mtu, _ := h.pathMTU(s.remote.Addr(), streamPaths)
 			s.conn.SetPMTU(now, mtu)
 			h.touch(s)
 		}

@@ -85,8 +85,8 @@ const maxErrorSize = 576
 
 // sendICMPError tells the sender of in what was wrong with it, where that is
 // allowed (RFC 1122 3.2.2): never about an ICMP error, a broadcast, a later
-// fragment, or to a source that is no host.
-func (h *Host) sendICMPError(now clock.Instant, in *datagram, t wire.ICMPType, code uint8) {
+// fragment, or to a source that is no host. pointer is a Parameter Problem's.
+func (h *Host) sendICMPError(now clock.Instant, in *datagram, t wire.ICMPType, code, pointer uint8) {
 	if in.cast != unicast || in.ip.FragOff != 0 || !h.mayAnswer(in) {
 		return
 	}
@@ -99,13 +99,16 @@ func (h *Host) sendICMPError(now clock.Instant, in *datagram, t wire.ICMPType, c
 	if t == wire.ICMPUnreachable {
 		why = trace.SendUnreachable
 	}
-	if !h.sendICMP(in, wire.ICMP{Type: t, Code: code}, quote, 0, why) {
+	if !h.sendICMP(in, wire.ICMP{Type: t, Code: code, Rest: uint32(pointer) << 24}, quote, 0, why) {
 		return
 	}
-	if t == wire.ICMPUnreachable {
+	switch t {
+	case wire.ICMPUnreachable:
 		h.counters.ICMP.OutDestUnreachs++
-	} else {
+	case wire.ICMPTimeExceeded:
 		h.counters.ICMP.OutTimeExcds++
+	case wire.ICMPParamProblem:
+		h.counters.ICMP.OutParmProbs++
 	}
 }
 
@@ -121,9 +124,9 @@ func (h *Host) mayAnswer(in *datagram) bool {
 	return len(in.payload) > 0 && (in.payload[0] == uint8(wire.ICMPEcho) || in.payload[0] == uint8(wire.ICMPEchoReply))
 }
 
-// A bucket limits how many ICMP errors leave: 1000 in a second, about 50 at
-// once. How many at once is random, so that nobody who counts our answers can
-// tell how many others got (CVE-2020-25705).
+// A bucket limits how many ICMP errors leave: about 1000 in a second and 50 at
+// once. What one costs is random, 1 in the mean, so that nobody who counts our
+// answers can tell how many others got (CVE-2020-25705; as Linux).
 type bucket struct {
 	tokens int
 	at     clock.Instant
@@ -141,13 +144,12 @@ func (b *bucket) take(now clock.Instant, r *random) bool {
 	}
 	if n := now.Sub(b.at) / bucketEvery; n > 0 {
 		b.at = b.at.Add(n * bucketEvery)
-		room := bucketDepth - r.below(4) - b.tokens
-		b.tokens += int(min(n, time.Duration(max(room, 0))))
+		b.tokens += int(min(n, time.Duration(bucketDepth-b.tokens)))
 	}
-	if b.tokens == 0 {
+	if b.tokens <= 0 {
 		return false
 	}
-	b.tokens--
+	b.tokens -= r.below(3)
 	return true
 }
 

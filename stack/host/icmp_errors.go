@@ -93,7 +93,7 @@ func (h *Host) reportDatagram(now clock.Instant, r *report, ports *portTable, to
 	}
 	switch {
 	case r.tooBig:
-		h.learnPMTU(now, r.remote, r.nextMTU, r.total)
+		h.learnPMTU(now, r.remote, datagramPaths, r.nextMTU, r.total)
 	case r.hard && s.remote.IsValid():
 		s.err = r.err
 		h.raise(s)

@@ -34,6 +34,9 @@ func (h *Host) receive(now clock.Instant, b []byte, gso uint16, done, local bool
 	if err != nil {
 		h.counters.IP.InHdrErrors++
 		h.drop(headerReason(err))
+		if err == wire.ErrOptions {
+			h.reportOptions(now, b, local)
+		}
 		return
 	}
 	if len(ip.Options) > 0 && ip.SourceRouted() {
@@ -54,6 +57,21 @@ func (h *Host) receive(now clock.Instant, b []byte, gso uint16, done, local bool
 		return
 	}
 	h.deliver(now, &in)
+}
+
+// reportOptions tells the sender of b which byte of its options made no sense
+// (RFC 1122 3.2.2.5).
+func (h *Host) reportOptions(now clock.Instant, b []byte, local bool) {
+	ip, payload, err := wire.DecodeIPv4Quote(b)
+	if err != nil || ip.SourceRouted() {
+		return
+	}
+	cast, why := h.net.admit(&ip, local)
+	if why != trace.None {
+		return
+	}
+	in := datagram{ip: ip, packet: b[:ip.HeaderLen()+len(payload)], payload: payload, cast: cast, local: local}
+	h.sendICMPError(now, &in, wire.ICMPParamProblem, 0, uint8(ip.BadOption()))
 }
 
 // headerReason says why a packet whose header does not decode is dropped.
@@ -84,7 +102,7 @@ func (h *Host) deliver(now clock.Instant, in *datagram) {
 	default:
 		h.counters.IP.InUnknownProtos++
 		h.drop(trace.DropProtocol)
-		h.sendICMPError(now, in, wire.ICMPUnreachable, wire.UnreachProtocol)
+		h.sendICMPError(now, in, wire.ICMPUnreachable, wire.UnreachProtocol, 0)
 	}
 }
 

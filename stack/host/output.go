@@ -40,15 +40,24 @@ func (h *Host) send(m *message) error {
 	if ipHeaderLen+size > maxMTU {
 		return ErrMsgSize
 	}
+	if !h.mayLeave(m.src) {
+		return ErrInvalid
+	}
 	if h.net.isOwn(number(m.dst)) {
 		return h.sendOne(m, &h.loop, true)
 	}
-	mtu, locked := h.pathMTU(m.dst)
+	mtu, locked := h.pathMTU(m.dst, datagramPaths)
 	if ipHeaderLen+size > mtu {
 		return h.sendFragments(m, mtu)
 	}
 	m.df = m.df && !locked
 	return h.sendOne(m, &h.out, false)
+}
+
+// mayLeave reports whether packets may have the source src: whether it is
+// still ours (RFC 1122 3.2.1.3). Only who was there before SetAddresses can be wrong.
+func (h *Host) mayLeave(src netip.Addr) bool {
+	return !h.net.changed || h.net.isOwn(number(src))
 }
 
 // sendOne queues m as one packet.
@@ -74,8 +83,12 @@ func (h *Host) sendOne(m *message, q *parcelQueue, local bool) error {
 	return nil
 }
 
-// roomFor reports whether n more packets fit into q.
+// roomFor reports whether n more packets fit into q. Any number fits into an
+// empty one: 64 KiB over a link of 68 bytes are 1365 fragments.
 func (h *Host) roomFor(q *parcelQueue, n int, local bool) bool {
+	if q.n == 0 {
+		return true
+	}
 	if local {
 		return q.n+n <= maxLoopPackets && q.bytes < maxLoopBytes
 	}

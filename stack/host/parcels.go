@@ -15,10 +15,13 @@ type parcel struct {
 	data  []byte         // what is used of mem
 	mem   []byte         // of the size of its class, paid for out of the Budget
 	peer  netip.AddrPort // of a datagram received: its sender
+	to    netip.Addr     // and the address that it was sent to
 	owner Handle         // of a packet on the way out: the socket it left
 	off   int            // of a fragment: its place in the datagram, bytes
 	gso   uint16         // of a packet to ourselves: payload bytes per segment
 	class uint8
+	ttl   uint8 // of a datagram received, as tos
+	tos   uint8
 	done  bool // the transport checksum need not be looked at
 	why   trace.Reason
 }

@@ -7,8 +7,11 @@ import (
 	"github.com/sockeye-net/sockeye/stack/clock"
 )
 
-// What routers told of the MTU of paths (RFC 1191), per destination. The cache
-// is small and keyed: an attacker can neither grow it nor aim at an entry.
+// What routers told of the MTU of paths (RFC 1191), per destination. The caches
+// are small and keyed: an attacker can neither grow one nor aim at an entry.
+// There are two, because only what quotes a TCP segment is checked by a
+// sequence number (RFC 5927 7.2): whoever knows an open UDP port could else
+// slow down every connection to any destination.
 const (
 	pmtuSets = 64
 	pmtuWays = 4
@@ -28,6 +31,15 @@ type pathEntry struct {
 	until  clock.Instant
 }
 
+// A pathUser is one of the two caches.
+type pathUser uint8
+
+const (
+	datagramPaths pathUser = iota // UDP and ICMP
+	streamPaths                   // TCP
+	numPathUsers
+)
+
 type pathCache struct {
 	key  secret
 	sets *[pmtuSets][pmtuWays]pathEntry // nil: nothing was ever told
@@ -38,12 +50,13 @@ func (c *pathCache) set(dst uint32) *[pmtuWays]pathEntry {
 }
 
 // pathMTU returns the MTU of the path to dst in bytes, and whether packets must go without DF.
-func (h *Host) pathMTU(dst netip.Addr) (mtu int, locked bool) {
-	if h.paths.sets == nil {
+func (h *Host) pathMTU(dst netip.Addr, u pathUser) (mtu int, locked bool) {
+	c := &h.paths[u]
+	if c.sets == nil {
 		return h.feat.MTU, false
 	}
 	n := number(dst)
-	set := h.paths.set(n)
+	set := c.set(n)
 	for i := range set {
 		if e := &set[i]; e.dst == n && h.now.Before(e.until) {
 			return min(int(e.mtu), h.feat.MTU), e.locked
@@ -53,10 +66,18 @@ func (h *Host) pathMTU(dst netip.Addr) (mtu int, locked bool) {
 }
 
 // learnPMTU notes what a router said when it refused a packet of total bytes
-// to dst: a next-hop MTU, or 0. It returns the new MTU, and whether it is news:
-// a path MTU is never raised by a message (RFC 1191 3).
-func (h *Host) learnPMTU(now clock.Instant, dst netip.Addr, claimed, total int) (int, bool) {
-	known, locked := h.pathMTU(dst)
+// to dst: a next-hop MTU, or 0. A path MTU is never raised by a message (RFC
+// 1191 3), and what cannot be true is not believed: every link carries 68
+// bytes, and no router refuses what fits. What holds for streams, the stricter
+// users, holds for datagrams too.
+func (h *Host) learnPMTU(now clock.Instant, dst netip.Addr, u pathUser, claimed, total int) {
+	if total <= minMTU || claimed >= total {
+		return
+	}
+	if u == streamPaths {
+		h.learnPMTU(now, dst, datagramPaths, claimed, total)
+	}
+	known, locked := h.pathMTU(dst, u)
 	mtu := claimed
 	if claimed == 0 {
 		mtu = plateauBelow(min(total, known))
@@ -64,10 +85,9 @@ func (h *Host) learnPMTU(now clock.Instant, dst netip.Addr, claimed, total int) 
 	lock := mtu < leastPMTU
 	mtu = max(mtu, min(leastPMTU, h.feat.MTU))
 	if mtu > known || mtu == known && lock == locked || locked && !lock {
-		return known, false
+		return
 	}
-	h.storePMTU(now, number(dst), pathEntry{mtu: uint16(mtu), locked: lock})
-	return mtu, true
+	h.paths[u].store(now, number(dst), pathEntry{mtu: uint16(mtu), locked: lock})
 }
 
 // plateauBelow returns the largest plateau below n.
@@ -80,12 +100,12 @@ func plateauBelow(n int) int {
 	return minMTU
 }
 
-// storePMTU puts e in place of the older entry for dst, or of the one that ends first.
-func (h *Host) storePMTU(now clock.Instant, dst uint32, e pathEntry) {
-	if h.paths.sets == nil {
-		h.paths.sets = new([pmtuSets][pmtuWays]pathEntry)
+// store puts e in place of the older entry for dst, or of the one that ends first.
+func (c *pathCache) store(now clock.Instant, dst uint32, e pathEntry) {
+	if c.sets == nil {
+		c.sets = new([pmtuSets][pmtuWays]pathEntry)
 	}
-	set := h.paths.set(dst)
+	set := c.set(dst)
 	victim := &set[0]
 	for i := range set {
 		if set[i].dst == dst {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
@@ -15,9 +16,10 @@ const (
 	maxPartials      = 256              // datagrams in the making
 	maxPieces        = 128              // per datagram; 64 KiB over a link of 576 bytes are 119
 	maxReassembly    = 4 << 20          // bytes of memory in all; less in a small host
-	sourceShare      = 4                // one source gets at most this fraction of it
+	sourceShare      = 4                // one source gets at most this fraction of either
 	fragmentBuckets  = 64
 	maxIPv4Header    = 60
+	ecnMask          = 3 // both bits set: congestion experienced
 	minReassembly    = 256 << 10
 	reassemblyMemory = 16 // the Budget's fraction
 )
@@ -43,6 +45,8 @@ type partial struct {
 	total      int  // payload bytes of the whole; 0: the end has not arrived
 	held       int  // bytes of memory
 	dead       bool // overlapping: swallow the rest
+	plain      bool // a fragment came that is not ECN-capable
+	marked     bool // a fragment came with a congestion mark
 	local      bool
 	headLen    int
 	head       [maxIPv4Header]byte // of the fragment with offset 0
@@ -115,7 +119,7 @@ func (d *partial) endAgrees(off, n int, more bool) bool {
 func (h *Host) keepPiece(now clock.Instant, d *partial, in *datagram, off int) {
 	n := len(in.payload)
 	before, after := d.gap(off)
-	if after != nil && after.off == off && len(after.data) == n {
+	if after != nil && after.off == off && bytes.Equal(after.data, in.payload) {
 		h.drop(trace.DropFragment) // an exact duplicate (RFC 5722 allows to ignore it)
 		return
 	}
@@ -133,6 +137,8 @@ func (h *Host) keepPiece(now clock.Instant, d *partial, in *datagram, off int) {
 	p.off = off
 	d.insert(before, p)
 	h.frags.held += len(p.mem)
+	d.plain = d.plain || in.ip.TOS&ecnMask == 0
+	d.marked = d.marked || in.ip.TOS&ecnMask == ecnMask
 	if off == 0 {
 		d.headLen = copy(d.head[:], in.packet[:in.ip.HeaderLen()])
 	}
@@ -199,8 +205,7 @@ func (r *reassembler) sourceHeld(src uint32) int {
 func (h *Host) evictPartial(keep *partial, sameSource bool) bool {
 	for d := h.frags.oldest; d != nil; d = d.next {
 		if d != keep && d.held > 0 && (!sameSource || d.key.src == keep.key.src) {
-			h.counters.IP.ReasmFails++
-			h.closePartial(d)
+			h.giveUp(d)
 			return true
 		}
 	}
@@ -209,11 +214,12 @@ func (h *Host) evictPartial(keep *partial, sameSource bool) bool {
 
 // completePartial puts the pieces together and delivers the datagram.
 func (h *Host) completePartial(now clock.Instant, d *partial, in *datagram) {
+	if d.headLen+d.total > maxMTU || d.plain && d.marked {
+		h.giveUp(d)
+		return
+	}
 	p := h.parcels.get(d.headLen + d.total)
-	if p == nil || d.headLen+d.total > maxMTU {
-		if p != nil {
-			h.parcels.put(p)
-		}
+	if p == nil {
 		h.closePartial(d)
 		h.dropFragment(trace.DropMemory)
 		return
@@ -223,7 +229,10 @@ func (h *Host) completePartial(now clock.Instant, d *partial, in *datagram) {
 	}
 	ip := in.ip
 	ip.MF, ip.FragOff, ip.Options = false, 0, d.head[ipHeaderLen:d.headLen]
-	ip.TOS = d.head[1] // Deviates from RFC 3168 5.3: ECN is not merged, fragments carry no TCP of ours
+	ip.TOS = d.head[1]
+	if d.marked { // RFC 3168 5.3: no mark is lost; with a fragment that cannot have one, the datagram is
+		ip.TOS |= ecnMask
+	}
 	ip.Encode(p.data, d.total)
 	whole := datagram{ip: ip, packet: p.data, payload: p.data[d.headLen:], cast: in.cast, local: in.local}
 	h.closePartial(d)
@@ -241,12 +250,14 @@ func (r *reassembler) find(k fragmentKey) *partial {
 	return nil
 }
 
-// openPartial begins a datagram; where there are too many the oldest goes.
+// openPartial begins a datagram; where there are too many the oldest goes, of
+// the same source where that has more than its share.
 func (h *Host) openPartial(now clock.Instant, k fragmentKey, local bool) *partial {
 	r := &h.frags
-	if r.n >= maxPartials {
-		h.counters.IP.ReasmFails++
-		h.closePartial(r.oldest)
+	if oldest, n := r.ofSource(k.src); n >= maxPartials/sourceShare {
+		h.giveUp(oldest)
+	} else if r.n >= maxPartials {
+		h.giveUp(r.oldest)
 	}
 	d := r.free
 	if d == nil {
@@ -276,6 +287,25 @@ func (h *Host) killPartial(d *partial) {
 	}
 	h.frags.held -= d.held
 	d.last, d.pieces, d.have, d.held, d.dead = nil, 0, 0, 0, true
+}
+
+// ofSource returns the oldest partial from src, and how many there are.
+func (r *reassembler) ofSource(src uint32) (oldest *partial, n int) {
+	for d := r.newest; d != nil; d = d.prev {
+		if d.key.src == src {
+			oldest = d
+			n++
+		}
+	}
+	return oldest, n
+}
+
+// giveUp forgets d and counts it; a dead one was counted when it died.
+func (h *Host) giveUp(d *partial) {
+	if !d.dead {
+		h.dropFragment(trace.DropFragment)
+	}
+	h.closePartial(d)
 }
 
 // closePartial forgets d.
@@ -308,10 +338,9 @@ func (h *Host) expireFragments(now clock.Instant) {
 	for d := h.frags.oldest; d != nil && d.at.Due(now); d = h.frags.oldest {
 		if !d.dead {
 			h.counters.IP.ReasmTimeout++
-			h.dropFragment(trace.DropFragment)
 			h.reportTimeout(now, d)
 		}
-		h.closePartial(d)
+		h.giveUp(d)
 	}
 	if d := h.frags.oldest; d != nil {
 		h.due.set(&h.frags.timer, d.at)
@@ -335,5 +364,5 @@ func (h *Host) reportTimeout(now clock.Instant, d *partial) {
 	if h.net.isBroadcast(number(ip.Dst)) {
 		in.cast = broadcast
 	}
-	h.sendICMPError(now, &in, wire.ICMPTimeExceeded, 1)
+	h.sendICMPError(now, &in, wire.ICMPTimeExceeded, 1, 0)
 }

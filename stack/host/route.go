@@ -17,6 +17,7 @@ type addresses struct {
 	own        []uint32 // sorted
 	broadcasts []uint32 // sorted: every form of RFC 1122 3.3.6 of every network
 	table      []hop    // longest prefix first
+	changed    bool     // there were others before
 }
 
 // A hop is an entry of the routing table.
@@ -201,12 +202,13 @@ func (h *Host) Prefixes() []netip.Prefix { return slices.Clone(h.net.prefixes) }
 func (h *Host) Routes() []Route { return slices.Clone(h.net.routes) }
 
 // SetAddresses replaces addresses and routes. Connections of an address that
-// went away keep their packets and time out. ErrPrefix, ErrRoute: nothing changed.
+// went away send nothing, and go on if it comes back before they time out. ErrPrefix, ErrRoute: nothing changed.
 func (h *Host) SetAddresses(ps []netip.Prefix, rs []Route) error {
 	a, err := newAddresses(ps, rs)
 	if err != nil {
 		return err
 	}
+	a.changed = true
 	h.net = a
 	return nil
 }

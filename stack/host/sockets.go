@@ -156,6 +156,7 @@ func (h *Host) freeSocket(s *socket) {
 	}
 	h.due.remove(&s.timer)
 	if s.dg != nil {
+		h.kept -= s.dg.in.bytes
 		s.dg.in.drain(&h.parcels)
 		h.freeDatagrams = append(h.freeDatagrams, s.dg)
 	}

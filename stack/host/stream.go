@@ -37,7 +37,7 @@ func (h *Host) connectStream(now clock.Instant, e *socket, to netip.AddrPort) er
 	h.counters.TCP.ActiveOpens++
 	o := e.tcpOptions()
 	e.conn = h.newConn()
-	mtu, _ := h.pathMTU(to.Addr())
+	mtu, _ := h.pathMTU(to.Addr(), streamPaths)
 	e.conn.Init(h.env, uint64(e.id), tcp.Flow{Local: e.local, Remote: to}, o, mtu)
 	e.state = tcp.StateClosed
 	h.flows.add(e, h.flowHash(e.local, to))
@@ -104,10 +104,12 @@ func (h *Host) sendStream(now clock.Instant, e *socket, p []byte) (int, error) {
 		return 0, err
 	}
 	n := e.conn.Write(now, p)
+	if n > 0 || e.conn.Starved() { // starved: Transmit sees to it that memory is told of
+		h.touch(e)
+	}
 	if n == 0 && len(p) > 0 {
 		return 0, ErrWouldBlock
 	}
-	h.touch(e)
 	return n, nil
 }
 
@@ -151,9 +153,7 @@ func (s *socket) peek(p []byte) int {
 	if n == 0 {
 		return 0
 	}
-	span := s.conn.RecvSpan(n)
-	at := copy(p, span[0])
-	return at + copy(p[at:], span[1])
+	return s.conn.Peek(p[:n])
 }
 
 // SendSpan lends room in the send ring of a connected stream (up to n bytes);
@@ -171,6 +171,9 @@ func (h *Host) SendSpan(now clock.Instant, s Handle, n int) ([2][]byte, error) {
 	}
 	span := e.conn.SendSpan(n)
 	if n > 0 && len(span[0]) == 0 {
+		if e.conn.Starved() {
+			h.touch(e)
+		}
 		return span, ErrWouldBlock
 	}
 	return span, nil

@@ -115,7 +115,7 @@ func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
 	l.lis.waiting++
 	h.counters.TCP.PassiveOpens++
 	s.conn = h.newConn()
-	mtu, _ := h.pathMTU(s.remote.Addr())
+	mtu, _ := h.pathMTU(s.remote.Addr(), streamPaths)
 	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), mtu)
 	s.state = tcp.StateSynReceived
 	h.bind(s, s.local)
@@ -292,7 +292,9 @@ func (h *Host) reportTCP(now clock.Instant, r *report) bool {
 	}
 	if !r.tooBig {
 		s.conn.Unreachable(now, r.err, quoted)
-	} else if mtu, news := h.learnPMTU(now, r.remote, r.nextMTU, r.total); news {
+	} else { // even where it is no news to the host: it may be to this connection
+		h.learnPMTU(now, r.remote, streamPaths, r.nextMTU, r.total)
+		mtu, _ := h.pathMTU(r.remote, streamPaths)
 		s.conn.SetPMTU(now, mtu)
 	}
 	h.collect(now, s)

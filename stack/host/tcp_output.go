@@ -87,6 +87,10 @@ func (h *Host) transmitReady(now clock.Instant, out []link.Packet, n int) int {
 			continue
 		}
 		h.ready.push(s)
+		if !h.mayLeave(flow.Local.Addr()) {
+			h.drop(trace.DropNoRoute)
+			continue
+		}
 		if h.net.inside(flow.Local.Addr(), flow.Remote.Addr()) {
 			h.loopSegment(s, flow) // a listener's answer to ourselves
 			continue
@@ -148,8 +152,8 @@ func (h *Host) segmentHeader(s *socket, flow tcp.Flow, b []byte) int {
 		}
 	}
 	ip.TOS = ip.TOS&^3 | seg.ECN&3
-	if ip.DF && h.paths.sets != nil {
-		_, locked := h.pathMTU(ip.Dst)
+	if ip.DF && h.paths[streamPaths].sets != nil {
+		_, locked := h.pathMTU(ip.Dst, streamPaths)
 		ip.DF = !locked
 	}
 	body := len(seg.Payload[0]) + len(seg.Payload[1])
@@ -244,6 +248,10 @@ func (h *Host) refuse(now clock.Instant, local, remote netip.AddrPort) {
 func (h *Host) queueSegment(s *socket, flow tcp.Flow) {
 	if h.net.inside(flow.Local.Addr(), flow.Remote.Addr()) {
 		h.loopSegment(s, flow)
+		return
+	}
+	if !h.mayLeave(flow.Local.Addr()) {
+		h.drop(trace.DropNoRoute)
 		return
 	}
 	seg := &h.segment

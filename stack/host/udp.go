@@ -32,7 +32,7 @@ func (h *Host) inputUDP(now clock.Instant, in *datagram) {
 	if s == nil {
 		h.counters.UDP.NoPorts++
 		h.drop(trace.DropUDPNoPort)
-		h.sendICMPError(now, in, wire.ICMPUnreachable, wire.UnreachPort)
+		h.sendICMPError(now, in, wire.ICMPUnreachable, wire.UnreachPort, 0)
 		return
 	}
 	h.deliverUDP(in, s, payload, from)
@@ -40,7 +40,7 @@ func (h *Host) inputUDP(now clock.Instant, in *datagram) {
 
 // deliverUDP queues a datagram at s, or counts why not.
 func (h *Host) deliverUDP(in *datagram, s *socket, payload []byte, from netip.AddrPort) {
-	if why := h.keep(s, payload, from); why != trace.None {
+	if why := h.keep(s, in, payload, from); why != trace.None {
 		h.counters.UDP.InErrors++
 		h.counters.UDP.RcvbufErrors++
 		h.drop(why)

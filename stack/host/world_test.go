@@ -172,7 +172,7 @@ func answers(h *Host, now clock.Instant, p []byte) [][]byte {
 	h.Input(now, &link.Packet{Head: p})
 	var out [64]link.Packet
 	var got [][]byte
-	for n := h.Transmit(now, out[:]); n > 0; n = h.Transmit(now, out[:]) {
+	for n := h.Transmit(now, out[:]); n > 0 || h.Pending(); n = h.Transmit(now, out[:]) {
 		for i := range out[:n] {
 			got = append(got, out[i].AppendTo(nil))
 		}
@@ -189,3 +189,20 @@ func pattern(n int) []byte {
 }
 
 func packet(b []byte) *link.Packet { return &link.Packet{Head: b} }
+
+// fragment builds a fragment; off is in bytes.
+func fragment(src, dst netip.Addr, protocol uint8, id uint16, off int, payload []byte, more bool) []byte {
+	return raw(wire.IPv4{Src: src, Dst: dst, Protocol: protocol, ID: id, FragOff: uint16(off), MF: more}, payload)
+}
+
+var wireEcho = wire.ICMP{Type: wire.ICMPEcho, Rest: 7<<16 | 1}
+
+func featuresOf(mtu int) link.Features { return link.Features{MTU: mtu} }
+
+// resum makes the header checksum good again after a test changed the header.
+func resum(b []byte) []byte {
+	b[10], b[11] = 0, 0
+	sum := wire.Fold(wire.Sum(0, b[:int(b[0]&15)*4]))
+	b[10], b[11] = byte(sum>>8), byte(sum)
+	return b
+}

@@ -88,7 +88,10 @@ func (c *Conn) refuse(now clock.Instant, s *arriving) {
 }
 
 // outsideEvery is how often segments without data that are outside the window
-// are answered: two desynchronised peers would answer each other for ever.
+// are answered.
+//
+// Deviates from RFC 9293 s.3.10.7.4: not each of them draws an ACK, as on Linux;
+// two desynchronised peers would answer each other for ever.
 const outsideEvery = 500 * time.Millisecond
 
 // answerOutside owes the ACK that a segment without effect draws. One with

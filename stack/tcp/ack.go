@@ -36,7 +36,10 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	c.snd.probes = 0
 	inFlight := c.inFlight()
 	n := s.ack.Sub(c.snd.una)
+	c.beginRACK(now, s)
 	news := c.arriveSACK(s)
+	c.noteDSACK(s)
+	c.tailACKed(now, s, n)
 	duplicate := c.isDuplicate(s, n, news)
 	if c.updateWindow(now, s) {
 		inFlight = c.inFlight()
@@ -53,6 +56,7 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	if c.sb == nil {
 		return
 	}
+	c.endRACK()
 	if duplicate {
 		delivered += c.countDuplicate()
 	} else if n > 0 {
@@ -67,9 +71,12 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 	c.count.delivered += int64(delivered)
 	newly := 0
 	if delivered > 0 || advanced || c.snd.dupacks > 0 {
-		newly = c.detectLoss(now, advanced)
+		newly = c.detectLoss(now, delivered, advanced)
 		smp := &c.env.sample
-		smp.Acked, smp.Lost = delivered, newly
+		smp.Lost = newly
+		if advanced { // only new data acknowledged opens the window (RFC 5681 3.1, RFC 3042 2)
+			smp.Acked = delivered
+		}
 		smp.Delivered, smp.InFlight = c.count.delivered, inFlight
 		smp.MinRTT = c.rtt.min
 		smp.CwndLimited = c.has&cwndLimited != 0
@@ -80,7 +87,11 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 			c.traceCwnd(now, trace.CwndACK)
 		}
 		*smp = congestion.Sample{}
-		c.has &^= cwndLimited
+		if delivered > 0 {
+			if c.snd.limited.LessEq(c.snd.una) {
+				c.has &^= cwndLimited
+			}
+		}
 	}
 	if c.sb.rec.mode == fastRecovery {
 		c.reduce(delivered, advanced && newly == 0)
@@ -88,6 +99,8 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 	c.endRecovery(now)
 	if c.snd.una == c.snd.nxt {
 		c.dropScoreboard()
+	} else if advanced {
+		c.armTail(now)
 	}
 }
 
@@ -120,7 +133,6 @@ func (c *Conn) measure(now clock.Instant, s *arriving, n int) int {
 	var m time.Duration
 	if a.sent != clock.Never {
 		m = now.Sub(a.sent)
-		c.rtt.noteMin(now.Sub(a.latest))
 	} else {
 		m = c.echoed(now, &s.in.Seg.Options)
 		// An echo older than the retransmission is ambiguous again: the peer had
@@ -134,6 +146,7 @@ func (c *Conn) measure(now clock.Instant, s *arriving, n int) int {
 	if m > 0 && c.rtt.next.LessEq(s.ack) {
 		c.rtt.sample(m)
 		c.rtt.next = c.snd.nxt
+		c.has |= measured
 	}
 	c.env.sample.RTT = m
 	if a.since >= c.sb.round && a.bytes > 0 {
@@ -151,12 +164,13 @@ func (c *Conn) measure(now clock.Instant, s *arriving, n int) int {
 }
 
 // isDuplicate is the definition of RFC 5681 2, and with SACK that of RFC 6675
-// 2: something new was SACKed.
+// 2: something new was SACKed. A peer that agreed to SACK and says nothing of it
+// counts as one without.
 func (c *Conn) isDuplicate(s *arriving, n, news int) bool {
 	if n != 0 || c.snd.una == c.snd.nxt {
 		return false
 	}
-	if c.opt.sack {
+	if c.opt.sack && (news > 0 || c.sb == nil || c.sb.anySack || s.in.Seg.Options.NumSACK > 0) {
 		return news > 0
 	}
 	return len(s.in.Payload) == 0 && s.flags&(wire.SYN|wire.FIN) == 0 &&
@@ -181,9 +195,11 @@ func (c *Conn) countDuplicate() int {
 }
 
 // updateWindow follows SEG.WND from segments that are not older than the last
-// that did (RFC 9293 3.10.7.4), and reports whether a closed window opened. An
-// ACK that moves SND.UNA is newer whatever its sequence number: SND.WND counts
-// from SND.UNA, so keeping the old one would move the edge beyond what was offered.
+// that did (RFC 9293 3.10.7.4), and reports whether a closed window opened.
+//
+// Deviates from RFC 9293 s.3.10.7.4: an ACK that moves SND.UNA is newer whatever
+// its sequence number, as on Linux. SND.WND counts from SND.UNA, so keeping the
+// old one would move the edge beyond what was offered.
 func (c *Conn) updateWindow(now clock.Instant, s *arriving) (opened bool) {
 	if s.ack.Less(c.snd.una) {
 		return false

@@ -14,6 +14,7 @@ type arriving struct {
 	ack   wire.Seq
 	text  []byte
 	flags wire.Flags
+	dsack span // what its D-SACK reports; empty: there is none
 }
 
 // window is SEG.WND in bytes: never scaled on a SYN (RFC 7323 2.2).
@@ -70,7 +71,8 @@ func (c *Conn) arriveRST(now clock.Instant, s *arriving) bool {
 		return false
 	}
 	if c.state == StateTimeWait {
-		// RFC 1337: a reset must not shorten TIME-WAIT.
+		// Deviates from RFC 9293 s.3.10.7.4: a reset does not shorten TIME-WAIT
+		// (RFC 1337 3), or old duplicates could reach the next connection.
 		c.drop(now, trace.DropState, s.in)
 		return true
 	}

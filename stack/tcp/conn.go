@@ -55,16 +55,19 @@ type Conn struct {
 
 // sendVars are the send sequence variables of RFC 9293 3.3.1.
 type sendVars struct {
-	una    wire.Seq // SND.UNA
-	nxt    wire.Seq // SND.NXT
-	wnd    uint32   // SND.WND, bytes
-	wl1    wire.Seq // SND.WL1
-	wl2    wire.Seq // SND.WL2
-	iss    wire.Seq // ISS
-	maxWnd uint32   // MAX.SND.WND (RFC 5961 5)
-	small  wire.Seq // end of the last segment below full size
-	guard  wire.Seq // no new fast recovery by duplicate ACKs up to here (RFC 6582 3.2)
-	reset  wire.Seq // SEG.SEQ of the RST that is owed
+	una     wire.Seq // SND.UNA
+	nxt     wire.Seq // SND.NXT
+	wnd     uint32   // SND.WND, bytes
+	wl1     wire.Seq // SND.WL1
+	wl2     wire.Seq // SND.WL2
+	iss     wire.Seq // ISS
+	maxWnd  uint32   // MAX.SND.WND (RFC 5961 5)
+	small   wire.Seq // end of the last segment below full size
+	guard   wire.Seq // no new fast recovery by duplicate ACKs up to here (RFC 6582 3.2)
+	reset   wire.Seq // SEG.SEQ of the RST that is owed
+	limited wire.Seq // SND.NXT when cwnd last kept data back, where cwndLimited
+	tail    wire.Seq // TLP.end_seq, where tailOut
+	dsacked wire.Seq // RACK.dsack_round, where dsackRound
 
 	lastSend clock.Instant // of data
 	stalled  clock.Instant // first timeout or probe since the peer last acknowledged anything
@@ -72,6 +75,8 @@ type sendVars struct {
 	probes   uint8         // keep-alive probes unanswered
 	dupacks  uint8         // duplicate ACKs in a row
 	retries  uint8         // SYNs or SYN-ACKs sent again
+	reoMult  uint8         // RACK.reo_wnd_mult - 1
+	reoKeep  uint8         // RACK.reo_wnd_persist
 }
 
 // recvVars are the receive sequence variables of RFC 9293 3.3.1.
@@ -124,12 +129,20 @@ const (
 	owesWindow    // window update
 	corkOver      // the cork's 200 ms are over
 	pingpong      // data answers data: ACKs ride on it
-	cwndLimited   // the window was full since the last ACK
+	cwndLimited   // the window was full when what ends at snd.limited left
 	overrideSWS   // the silly-window timer is over: send what there is
 	smallMTU      // the path wants fragments: no DF
+	reordered     // RACK.reordering_seen
+	dsackRound    // a D-SACK was counted in the round that ends at snd.dsacked
+	measured      // a round-trip time was measured since the last loss probe
+	tailTimer     // the reordering timer is the loss probe's
+	owesTail      // loss probe
+	tailOut       // a loss probe is out: TLP.end_seq is snd.tail
+	tailAgain     // ... and it was a retransmission: TLP.is_retrans
+	starved       // the Budget refused bytes that the send buffer had room for
 )
 
-const owesAny = owesSYN | owesACK | owesDelayed | owesChallenge | owesProbe | owesKeepalive | owesWindow
+const owesAny = owesSYN | owesACK | owesDelayed | owesChallenge | owesProbe | owesKeepalive | owesWindow | owesTail
 
 // Init makes c a closed connection of flow, ready to Open. id goes into trace
 // events; mtu is the path MTU in bytes.

@@ -13,7 +13,8 @@
 //	reassembly.go sack.go         holes in the receive ring; SACK and D-SACK blocks
 //	sendqueue.go transmit.go      what goes next: Nagle, window, probe, super-segment size
 //	rto.go delack.go persist.go keepalive.go   RFC 6298; 5681 4.2; 9293 3.8.6.1; 3.8.4
-//	scoreboard.go loss.go recovery.go          one record per transmission; RFC 6675, 6582; RFC 9937
+//	scoreboard.go loss.go recovery.go          one record per transmission; RFC 6582; RFC 9937
+//	rack.go resends.go tlp.go                  RFC 8985, where SACK is agreed; retransmissions in the order of time
 //	close.go timers.go trace.go info.go        FIN, abort, TIME-WAIT; the timer table; events; tcp_info
 //
 // Place in the walk: host.Input decodes a segment, finds the connection and
@@ -37,6 +38,9 @@
 //   - the scoreboard's records cover SND.UNA to SND.NXT without a gap, and its
 //     sums are those of its records; no SACKed byte is sent again unless the
 //     peer takes its SACK back;
+//   - where SACK is agreed every record that is out will be judged by its time:
+//     those sent once lie in the order of time from judged on, those sent again
+//     are among the resends;
 //   - the send ring begins with the byte at SND.UNA; the spans of reassembly are
 //     apart from each other and beyond RCV.NXT;
 //   - state changes only along the table in state.go;

@@ -13,7 +13,7 @@ import (
 // the default everywhere.
 type Config struct {
 	MSL          time.Duration // maximum segment lifetime; TIME-WAIT lasts two. 0: 30 s
-	Congestion   string        // name of the controller; "" or unknown: "reno" (until CUBIC comes)
+	Congestion   string        // name of the controller; "" or unknown: congestion.Default
 	NoTimestamps bool          // do not offer or accept RFC 7323 timestamps
 	NoSACK       bool          // do not offer or accept SACK
 	NoScale      bool          // do not offer or accept window scaling

@@ -164,6 +164,7 @@ func (c *Conn) firstSample(now clock.Instant, s *arriving) {
 	if m > 0 {
 		c.rtt.sample(m)
 		c.rtt.noteMin(m)
+		c.has |= measured
 	} else if c.snd.retries > 0 {
 		c.rtt.rto = synLossRTO
 	}

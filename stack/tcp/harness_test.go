@@ -408,7 +408,7 @@ func checkScoreboard(t testing.TB, c *Conn, why any) {
 		}
 		return
 	}
-	at, sk, ls, rs := c.snd.una, 0, 0, 0
+	at, sk, ls, rs, segs := c.snd.una, 0, 0, 0, 0
 	for i := range s.n {
 		r := s.at(i)
 		if r.seq != at || r.len == 0 {
@@ -418,6 +418,7 @@ func checkScoreboard(t testing.TB, c *Conn, why any) {
 		switch {
 		case r.flags&sacked != 0:
 			sk += int(r.len)
+			segs += int(r.segs)
 			if r.flags&(lost|resent) != 0 {
 				require.Failf(t, "a SACKed record is lost", "%v", why)
 			}
@@ -434,7 +435,46 @@ func checkScoreboard(t testing.TB, c *Conn, why any) {
 		}
 	}
 	require.Equal(t, c.snd.nxt, at, "the scoreboard does not end at SND.NXT: %v", why)
-	require.Equal(t, [3]int{sk, ls, rs}, [3]int{s.sackedBytes, s.lostBytes, s.resentBytes}, "sums: %v", why)
+	require.Equal(t, [4]int{sk, ls, rs, segs}, [4]int{s.sackedBytes, s.lostBytes, s.resentBytes, s.sackedSegs}, "sums: %v", why)
+	if c.opt.sack {
+		checkTimeOrder(t, s, why)
+	}
+}
+
+// checkTimeOrder holds that RACK will meet every record that is out: what was
+// sent once at judged or beyond, what was sent again among the resends, both in
+// the order of time.
+func checkTimeOrder(t testing.TB, s *scoreboard, why any) {
+	last := clock.Never
+	for i := range s.n {
+		r := s.at(i)
+		if r.flags&(sacked|lost|everSent) != 0 {
+			continue
+		}
+		if r.end().LessEq(s.judged) || r.sent < last {
+			require.Failf(t, "a record that RACK passed over", "%v", why)
+		}
+		last = r.sent
+	}
+	last, out := clock.Never, 0
+	for i := range s.again.n {
+		e := s.again.at(i)
+		require.GreaterOrEqual(t, e.sent, last)
+		last = e.sent
+		for j := s.find(e.seq); j < s.n && s.at(j).seq.Less(e.seq.Add(int(e.len))); j++ {
+			if e.isOf(s.at(j)) {
+				out++
+			}
+		}
+	}
+	for i := range s.n {
+		if r := s.at(i); r.flags&(everSent|sacked) == everSent && r.flags&(lost|resent) != lost {
+			out--
+		}
+	}
+	if out < 0 {
+		require.Failf(t, "a retransmission that RACK does not know", "%v", why)
+	}
 }
 
 func checkReassembly(t testing.TB, c *Conn, why any) {

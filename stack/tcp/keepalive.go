@@ -40,10 +40,14 @@ func (c *Conn) keepaliveTimeout(now clock.Instant) {
 	}
 	c.traceTimer(now, trace.TimerKeepalive)
 	// Only an idle connection is probed (MUST-26); others have their own timers.
-	if c.snd.una != c.snd.nxt || c.waiting() > 0 ||
-		(c.snd.probes == 0 && c.idle(now) < orDefault(c.opts.KeepIdle, defaultKeepIdle)) {
+	idle := orDefault(c.opts.KeepIdle, defaultKeepIdle)
+	if c.snd.una != c.snd.nxt || c.waiting() > 0 {
 		c.snd.probes = 0
-		c.timers[timerKeepalive] = now.Add(max(orDefault(c.opts.KeepIdle, defaultKeepIdle)-c.idle(now), time.Second))
+		c.timers[timerKeepalive] = now.Add(idle)
+		return
+	}
+	if c.snd.probes == 0 && c.idle(now) < idle {
+		c.timers[timerKeepalive] = now.Add(idle - c.idle(now))
 		return
 	}
 	if int(c.snd.probes) >= min(orDefault(c.opts.KeepCount, defaultKeepCount), 255) {

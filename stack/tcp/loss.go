@@ -1,56 +1,21 @@
 package tcp
 
-import "github.com/sockeye-net/sockeye/stack/wire"
+import (
+	"math"
 
-// mark takes record i as lost and returns its length.
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/wire"
+)
+
+// mark takes record i as lost, again if it was sent again, and returns its length.
 func (s *scoreboard) mark(i int) int {
 	r := s.at(i)
-	r.flags |= lost
-	s.lostBytes += int(r.len)
+	n := int(r.len)
+	s.weigh(r.flags, -n)
+	r.flags = r.flags&everSent | lost
+	s.weigh(r.flags, n)
 	s.hint = wire.MinSeq(s.hint, r.seq)
-	return int(r.len)
-}
-
-// edge returns the place below which RFC 6675's IsLost is true: dupThresh
-// separate runs or more than (dupThresh-1) segments of bytes are SACKed above.
-func (s *scoreboard) edge(mss int) wire.Seq {
-	if !s.anySack {
-		return s.judged
-	}
-	bytes, runs := 0, 0
-	for i := s.find(s.high.Add(-1)); i >= 0; i-- {
-		r := s.at(min(i, s.n-1))
-		if r.seq.LessEq(s.judged) {
-			break
-		}
-		if r.flags&sacked == 0 {
-			continue
-		}
-		bytes += int(r.len)
-		runs++
-		if runs >= dupThresh || bytes > (dupThresh-1)*mss {
-			return r.seq
-		}
-	}
-	return s.judged
-}
-
-// markBelow marks what is not SACKed below edge and returns how many bytes.
-func (s *scoreboard) markBelow(edge wire.Seq) (newly int) {
-	if !s.judged.Less(edge) {
-		return 0
-	}
-	for i := s.find(s.judged); i < s.n; i++ {
-		r := s.at(i)
-		if edge.Less(r.end()) {
-			break
-		}
-		if r.flags&(sacked|lost) == 0 {
-			newly += s.mark(i)
-		}
-	}
-	s.judged = edge
-	return newly
+	return n
 }
 
 // markHead marks the first segment, at most mss bytes, unless it is known to
@@ -66,19 +31,24 @@ func (s *scoreboard) markHead(e *Env, mss int) int {
 }
 
 // markAll marks all that is not SACKed, retransmissions included.
-func (s *scoreboard) markAll() {
-	s.lostBytes, s.resentBytes, s.dupBytes = 0, 0, 0
+func (s *scoreboard) markAll() { s.markOlder(math.MaxInt64) }
+
+// markOlder marks the first record and all that were sent no later than at,
+// retransmissions included (RFC 8985 6.3).
+func (s *scoreboard) markOlder(at clock.Instant) {
+	s.dupBytes = 0
+	if s.n > 0 {
+		s.judged = s.at(s.n - 1).end()
+	}
 	for i := range s.n {
 		r := s.at(i)
-		if r.flags&sacked != 0 {
-			continue
+		switch {
+		case r.flags&sacked != 0:
+		case i == 0 || r.sent <= at:
+			s.mark(i)
+		case r.flags&everSent == 0:
+			s.judged = wire.MinSeq(s.judged, r.seq)
 		}
-		r.flags = r.flags&everSent | lost
-		s.lostBytes += int(r.len)
-	}
-	if s.n > 0 {
-		s.hint = s.at(0).seq
-		s.judged = s.at(s.n - 1).end()
 	}
 }
 
@@ -90,8 +60,6 @@ func (s *scoreboard) markLarger(mss int) {
 		if min(int(r.seg), int(r.len)) <= mss || r.flags&sacked != 0 {
 			continue
 		}
-		s.weigh(r.flags, -int(r.len))
-		r.flags &= everSent
 		s.mark(i)
 	}
 }
@@ -100,8 +68,9 @@ func (s *scoreboard) markLarger(mss int) {
 func (s *scoreboard) renege() {
 	for i := range s.n {
 		s.at(i).flags &^= sacked
+		s.at(i).segs = 0
 	}
-	s.sackedBytes, s.anySack = 0, false
+	s.sackedBytes, s.sackedSegs, s.anySack = 0, 0, false
 }
 
 // nextLost returns the index of the first record that is lost and not yet sent

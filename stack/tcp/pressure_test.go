@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
+	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -53,4 +54,49 @@ func TestChallengeLimit(t *testing.T) {
 	other := establishedRig(t, plain, Options{})
 	other.in("R", 2, 0, 0, 0)
 	require.NotEmpty(t, other.out(), "nothing one connection does shows on another")
+}
+
+// A writer whom the Budget refuses is told when there is memory again, although
+// nothing is in flight whose ACK could tell it.
+func TestRefusedWriterIsWoken(t *testing.T) {
+	for name, refused := range map[string]func(r *rig){
+		"Write": func(r *rig) { require.Zero(r.t, r.c.Write(r.now, make([]byte, 100))) },
+		"SendSpan": func(r *rig) {
+			require.Empty(r.t, r.c.SendSpan(100)[0])
+			r.c.SendCommit(r.now, 0)
+		},
+	} {
+		r := establishedRig(t, plain, Options{})
+		others := r.env.Budget.Free() - 100
+		require.True(t, r.env.Budget.Take(others))
+		refused(r)
+		require.Empty(t, r.out())
+		require.Empty(t, r.after(10*memoryRetry))
+		require.Zero(t, r.c.Events()&EvWritable, "%s: there is still no memory", name)
+		r.env.Budget.Give(others)
+		r.after(memoryRetry)
+		require.NotZero(t, r.c.Events()&EvWritable, "%s: nobody told of the memory", name)
+		require.Equal(t, clock.Never, r.c.Deadline())
+		r.write(100)
+		require.Equal(t, "P 1:101 ack 1", r.out())
+		r.c.Release()
+	}
+}
+
+// What is lent by RecvSpan is left alone whatever else is called, and what lends
+// nothing leaves nothing pinned.
+func TestRecvSpanOutlivesCloseRead(t *testing.T) {
+	r := establishedRig(t, plain, Options{})
+	require.Empty(t, r.c.RecvSpan(10)[0])
+	r.in("PA", 1, 1, 60000, 400)
+	peeked := make([]byte, 500)
+	require.Equal(t, 400, r.c.Peek(peeked))
+	span := r.c.RecvSpan(400)
+	r.c.CloseRead(r.now)
+	r.write(400) // takes whatever memory was given back
+	require.Equal(t, pattern(1, 400), span[0])
+	require.Equal(t, pattern(1, 400), peeked[:400])
+	r.c.RecvCommit(r.now, 0)
+	r.c.Release()
+	require.Zero(t, r.env.Budget.Used())
 }

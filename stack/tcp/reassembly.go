@@ -245,6 +245,9 @@ func (c *Conn) takeInOrder(now clock.Instant, s *arriving) {
 	c.deliver(end.Sub(c.rcv.nxt))
 	if filled {
 		c.rcv.quick = maxQuickACKs
+		if c.re.n == 0 {
+			c.rcv.dupsOwed = 0 // they would name RCV.NXT as it is now, and nothing is missing there
+		}
 		c.oweACK() // at once: it fills a gap, in full or in part (RFC 5681 4.2)
 	} else {
 		c.ackText(now)

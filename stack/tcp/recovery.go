@@ -21,8 +21,10 @@ const (
 
 // recovery is the state of one episode of repair.
 type recovery struct {
-	mode  recoveryMode
-	point wire.Seq // RecoveryPoint: what is acknowledged up to here ends the episode
+	mode    recoveryMode
+	point   wire.Seq // RecoveryPoint: what is acknowledged up to here ends the episode
+	counted bool     // it began by duplicate ACKs without SACK
+	since   clock.Instant
 
 	// Proportional rate reduction (RFC 9937).
 	delivered int // prr_delivered
@@ -40,40 +42,64 @@ func (c *Conn) cwnd() int {
 	return c.cc.Window()
 }
 
+// noteLimited remembers that the window, and not the owner, bounds what is in
+// flight: all ACKs of that flight may let it grow, however many come at once
+// (RFC 7661 4.1's validated phase).
+func (c *Conn) noteLimited() {
+	c.has |= cwndLimited
+	c.snd.limited = c.snd.nxt
+}
+
 // detectLoss marks what the ACK proves to be lost, begins an episode where it
 // is the first, and returns how many bytes were newly marked.
-func (c *Conn) detectLoss(now clock.Instant, advanced bool) (newly int) {
-	s := c.sb
+func (c *Conn) detectLoss(now clock.Instant, delivered int, advanced bool) int {
 	if c.opt.sack {
-		newly = s.markBelow(s.edge(c.sendMSS(0)))
+		if n := c.detectByTime(now, delivered); n > 0 || c.sb.anySack || c.sb.rec.mode != open && !c.sb.rec.counted {
+			return n
+		}
 	}
-	switch s.rec.mode {
+	return c.detectByCount(now, delivered, advanced)
+}
+
+// detectByCount is the detection without SACK: RFC 5681 3.2 and RFC 6582 3.2.
+// It serves too where SACK was agreed and the peer's duplicate ACKs have no
+// blocks: it keeps nothing out of order for want of memory, or is closing and
+// has stopped to tell.
+func (c *Conn) detectByCount(now clock.Instant, delivered int, advanced bool) (newly int) {
+	switch s := c.sb; s.rec.mode {
 	case open:
-		if newly == 0 && c.snd.dupacks < dupThresh {
+		// The duplicates may be those of our own retransmissions (RFC 6582 3.2 step 1).
+		if c.snd.dupacks < dupThresh || c.snd.una.LessEq(c.snd.guard) {
 			return 0
 		}
-		// Without SACK the duplicates may be those of our own retransmissions
-		// (RFC 6582 3.2 step 1).
-		if !c.opt.sack && c.snd.una.LessEq(c.snd.guard) {
-			return 0
-		}
-		newly += s.markHead(c.env, c.sendMSS(0))
-		c.enterRecovery(now)
+		newly = s.markHead(c.env, c.sendMSS(0))
+		c.enterRecovery(now, delivered)
+		s.rec.counted = true
 	case fastRecovery:
 		// A partial ACK says that the next segment was lost too: it left
 		// before the retransmission that has just been acknowledged (RFC 6582 3.2 step 3).
 		if advanced && c.snd.una.Less(s.rec.point) {
-			newly += s.markHead(c.env, c.sendMSS(0))
+			newly = s.markHead(c.env, c.sendMSS(0))
 		}
 	}
 	return newly
 }
 
-func (c *Conn) enterRecovery(now clock.Instant) {
+// enterRecovery begins an episode of fast recovery, or begins it anew, by an ACK
+// that delivered so many bytes.
+func (c *Conn) enterRecovery(now clock.Instant, delivered int) {
 	s := c.sb
 	flight := c.snd.nxt.Sub(c.snd.una)
+	if s.rec.mode != open {
+		// The hole keeps SND.UNA back, so what lies beyond it says nothing of how
+		// much was in flight since the last reduction.
+		flight = min(flight, c.cc.Window())
+	}
 	c.cc.OnCongestion(now, congestion.Loss, flight)
-	s.rec = recovery{mode: fastRecovery, point: c.snd.nxt, flight: flight}
+	s.rec = recovery{mode: fastRecovery, point: c.snd.nxt, since: now}
+	// RecoverFS (RFC 9937 5): all that may still be delivered in this episode,
+	// this ACK's part with it.
+	s.rec.flight = c.snd.nxt.Sub(c.snd.una) - s.sackedBytes - s.dupBytes + delivered
 	s.rec.cwnd = s.inFlight() + c.sendMSS(0)
 	c.traceCwnd(now, trace.CwndFastRecovery)
 }
@@ -115,7 +141,11 @@ func (c *Conn) endRecovery(now clock.Instant) {
 	if fast {
 		c.cc.OnRecovered(now)
 	}
+	c.settleReorder()
 	c.traceCwnd(now, trace.CwndRecovered)
+	if s.lostBytes > 0 && c.opt.sack {
+		c.enterRecovery(now, 0) // what left since then was lost too: another window
+	}
 }
 
 // enterLoss takes all that is outstanding as lost (RFC 5681 3.1, RFC 6298 5.4).
@@ -131,8 +161,13 @@ func (c *Conn) enterLoss(now clock.Instant) {
 	if c.snd.backoff == 0 {
 		c.cc.OnTimeout(now, c.snd.nxt.Sub(c.snd.una))
 	}
-	s.markAll()
-	s.rec = recovery{mode: afterTimeout, point: c.snd.nxt}
+	if c.opt.sack {
+		s.markOlder(now.Add(-c.patience()))
+	} else {
+		s.markAll()
+	}
+	s.rec = recovery{mode: afterTimeout, point: c.snd.nxt, since: now}
+	c.has &^= tailOut
 	c.snd.dupacks = 0
 	c.snd.guard = c.snd.nxt
 	c.traceCwnd(now, trace.CwndTimeout)

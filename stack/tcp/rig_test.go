@@ -27,6 +27,9 @@ type rig struct {
 const peerISS wire.Seq = 0xfffffff0 // the peer's numbers wrap soon
 
 func newRig(t *testing.T, cfg Config, o Options) *rig {
+	if cfg.Congestion == "" {
+		cfg.Congestion = "reno" // halves are easier to follow in a transcript
+	}
 	e := NewEnv(cfg, [32]byte{7}, buffer.NewBudget(8<<20), nil)
 	r := &rig{t: t, env: e, c: new(Conn), now: epoch, irs: peerISS}
 	r.c.Init(e, 1, Flow{addrA, addrB}, o, 1500)
@@ -154,6 +157,12 @@ func (r *rig) run(s steps) {
 
 func in(flags string, seq, ack int, win uint16, text int) func(*rig) {
 	return func(r *rig) { r.in(flags, seq, ack, win, text) }
+}
+func wait(d time.Duration) func(*rig) {
+	return func(r *rig) {
+		r.now = r.now.Add(d)
+		r.c.Expire(r.now)
+	}
 }
 func write(n int) func(*rig)   { return func(r *rig) { r.write(n) } }
 func closeWrite(r *rig)        { r.c.CloseWrite(r.now) }

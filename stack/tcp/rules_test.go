@@ -59,6 +59,10 @@ func TestRules(t *testing.T) {
 			{both(in("A", 1001, 1, 60000, 1000), in("A", 2001, 1, 60000, 1000)), ". 1:1 ack 1; . 1:1 ack 1"},
 			{in("A", 1, 1, 60000, 1000), ". 1:1 ack 3001"},
 		}, StateEstablished, nil},
+		{"duplicate ACKs that were owed for a gap which ends in the same batch are not sent", nodelay, steps{
+			{both(in("A", 1001, 1, 60000, 1000), in("A", 2001, 1, 60000, 1000), in("A", 1, 1, 60000, 1000)), ". 1:1 ack 3001"},
+			{both(in("A", 4001, 1, 60000, 1000), in("A", 6001, 1, 60000, 1000), in("A", 3001, 1, 60000, 1000)), ". 1:1 ack 5001; . 1:1 ack 5001"},
+		}, StateEstablished, nil},
 		{"a FIN ahead of missing data waits for the hole (RFC 9293 3.10.7.4, eighth)", nodelay, steps{
 			{in("FA", 11, 1, 60000, 10), ". 1:1 ack 1"},
 			{in("A", 1, 1, 60000, 10), ". 1:1 ack 22"},

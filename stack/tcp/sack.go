@@ -7,16 +7,32 @@ import "github.com/sockeye-net/sockeye/stack/wire"
 // D-SACKs, and have no effect (RFC 2018 5, RFC 2883 4).
 func (c *Conn) arriveSACK(s *arriving) (news int) {
 	o := &s.in.Seg.Options
-	if !c.opt.sack || c.sb == nil || o.NumSACK == 0 {
+	if !c.opt.sack || o.NumSACK == 0 {
 		return 0
 	}
 	from := wire.MaxSeq(c.snd.una, s.ack)
-	for _, b := range o.SACK[:min(int(o.NumSACK), len(o.SACK))] {
-		if from.LessEq(b.Left) && b.Left.Less(b.Right) && b.Right.LessEq(c.snd.nxt) {
+	blocks := o.SACK[:min(int(o.NumSACK), len(o.SACK))]
+	c.arriveDSACK(s, blocks)
+	for _, b := range blocks {
+		if c.sb != nil && from.LessEq(b.Left) && b.Left.Less(b.Right) && b.Right.LessEq(c.snd.nxt) {
 			news += c.sb.sack(c.env, b.Left, b.Right)
 		}
 	}
 	return news
+}
+
+// arriveDSACK notes that the first block reports a duplicate: it lies below the
+// ACK, or in the second block (RFC 2883 4.1, 4.2).
+func (c *Conn) arriveDSACK(s *arriving, blocks []wire.SACKBlock) {
+	b := blocks[0]
+	if !b.Left.Less(b.Right) || b.Left.Less(s.ack.Add(-int(c.snd.maxWnd))) || c.snd.nxt.Less(b.Right) {
+		return
+	}
+	below := b.Right.LessEq(s.ack)
+	inside := len(blocks) > 1 && blocks[1].Left.LessEq(b.Left) && b.Right.LessEq(blocks[1].Right)
+	if below || inside {
+		s.dsack = span{b.Left, b.Right}
+	}
 }
 
 // reportDuplicate remembers bytes that came twice, for a D-SACK (RFC 2883).

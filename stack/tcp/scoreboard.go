@@ -14,6 +14,7 @@ type record struct {
 	delivered int64 // counters.delivered when it was sent
 	seq       wire.Seq
 	len       uint32
+	segs      uint32 // wire segments in it, counted when it is SACKed
 	seg       uint16 // payload bytes of each wire segment
 	flags     recordFlags
 }
@@ -39,15 +40,18 @@ type scoreboard struct {
 	n    int
 
 	sackedBytes int
+	sackedSegs  int // RACK.segs_sacked
 	lostBytes   int
 	resentBytes int
 	dupBytes    int // what duplicate ACKs without SACK say has left (RFC 6582)
 
 	hint    wire.Seq // nothing to be sent again lies before
-	judged  wire.Seq // what is not SACKed before here is marked lost
+	judged  wire.Seq // what was sent only once, and is not SACKed, before here is marked lost
 	high    wire.Seq // end of the highest SACKed byte, where anySack
 	anySack bool
 
+	rack    rack
+	again   resends
 	rec     recovery
 	round   int64 // a round ends when what was sent beyond this is delivered
 	charged int   // bytes of the Budget
@@ -59,6 +63,7 @@ const (
 	maxRecords   = 4096
 	exactRecords = 256 // up to here SACK edges split anywhere, beyond at segment borders
 	recordSize   = int(unsafe.Sizeof(record{}))
+	resendSize   = int(unsafe.Sizeof(resend{}))
 )
 
 // scoreboard returns c's scoreboard, from the pool if it has none.
@@ -70,14 +75,14 @@ func (c *Conn) scoreboard() *scoreboard {
 	s := e.scoreboards
 	if s != nil {
 		e.scoreboards = s.next
-		e.freeRecords -= len(s.recs)
+		e.freeRecords -= s.records()
 		s.next = nil
 	} else {
 		s = &scoreboard{recs: make([]record, firstRecords)}
 	}
 	// The first records are granted even when the Budget is used up: a
 	// connection that cannot send can never give memory back.
-	if n := len(s.recs) * recordSize; e.Budget.Take(n) {
+	if n := len(s.recs)*recordSize + len(s.again.ring)*resendSize; e.Budget.Take(n) {
 		s.charged = n
 	}
 	s.hint, s.judged, s.high = c.snd.una, c.snd.una, c.snd.una
@@ -93,15 +98,20 @@ func (c *Conn) dropScoreboard() {
 		return
 	}
 	c.sb = nil
+	c.timers[timerReorder] = clock.Never
+	c.has &^= tailTimer | owesTail
 	e.Budget.Give(s.charged)
 	const mostFree = 64 << 10
-	if e.freeRecords+len(s.recs) > mostFree {
+	if e.freeRecords+s.records() > mostFree {
 		return
 	}
-	*s = scoreboard{recs: s.recs, next: e.scoreboards}
+	*s = scoreboard{recs: s.recs, again: resends{ring: s.again.ring}, next: e.scoreboards}
 	e.scoreboards = s
-	e.freeRecords += len(s.recs)
+	e.freeRecords += s.records()
 }
+
+// records is how many records there is memory for, of whichever kind.
+func (s *scoreboard) records() int { return len(s.recs) + len(s.again.ring) }
 
 func (s *scoreboard) at(i int) *record { return &s.recs[(s.head+i)&(len(s.recs)-1)] }
 
@@ -200,11 +210,10 @@ func (s *scoreboard) weigh(f recordFlags, n int) {
 
 // An acked says what a cumulative ACK removed.
 type acked struct {
-	bytes  int           // not known before by SACK
-	sent   clock.Instant // when the oldest of them was sent; Never: some were sent twice
-	latest clock.Instant // when the latest of them that was sent once was sent
-	again  clock.Instant // when the latest retransmission of them was sent
-	since  int64         // counters.delivered when the last of them was sent
+	bytes int           // not known before by SACK
+	sent  clock.Instant // when the oldest of them was sent; Never: some were sent twice
+	again clock.Instant // when the latest retransmission of them was sent
+	since int64         // counters.delivered when the last of them was sent
 }
 
 // ack removes everything before una.
@@ -218,12 +227,13 @@ func (s *scoreboard) ack(una wire.Seq) (a acked) {
 		}
 		s.weigh(r.flags, -n)
 		if r.flags&sacked == 0 {
+			s.rack.deliver(r, r.seq.Add(n))
 			a.bytes += n
 			a.since = max(a.since, r.delivered)
 			if r.flags&everSent != 0 {
 				karn = true
 				a.again = max(a.again, r.sent)
-			} else if a.latest = r.sent; a.sent == clock.Never {
+			} else if a.sent == clock.Never {
 				a.sent = r.sent
 			}
 		}
@@ -232,6 +242,7 @@ func (s *scoreboard) ack(una wire.Seq) (a acked) {
 			r.len -= uint32(n)
 			break
 		}
+		s.sackedSegs -= int(r.segs)
 		s.head = (s.head + 1) & (len(s.recs) - 1)
 		s.n--
 	}
@@ -268,9 +279,12 @@ func (s *scoreboard) sack(e *Env, l, r wire.Seq) (news int) {
 		}
 		rec = s.at(i)
 		n := int(rec.len)
+		s.rack.deliver(rec, rec.end())
 		s.weigh(rec.flags, -n)
 		rec.flags = rec.flags&everSent | sacked
+		rec.segs = (rec.len + uint32(rec.seg) - 1) / max(uint32(rec.seg), 1)
 		s.sackedBytes += n
+		s.sackedSegs += int(rec.segs)
 		news += n
 		if !s.anySack || s.high.Less(rec.end()) {
 			s.high, s.anySack = rec.end(), true
@@ -302,10 +316,12 @@ func (s *scoreboard) cut(rec *record, l, r wire.Seq) (from, to int) {
 func (s *scoreboard) merge(i int) int {
 	if i+1 < s.n && s.at(i+1).flags&sacked != 0 {
 		s.at(i).len += s.at(i + 1).len
+		s.at(i).segs += s.at(i + 1).segs
 		s.remove(i + 1)
 	}
 	if i > 0 && s.at(i-1).flags&sacked != 0 {
 		s.at(i - 1).len += s.at(i).len
+		s.at(i - 1).segs += s.at(i).segs
 		s.remove(i)
 		i--
 	}

@@ -34,23 +34,32 @@ func (c *Conn) Writable() int {
 }
 
 // Write copies p to the send ring and returns how many bytes there was room for.
+// When the Budget refuses some, call Transmit, and EvWritable comes once there is memory.
 func (c *Conn) Write(now clock.Instant, p []byte) int {
 	n := min(len(p), c.Writable())
 	if n == 0 {
 		return 0
 	}
-	n = c.out.Append(c.env.Budget, p[:n])
+	took := c.out.Append(c.env.Budget, p[:n])
+	if took < n {
+		c.has |= starved
+	}
 	c.queued(now)
-	return n
+	return took
 }
 
-// SendSpan lends up to n bytes of room in the send ring; SendCommit says how many were filled.
+// SendSpan lends up to n bytes of room in the send ring; SendCommit says how many
+// were filled. When the Budget has none, call Transmit, and EvWritable comes once it has.
 func (c *Conn) SendSpan(n int) [2][]byte {
 	n = min(n, c.Writable(), maxLend)
 	if n <= 0 {
 		return [2][]byte{}
 	}
-	return c.out.Tail(c.env.Budget, n)
+	span := c.out.Tail(c.env.Budget, n)
+	if len(span[0]) == 0 {
+		c.has |= starved
+	}
+	return span
 }
 
 // SendCommit queues the first n bytes of the last SendSpan; 0 gives it back.
@@ -69,6 +78,35 @@ func (c *Conn) queued(now clock.Instant) {
 		c.timers[timerCork] = now.Add(corkTime)
 	}
 	c.armPersist(now)
+}
+
+// memoryRetry is how often a connection that the Budget refused looks again.
+const memoryRetry = 20 * time.Millisecond
+
+// Starved reports whether the Budget refused the owner memory and EvWritable
+// will tell when there is some.
+func (c *Conn) Starved() bool { return c.has&starved != 0 }
+
+// armMemory starts the timer of an owner who waits for memory: an ACK may never
+// come that would tell him of room.
+func (c *Conn) armMemory(now clock.Instant) {
+	if c.has&starved != 0 && c.timers[timerMemory] == clock.Never {
+		c.timers[timerMemory] = now.Add(memoryRetry)
+	}
+}
+
+// memoryTimeout tells the owner to try again when there is room in the Budget.
+func (c *Conn) memoryTimeout(now clock.Instant) {
+	if !c.mayWrite() {
+		c.has &^= starved
+		return
+	}
+	if c.env.Budget.Free() < buffer.MinChunk {
+		c.armMemory(now)
+		return
+	}
+	c.has &^= starved
+	c.events |= EvWritable
 }
 
 // Unacked returns how many bytes of the send ring the peer has not acknowledged (SIOCOUTQ).
@@ -131,12 +169,12 @@ func (c *Conn) nextNew(mss int) int {
 		room = max(room, mss)
 	}
 	if room < min(mss, unsent) {
-		c.has |= cwndLimited
+		c.noteLimited()
 		return 0
 	}
 	n := min(unsent, usable, room, c.burst(mss))
 	if room < n+mss && unsent > n {
-		c.has |= cwndLimited
+		c.noteLimited()
 	}
 	if c.holdSuper(n, unsent, pipe, mss) {
 		return 0

@@ -7,13 +7,15 @@ import (
 
 // The timers of a connection. Each is independent of the others.
 const (
-	timerRetransmit = iota
+	timerReorder = iota // RACK's, and the loss probe's: before the retransmission timer, which the probe puts off
+	timerRetransmit
 	timerDelACK
 	timerPersist
 	timerKeepalive
 	timerTimeWait // TIME-WAIT, and an orphan's FIN-WAIT-2
 	timerUser
 	timerCork
+	timerMemory // looks for room in the Budget
 	numTimers
 )
 
@@ -38,6 +40,8 @@ func (c *Conn) Expire(now clock.Instant) {
 
 func (c *Conn) expire(now clock.Instant, timer int) {
 	switch timer {
+	case timerReorder:
+		c.reorderTimeout(now)
 	case timerRetransmit:
 		c.retransmitTimeout(now)
 	case timerDelACK:
@@ -53,5 +57,7 @@ func (c *Conn) expire(now clock.Instant, timer int) {
 		c.timedOut(now)
 	case timerCork:
 		c.has |= corkOver
+	case timerMemory:
+		c.memoryTimeout(now)
 	}
 }

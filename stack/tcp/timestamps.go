@@ -23,6 +23,10 @@ func tsLess(a, b uint32) bool { return int32(a-b) < 0 }
 
 // paws reports whether the segment is an old duplicate by its timestamp
 // (RFC 7323 5.3 R1).
+//
+// Deviates from RFC 7323 s.3.2: a segment without timestamps is taken although
+// they were agreed, as on Linux; middleboxes that strip them from some segments
+// would else stop the connection.
 func (c *Conn) paws(now clock.Instant, o *wire.TCPOptions) bool {
 	if !c.opt.ts || !o.HasTimestamps || c.rcv.tsRecentAt == clock.Never {
 		return false

@@ -18,12 +18,14 @@ func (c *Conn) Transmit(now clock.Instant, out *Segment) bool {
 	case StateClosed, StateListen:
 		return false
 	case StateSynSent, StateSynReceived:
+		c.armMemory(now)
 		return c.transmitSYN(now, out) || c.transmitACK(now, out)
 	}
 	if c.transmitOwed(now, out) || c.transmitData(now, out) || c.transmitACK(now, out) {
 		return true
 	}
 	c.armPersist(now)
+	c.armMemory(now)
 	return false
 }
 
@@ -77,8 +79,13 @@ func (c *Conn) transmitOwed(now clock.Instant, out *Segment) bool {
 	case c.has&owesChallenge != 0:
 		why = trace.SendChallenge
 	case c.has&owesProbe != 0:
+		ok := c.transmitProbe(now, out)
 		c.has &^= owesProbe
-		return c.transmitProbe(now, out)
+		return ok
+	case c.has&owesTail != 0:
+		ok := c.transmitTail(now, out)
+		c.has &^= owesTail
+		return ok
 	case c.has&owesKeepalive != 0:
 		// One before SND.NXT, without data (SHLD-12): it lies outside the peer's
 		// window, so it must be answered.
@@ -169,13 +176,7 @@ func (c *Conn) restart(now clock.Instant) {
 
 // sendRange sends n new bytes, with the FIN where fin, and records them.
 func (c *Conn) sendRange(now clock.Instant, out *Segment, n int, fin bool, mss int, sack bool) {
-	why := trace.SendData
-	if c.snd.dupacks > 0 && c.snd.dupacks < dupThresh {
-		why = trace.SendLimited
-	} else if n == 0 {
-		why = trace.SendFIN
-	}
-	c.begin(out, c.snd.nxt, 0, why)
+	c.begin(out, c.snd.nxt, 0, c.whyNew(n))
 	c.attach(out, c.sentText(), n, mss)
 	length := n
 	if fin {
@@ -198,6 +199,22 @@ func (c *Conn) sendRange(now clock.Instant, out *Segment, n int, fin bool, mss i
 		c.has |= pingpong // data answers data: the next ACK may wait for a ride
 	}
 	c.sent(now, out, n, sack)
+	c.armTail(now)
+}
+
+// whyNew says why n new bytes leave.
+func (c *Conn) whyNew(n int) trace.Reason {
+	switch {
+	case c.has&owesTail != 0:
+		return trace.SendTLP
+	case c.has&owesProbe != 0:
+		return trace.SendProbe
+	case c.snd.dupacks > 0 && c.snd.dupacks < dupThresh:
+		return trace.SendLimited
+	case n == 0:
+		return trace.SendFIN
+	}
+	return trace.SendData
 }
 
 // attach lends n bytes of the send ring, off bytes after its start, to out.
@@ -219,12 +236,10 @@ func (c *Conn) sent(now clock.Instant, out *Segment, n int, sack bool) {
 	c.count.sent += int64(n)
 	c.snd.lastSend = now
 	inFlight := c.inFlight()
-	if c.sb.rec.mode == fastRecovery {
-		c.sb.rec.out += n
-	}
+	c.sb.rec.out += n
 	c.cc.OnSend(now, n, inFlight)
 	if inFlight+c.sendMSS(0) > c.cwnd() || inFlight*2 > c.cwnd() && c.cwnd() < c.cc.Ssthresh() {
-		c.has |= cwndLimited
+		c.noteLimited()
 	}
 	c.armRetransmit(now, false)
 	c.armUser(now)
@@ -243,8 +258,8 @@ func (c *Conn) retransmit(now clock.Instant, out *Segment, i, mss int, sack bool
 	}
 	pipe := s.inFlight()
 	room := c.cwnd() - pipe
-	if pipe == 0 {
-		room = max(room, mss)
+	if pipe == 0 || s.rec.mode == afterTimeout && s.rec.out == 0 {
+		room = max(room, mss) // after a timeout the first goes in any case (RFC 6298 5.4)
 	}
 	usable := c.snd.una.Add(int(c.snd.wnd)).Sub(r.seq)
 	n := min(text, c.burst(mss), usable)
@@ -255,14 +270,12 @@ func (c *Conn) retransmit(now clock.Instant, out *Segment, i, mss int, sack bool
 		}
 	}
 	if n < 0 || (n == 0 && text > 0) || room < min(n, mss) || room <= 0 {
-		c.has |= cwndLimited
+		c.noteLimited()
 		return false
 	}
 	length := n
 	if fin && n == text {
 		length++
-	} else {
-		fin = false
 	}
 	if length < int(r.len) {
 		if !s.room(c.env, 1) {
@@ -270,16 +283,24 @@ func (c *Conn) retransmit(now clock.Instant, out *Segment, i, mss int, sack bool
 		}
 		s.split(i, length)
 	}
+	c.sendAgain(now, out, i, mss, sack)
+	return true
+}
+
+// sendAgain sends record i again, all of it.
+func (c *Conn) sendAgain(now clock.Instant, out *Segment, i, mss int, sack bool) {
+	r := *c.sb.at(i)
+	n := int(r.len)
 	c.begin(out, r.seq, 0, c.whyAgain())
-	c.attach(out, r.seq.Sub(c.snd.una), n, mss)
-	if fin {
+	if c.has&finSent != 0 && r.end() == c.snd.nxt {
 		out.Seg.Flags |= wire.FIN
+		n--
 	}
+	c.attach(out, r.seq.Sub(c.snd.una), n, mss)
 	c.resent(now, i, mss)
 	c.count.retrans += int64(n)
 	c.env.Stats.Retransmitted++
 	c.sent(now, out, n, sack)
-	return true
 }
 
 // resent renews record i.
@@ -292,10 +313,17 @@ func (c *Conn) resent(now clock.Instant, i, mss int) {
 		c.sb.resentBytes += int(r.len)
 	}
 	r.flags |= everSent
+	if c.opt.sack {
+		c.sb.again.push(c.env, c.sb, resend{sent: now, seq: r.seq, len: r.len})
+	}
 }
 
 func (c *Conn) whyAgain() trace.Reason {
 	switch rec := &c.sb.rec; {
+	case c.has&owesTail != 0:
+		return trace.SendTLP
+	case c.has&owesProbe != 0:
+		return trace.SendProbe
 	case rec.mode == afterTimeout:
 		return trace.SendRTO
 	case rec.mode == fastRecovery && rec.out > 0 && !c.opt.sack:
@@ -318,20 +346,11 @@ func (c *Conn) transmitProbe(now clock.Instant, out *Segment) bool {
 	if c.snd.una == c.snd.nxt {
 		n := min(c.unsent(), 1)
 		c.sendRange(now, out, n, n == 0, mss, false)
-		out.Why = trace.SendProbe
 		return true
 	}
-	c.begin(out, c.snd.una, 0, trace.SendProbe)
-	if c.out.Len() > 0 {
-		if s.at(0).len > 1 {
-			s.split(0, 1)
-		}
-		c.attach(out, 0, 1, mss)
-	} else {
-		out.Seg.Flags |= wire.FIN
+	if c.out.Len() > 0 && s.at(0).len > 1 {
+		s.split(0, 1)
 	}
-	c.resent(now, 0, mss)
-	c.count.retrans += int64(out.Len())
-	c.sent(now, out, out.Len(), false)
+	c.sendAgain(now, out, 0, mss, false)
 	return true
 }

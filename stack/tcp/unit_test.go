@@ -206,7 +206,8 @@ func TestSuperSegments(t *testing.T) {
 
 // TestNoAllocations holds the steady state to none: send, acknowledge, receive.
 func TestNoAllocations(t *testing.T) {
-	for _, traced := range []bool{false, true} {
+	for _, lossy := range []int{0, 23, 50} {
+		traced := lossy == 50
 		w := newWorld(t, 1, Config{}, Options{})
 		w.establish()
 		a, b := w.a.conn, w.b.conn
@@ -216,9 +217,12 @@ func TestNoAllocations(t *testing.T) {
 		data, buf := make([]byte, 20000), make([]byte, 20000)
 		var out Segment
 		var in Arrival
-		flat := make([]byte, 1500)
+		flat, sent := make([]byte, 1500), 0
 		move := func(from, to *Conn) {
 			for from.Transmit(w.now, &out) {
+				if sent++; lossy > 0 && sent%lossy == 0 {
+					continue
+				}
 				n := copy(flat, out.Payload[0])
 				n += copy(flat[n:], out.Payload[1])
 				in.Seg, in.Payload, in.Segments = out.Seg, flat[:n], 1
@@ -243,7 +247,8 @@ func TestNoAllocations(t *testing.T) {
 			round()
 		}
 		require.Zero(t, testing.AllocsPerRun(200, round))
-		require.Greater(t, b.count.received, int64(1<<20))
+		require.Greater(t, b.count.received, int64(1<<16))
+		require.True(t, lossy == 0 || a.count.retrans > 10000)
 	}
 }
 

@@ -72,18 +72,35 @@ func (c *Conn) Read(now clock.Instant, p []byte) int {
 	return total
 }
 
+// Peek copies received bytes to p, leaves them where they are and returns how
+// many there were, at most 64 KiB.
+func (c *Conn) Peek(p []byte) int {
+	s := c.in.Spans(0, min(len(p), maxLend))
+	n := copy(p, s[0])
+	return n + copy(p[n:], s[1])
+}
+
 // RecvSpan lends the received bytes, at most n; RecvCommit says how many were
 // taken. Between the two they may be read outside the owner's lock, whatever
-// happens to the connection meanwhile.
+// happens to the connection meanwhile. What lends nothing needs no RecvCommit.
 func (c *Conn) RecvSpan(n int) [2][]byte {
+	n = min(n, c.in.Len(), maxLend)
+	if n <= 0 {
+		return [2][]byte{}
+	}
 	c.in.Pin()
-	return c.in.Spans(0, max(min(n, c.in.Len(), maxLend), 0))
+	return c.in.Spans(0, n)
 }
 
 // RecvCommit ends a RecvSpan and drops the first n received bytes, which may be
 // 0. It owes a window update when that opens the window by much.
 func (c *Conn) RecvCommit(_ clock.Instant, n int) {
 	c.in.Unpin()
+	c.take(n)
+}
+
+// take drops the first n received bytes.
+func (c *Conn) take(n int) {
 	n = min(n, c.in.Len())
 	if n <= 0 {
 		return

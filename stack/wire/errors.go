@@ -9,8 +9,9 @@ const (
 	_           Error = iota
 	ErrShort          // fewer bytes than the headers say
 	ErrVersion        // not IPv4
-	ErrHeader         // header length, total length or options do not fit
+	ErrHeader         // header length, total length or TCP's options do not fit
 	ErrChecksum       // checksum does not match
+	ErrOptions        // the IPv4 header is right, but its options cannot be walked
 )
 
 // Error returns what is wrong, as a phrase.
@@ -24,6 +25,8 @@ func (e Error) Error() string {
 		return "wire: header length, total length or options do not fit"
 	case ErrChecksum:
 		return "wire: wrong checksum"
+	case ErrOptions:
+		return "wire: malformed IPv4 options"
 	}
 	return "wire: unknown error"
 }

@@ -54,8 +54,8 @@ func DecodeIPv4(b []byte) (h IPv4, payload []byte, err error) {
 	if total > len(b) {
 		return IPv4{}, nil, ErrShort
 	}
-	if _, ok := walkIPv4Options(b[minIPv4Header:ihl]); !ok {
-		return IPv4{}, nil, ErrHeader
+	if _, bad := walkIPv4Options(b[minIPv4Header:ihl]); bad >= 0 {
+		return IPv4{}, nil, ErrOptions
 	}
 	h.read(b, ihl)
 	return h, b[ihl:total], nil
@@ -178,22 +178,37 @@ func (h *IPv4) SourceRouted() bool {
 	return routed
 }
 
+// BadOption returns the place in the header of the byte that makes the options
+// nonsense, for the pointer of a Parameter Problem (RFC 792); 0 where they are well.
+func (h *IPv4) BadOption() int {
+	_, bad := walkIPv4Options(h.Options)
+	if bad < 0 {
+		return 0
+	}
+	return minIPv4Header + bad
+}
+
 // walkIPv4Options goes through the options to their end and says whether there
-// was a source route among them; ok is false where an option's length is below
-// 2 or runs over the end.
-func walkIPv4Options(o []byte) (routed, ok bool) {
-	for len(o) > 0 && o[0] != ipOptEnd {
-		if o[0] == ipOptNop {
-			o = o[1:]
+// was a source route among them, and at which byte they stop making sense: a
+// length below 2 or over the end, or a kind without one. bad is -1 where they
+// are well.
+func walkIPv4Options(o []byte) (routed bool, bad int) {
+	for at := 0; at < len(o) && o[at] != ipOptEnd; {
+		if o[at] == ipOptNop {
+			at++
 			continue
 		}
-		if len(o) < 2 || o[1] < 2 || int(o[1]) > len(o) {
-			return routed, false
+		if at+1 == len(o) {
+			return routed, at
 		}
-		if o[0] == ipOptLooseSource || o[0] == ipOptStrictRoute {
+		n := int(o[at+1])
+		if n < 2 || at+n > len(o) {
+			return routed, at + 1
+		}
+		if o[at] == ipOptLooseSource || o[at] == ipOptStrictRoute {
 			routed = true
 		}
-		o = o[o[1]:]
+		at += n
 	}
-	return routed, true
+	return routed, -1
 }

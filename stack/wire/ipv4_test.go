@@ -88,10 +88,10 @@ func TestIPv4Options(t *testing.T) {
 		{"what follows the end of list is not read", []byte{0, 131, 0, 99}, nil, false},
 		{"loose source route (RFC 791 3.1)", []byte{131, 3, 4, 0}, nil, true},
 		{"strict source route behind others", []byte{1, 1, 137, 7, 4, 192, 0, 2, 9, 0, 0, 0}, nil, true},
-		{"length 0", []byte{7, 0, 0, 0}, ErrHeader, false},
-		{"length 1", []byte{7, 1, 0, 0}, ErrHeader, false},
-		{"length past the end", []byte{1, 7, 4, 0}, ErrHeader, false},
-		{"kind without a length at the end", []byte{1, 1, 1, 7}, ErrHeader, false},
+		{"length 0", []byte{7, 0, 0, 0}, ErrOptions, false},
+		{"length 1", []byte{7, 1, 0, 0}, ErrOptions, false},
+		{"length past the end", []byte{1, 7, 4, 0}, ErrOptions, false},
+		{"kind without a length at the end", []byte{1, 1, 1, 7}, ErrOptions, false},
 		{"forty bytes", append([]byte{7, 40}, make([]byte, 38)...), nil, false},
 	} {
 		b := ipv4Packet(row.options, "x")
@@ -103,6 +103,23 @@ func TestIPv4Options(t *testing.T) {
 		require.Equal(t, row.options, h.Options, row.name)
 		require.Equal(t, "x", string(payload), row.name)
 		require.Equal(t, row.routed, h.SourceRouted(), row.name)
+	}
+}
+
+func TestIPv4BadOption(t *testing.T) { // RFC 792: the pointer of a Parameter Problem
+	for _, row := range []struct {
+		name    string
+		options []byte
+		want    int
+	}{
+		{"none", nil, 0},
+		{"good ones", []byte{1, 7, 3, 4}, 0},
+		{"length 1", []byte{7, 1, 0, 0}, 21},
+		{"length past the end, behind two no-ops", []byte{1, 1, 7, 4}, 23},
+		{"kind without a length", []byte{1, 1, 1, 7}, 23},
+	} {
+		h := IPv4{Options: row.options}
+		require.Equal(t, row.want, h.BadOption(), row.name)
 	}
 }
 

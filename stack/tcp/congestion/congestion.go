@@ -24,6 +24,7 @@ type Controller interface {
 	// with inFlight bytes outstanding. It is told once per lost flight.
 	OnTimeout(now clock.Instant, inFlight int)
 	// OnSpurious undoes the last OnCongestion or OnTimeout: nothing was lost.
+	// A second one does nothing.
 	OnSpurious()
 	// OnRestart tells that the flow sends again after idle (RFC 5681 4.1).
 	OnRestart(idle time.Duration)
@@ -39,19 +40,26 @@ type Controller interface {
 }
 
 // Default is the name of the controller where none is asked for.
-const Default = "reno"
+const Default = "cubic"
 
 // New returns a new controller by name, as TCP_CONGESTION names it, and
 // whether there is one of that name.
 func New(name string) (Controller, bool) {
+	var c Controller
 	switch name {
+	case "cubic":
+		c = new(cubic)
 	case "reno":
-		r := new(reno)
-		r.Reset()
-		return r, true
+		c = new(reno)
+	default:
+		return nil, false
 	}
-	return nil, false
+	c.Reset()
+	return c, true
 }
+
+// Names returns the names that New knows, the default first.
+func Names() []string { return []string{"cubic", "reno"} }
 
 // Signal says why congestion is assumed.
 type Signal uint8

@@ -4,15 +4,21 @@
 //
 // To add a controller:
 //  1. write its type in a file of its own, with the methods of Controller;
-//     let Reset bring back the state that New gives;
-//  2. add its name and constructor to the switch in New;
-//  3. add its rows to the value tables of its test, and run the common test
-//     that holds every controller to the rules below.
+//     let Reset bring back the state that New gives; window.go has what
+//     window-based ones share, slow start with HyStart++ included;
+//  2. add its name and constructor to the switch in New, and to Names;
+//  3. write its value table; TestEveryController and FuzzController go through
+//     Names and hold each one to the rules below.
+//
+// Files: congestion.go is the contract; window.go and hystart.go are slow
+// start (RFC 5681, 9406) and what the controllers share; reno.go is RFC 5681's
+// congestion avoidance; cubic.go and curve.go are RFC 9438.
 //
 // Place in the walk: stack/tcp tells a controller what each ACK brought, what
 // was lost and what left, and asks it for Window before it sends.
 //
-// Invariants: Window is at least one MSS; it does not grow while the
-// connection does not use it, nor in fast recovery; Ssthresh is at least two
-// MSS once it was set; no method allocates.
+// Invariants: Window is at least one MSS and at most 1 GiB, TCP's largest
+// window; it does not grow while the connection does not use it, nor in fast
+// recovery; Ssthresh is at least two MSS; no method allocates, overflows where
+// int has 32 bits, or panics whatever it is told.
 package congestion

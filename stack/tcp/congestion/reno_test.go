@@ -8,22 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestNew(t *testing.T) {
-	c, ok := New("reno")
-	require.True(t, ok)
-	require.Equal(t, "reno", c.Name())
-	_, ok = New("nosuch")
-	require.False(t, ok)
-}
-
-func TestInitialWindow(t *testing.T) { // RFC 6928 2
-	for _, row := range []struct{ mss, want int }{
-		{536, 5360}, {1460, 14600}, {1448, 14480}, {4000, 14600}, {9000, 18000},
-	} {
-		require.Equal(t, row.want, InitialWindow(row.mss))
-	}
-}
-
 func TestReno(t *testing.T) {
 	const mss = 1000
 	full := func(acked int) func(Controller) {
@@ -44,17 +28,31 @@ func TestReno(t *testing.T) {
 			func(c Controller) { c.OnCongestion(1, Loss, 10000) }}, 5000, 5000},
 		{"two segments at least (RFC 5681 equation 4)", []func(Controller){
 			func(c Controller) { c.OnCongestion(1, Loss, 1000) }}, 2000, 2000},
+		{"ECN in congestion avoidance: a fifth less (RFC 8511 3)", []func(Controller){
+			func(c Controller) { c.OnCongestion(1, Loss, 10000) },
+			func(c Controller) { c.OnCongestion(1, ECN, 5000) }}, 4000, 4000},
+		{"ECN in slow start: half (RFC 3168 6.1.2)", []func(Controller){
+			func(c Controller) { c.OnCongestion(1, ECN, 10000) }}, 5000, 5000},
 		{"congestion avoidance: one segment for each window (RFC 5681 3.1)", []func(Controller){
 			func(c Controller) { c.OnCongestion(1, Loss, 10000); c.OnRecovered(1) },
 			full(2500), full(2500)}, 6000, 5000},
+		{"and not more for more than a window (RFC 5681 3.1)", []func(Controller){
+			func(c Controller) { c.OnCongestion(1, Loss, 10000) },
+			full(1 << 20), full(1), full(1)}, 6000, 5000},
 		{"timeout: one segment (RFC 5681 3.1)", []func(Controller){
 			func(c Controller) { c.OnTimeout(1, 10000) }}, 1000, 5000},
 		{"slow start ends at ssthresh", []func(Controller){
 			func(c Controller) { c.OnTimeout(1, 10000) }, full(4000), full(1000)}, 5000, 5000},
 		{"a spurious timeout is undone", []func(Controller){
 			func(c Controller) { c.OnTimeout(1, 10000); c.OnSpurious() }}, 10000, math.MaxInt32},
+		{"a spurious loss is undone", []func(Controller){
+			func(c Controller) { c.OnCongestion(1, Loss, 10000); c.OnRecovered(1); c.OnSpurious() }}, 10000, math.MaxInt32},
 		{"restart after idle (RFC 5681 4.1)", []func(Controller){
 			full(50000), func(c Controller) { c.OnRestart(time.Second) }}, 10000, math.MaxInt32},
+		{"and ssthresh remembers three quarters of the window (RFC 7661 4.3)", []func(Controller){
+			func(c Controller) { c.OnCongestion(1, Loss, 10000) },
+			full(5000), full(6000), full(7000), full(8000), full(9000), full(10000), full(11000),
+			func(c Controller) { c.OnRestart(time.Second) }}, 10000, 9000},
 		{"a larger segment size is the least window", []func(Controller){
 			func(c Controller) { c.OnTimeout(1, 10000); c.SetMSS(1400) }}, 1400, 5000},
 		{"Reset forgets", []func(Controller){
@@ -69,16 +67,4 @@ func TestReno(t *testing.T) {
 		require.Equal(t, row.ssthresh, c.Ssthresh(), row.rule)
 		require.Zero(t, c.PacingRate())
 	}
-}
-
-func TestNoAllocations(t *testing.T) {
-	c, _ := New("reno")
-	c.SetMSS(1000)
-	s := &Sample{Acked: 1000, CwndLimited: true}
-	require.Zero(t, testing.AllocsPerRun(100, func() {
-		c.OnSend(1, 1000, 1000)
-		c.OnAck(1, s)
-		c.OnCongestion(1, Loss, 5000)
-		c.OnRecovered(1)
-	}))
 }

@@ -1,0 +1,64 @@
+package congestion
+
+import (
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+)
+
+// A flow drives a controller as a connection that always fills its window,
+// one ACK for each segment.
+type flow struct {
+	Controller
+	now clock.Instant
+	rtt time.Duration
+	mss int
+}
+
+func newFlow(name string, mss int, rtt time.Duration) *flow {
+	c, _ := New(name)
+	c.SetMSS(mss)
+	return &flow{Controller: c, now: clock.Instant(time.Second), rtt: rtt, mss: mss}
+}
+
+// at reads the window in segments.
+func (f *flow) segments() float64 { return float64(f.Window()) / float64(f.mss) }
+
+// round lets one round trip pass.
+func (f *flow) round(change ...func(*Sample)) {
+	n := max(f.Window()/f.mss, 1)
+	for i := range n {
+		f.now = f.now.Add(f.rtt / time.Duration(n))
+		s := Sample{RTT: f.rtt, MinRTT: f.rtt, Acked: f.mss, InFlight: f.Window(), Round: i == 0, CwndLimited: true}
+		for _, c := range change {
+			c(&s)
+		}
+		f.OnSend(f.now, f.mss, 2*f.mss)
+		f.OnAck(f.now, &s)
+	}
+}
+
+// pass lets d pass, a full window in each round trip.
+func (f *flow) pass(d time.Duration, change ...func(*Sample)) {
+	for end := f.now.Add(d); f.now < end; {
+		f.round(change...)
+	}
+}
+
+// slowStartTo grows to so many segments.
+func (f *flow) slowStartTo(segments int) {
+	for f.Window() < segments*f.mss {
+		f.OnAck(f.now, &Sample{RTT: f.rtt, Acked: min(f.mss, segments*f.mss-f.Window()), CwndLimited: true})
+	}
+}
+
+// lose is one episode of loss, or of ECN, with the whole window in flight.
+func (f *flow) lose(why Signal) {
+	f.OnCongestion(f.now, why, f.Window())
+	f.round(recovering)
+	f.OnRecovered(f.now)
+}
+
+func recovering(s *Sample) { s.Recovering = true }
+
+func unused(s *Sample) { s.CwndLimited = false }
