@@ -55,11 +55,11 @@ func (sh *shard) await(d *side, seen uint) {
 }
 
 func (sh *shard) sleep(d *side) {
-	d.asleep = true
+	d.asleep++
 	sh.lead.asleep++
 	d.cond.Wait()
 	sh.lead.asleep--
-	d.asleep = false
+	d.asleep--
 }
 
 // leadFor reads and feeds until d has news that came after seen. The lock is

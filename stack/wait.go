@@ -14,7 +14,7 @@ type side struct {
 	line    sync.Cond // where the next ones stand; L is the shard's mu
 	cond    sync.Cond // where that call sleeps; L is the shard's mu
 	lead    *lead     // the shard's
-	asleep  bool      // in cond, and not leading
+	asleep  int       // in cond, and not leading
 	news    uint      // counts wakes, so that none is lost between a try and the wait
 	expired bool      // the deadline has passed
 	err     error     // met after part of the work was done: the next call's
@@ -23,9 +23,9 @@ type side struct {
 // wake makes who waits in this direction look again. The lock is held.
 func (d *side) wake() {
 	d.news++
-	if d.asleep {
+	if d.asleep > 0 {
 		d.lead.woke = true
-		d.cond.Signal() // one call at a time sleeps in a direction
+		d.cond.Broadcast()
 	}
 	d.lead.interrupt(d)
 }
