@@ -17,7 +17,7 @@ import (
 var ErrClosed = errors.New("stack: closed")
 
 // ErrNoLink says that Config.Link is missing.
-var ErrNoLink = errors.New("stack: Config.Link is nil: open a tun.Device or a link.Pipe and put it there")
+var ErrNoLink = errors.New("stack: Config.Link is nil: put a tun.Device, or an end of a link.NewPipe, there")
 
 // A Stack is a host that runs. Make one with New; it is safe for concurrent use.
 type Stack struct {

@@ -48,6 +48,7 @@ func TestAttack_11_BroadcastsAndErrors(t *testing.T) {
 		"from a broadcast": udp(bcast),
 		"from a group":     udp(netip.MustParseAddr("239.1.1.1")),
 		"from class E":     udp(netip.MustParseAddr("240.0.0.1")),
+		"an error about an error with bad options": raw(wire.IPv4{Src: addrB, Dst: addrA, Protocol: 1, Options: []byte{7, 1, 0, 0}}, icmp(wire.ICMPUnreachable)[20:]),
 	} {
 		t.Run(rule, func(t *testing.T) {
 			w := newWorld(t)
@@ -243,6 +244,9 @@ func TestAttack_14_PathMTUPoisoning(t *testing.T) {
 				c.forge(quote)
 			}
 			w.a.Input(w.now, packet(tooBig(c.claim, quote)))
+			if c.mtu < 1499 {
+				w.a.Input(w.now, packet(tooBig(1499, quote))) // nor is a lower one raised again
+			}
 			mtu, locked := w.a.pathMTU(addrB, streamPaths)
 			require.Equal(t, c.mtu, mtu)
 			require.Equal(t, c.locked, locked)
@@ -412,4 +416,21 @@ func TestAttack_17_Tunnels(t *testing.T) {
 		require.EqualValues(t, 1, w.a.Counters().Drop[trace.DropProtocol])
 		require.EqualValues(t, 1, w.a.Counters().IP.InUnknownProtos)
 	}
+}
+
+// A flood from outside does not take the errors that sockets of ours tell each other (as Linux).
+func TestAttack_16_LocalErrorsAreNotLimited(t *testing.T) {
+	w := newWorld(t)
+	for range 1000 {
+		answers(w.a, w.now, rawUDP(addrB, addrA, 5, 9, nil))
+	}
+	s := w.open(w.a, Datagram)
+	require.NoError(t, w.a.Connect(w.now, s, netip.AddrPortFrom(loopback, 9)))
+	for range 100 {
+		_, err := w.a.Send(w.now, s, nil)
+		require.NoError(t, err)
+		w.flush()
+		require.Equal(t, tcp.ErrPortUnreachable, w.a.SocketError(s))
+	}
+	w.quiesce()
 }

@@ -148,3 +148,29 @@ func TestAttack_47_PeerComesBack(t *testing.T) {
 		w.quiesce()
 	})
 }
+
+// An owner who still holds connections in TIME-WAIT keeps them, but they are
+// as bounded as others once he lets go.
+func TestAttack_45_TimeWaitLetGoLate(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Memory = 4 << 20 })
+	l := w.listen(w.b, 5)
+	limit := 4 << 20 / timeWaitShare / (socketCost + connCost)
+	var held []Handle
+	for range 2 * limit {
+		c := w.dial(w.a, addrB)
+		s, err := w.b.Accept(w.now, l)
+		require.NoError(t, err)
+		require.NoError(t, w.a.Shutdown(w.now, c, ShutWrite))
+		w.flush()
+		require.NoError(t, w.b.Close(w.now, s))
+		w.flush()
+		require.Equal(t, tcp.StateTimeWait, w.state(w.a, c))
+		held = append(held, c)
+	}
+	for _, c := range held {
+		require.NoError(t, w.a.Close(w.now, c))
+		w.flush()
+	}
+	require.LessOrEqual(t, len(w.a.Sockets(nil)), limit)
+	w.quiesce()
+}

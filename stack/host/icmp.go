@@ -90,7 +90,7 @@ func (h *Host) sendICMPError(now clock.Instant, in *datagram, t wire.ICMPType, c
 	if in.cast != unicast || in.ip.FragOff != 0 || !h.mayAnswer(in) {
 		return
 	}
-	if !h.errors.take(now, &h.rand) {
+	if !in.local && !h.errors.take(now, &h.rand) {
 		h.counters.ICMP.OutRateLimitHost++
 		return
 	}

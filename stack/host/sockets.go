@@ -68,6 +68,7 @@ type socket struct {
 	broadcast bool
 	lingerOn  bool
 	tellGone  bool // somebody lingers
+	passed    bool // in TIME-WAIT and held by its owner when its turn to make room came
 	blocked   bool // a datagram found the host's queue full
 }
 

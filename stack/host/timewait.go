@@ -47,8 +47,12 @@ func (h *Host) enterTimeWait(now clock.Instant, s *socket) {
 	}
 	id := h.timeWait.pop()
 	old := h.sockets[id.Index()]
-	if old == s || !old.live || old.id != id || old.conn == nil || old.conn.State() != tcp.StateTimeWait || old.owned {
-		return // over, or still held by its owner
+	if old == s || !old.live || old.id != id || old.conn == nil || old.conn.State() != tcp.StateTimeWait {
+		return // over
+	}
+	if old.owned {
+		old.passed = true // give puts it back
+		return
 	}
 	old.conn.Abort(now) // of TIME-WAIT: nothing is sent
 	h.collect(now, old)

@@ -95,6 +95,11 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 	}
 	if c.sb.rec.mode == fastRecovery {
 		c.reduce(delivered, advanced && newly == 0)
+		if advanced && newly > 0 && !c.opt.sack {
+			// A partial ACK always lets one segment go (RFC 6582 3.2 step 3), also
+			// where lost ACKs make proportional reduction wait.
+			c.sb.rec.cwnd = max(c.sb.rec.cwnd, c.inFlight()+c.sendMSS(0))
+		}
 	}
 	c.endRecovery(now)
 	if c.snd.una == c.snd.nxt {
