@@ -36,7 +36,8 @@ func New(cfg Config) (*Stack, error) {
 			return nil, err
 		}
 	}
-	sh := &shard{link: cfg.Link, read: cfg.Clock, deliver: cfg.Trace}
+	sh := &shard{link: cfg.Link, read: cfg.Clock, deliver: cfg.Trace, over: make(chan struct{})}
+	sh.lead.link, sh.lead.free.L = cfg.Link, &sh.mu
 	if sh.read == nil {
 		sh.read = monotonic()
 	}
@@ -53,7 +54,7 @@ func New(cfg Config) (*Stack, error) {
 	s := &Stack{sh: sh, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
-		sh.lead()
+		sh.background()
 	}()
 	return s, nil
 }
@@ -71,6 +72,11 @@ func (s *Stack) Close() error {
 	s.sh.fail(ErrClosed)
 	err := s.sh.link.Close()
 	<-s.done
+	s.sh.mu.Lock()
+	defer s.sh.mu.Unlock()
+	for s.sh.lead.taken { // an application that led sees the end now
+		s.sh.lead.free.Wait()
+	}
 	return err
 }
 
