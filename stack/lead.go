@@ -24,7 +24,6 @@ type lead struct {
 	terms   uint  // how often somebody began to
 	side    *side // what the leader waits for; nil: the background leads
 	waiting bool  // the leader is in link.Wait, or about to be: only Wake reaches it
-	asleep  int   // applications that wait while somebody else leads
 	woke    bool  // the batch under way has news for one of them
 	free    sync.Cond
 	in      [batch]link.Packet
@@ -56,9 +55,7 @@ func (sh *shard) await(d *side, seen uint) {
 
 func (sh *shard) sleep(d *side) {
 	d.asleep++
-	sh.lead.asleep++
 	d.cond.Wait()
-	sh.lead.asleep--
 	d.asleep--
 }
 
