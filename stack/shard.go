@@ -2,12 +2,14 @@ package stack
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -29,6 +31,7 @@ type shard struct {
 	out     [batch]link.Packet
 	lead    lead
 	over    chan struct{} // closed when failed is set
+	drained chan struct{} // closed when nothing is left to deliver; nil: nobody asked
 
 	log        *trace.Log // nil: off
 	deliver    func([]trace.Event)
@@ -61,6 +64,10 @@ func (sh *shard) flush() {
 	}
 	sh.wake()
 	sh.arm()
+	if sh.drained != nil && !sh.busy() {
+		close(sh.drained)
+		sh.drained = nil
+	}
 }
 
 // send gives the link at most one batch and reports whether there is more that
@@ -183,4 +190,23 @@ func (sh *shard) forget(s *Socket) {
 	if i := s.handle.Index(); sh.sockets[i] == s {
 		sh.sockets[i] = nil
 	}
+}
+
+// drain returns a channel that is closed when no connection has anything left
+// to deliver.
+func (sh *shard) drain() <-chan struct{} {
+	sh.enter()
+	defer sh.leave()
+	if sh.drained == nil {
+		sh.drained = make(chan struct{})
+	}
+	return sh.drained
+}
+
+// busy reports whether a connection still has something to deliver.
+func (sh *shard) busy() bool {
+	return slices.ContainsFunc(sh.host.Sockets(nil), func(d host.Description) bool {
+		return d.Kind == host.Stream && d.State != tcp.StateTimeWait &&
+			d.State != tcp.StateClosed && d.State != tcp.StateListen
+	})
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/host"
-	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -93,28 +92,16 @@ func (s *Stack) Shutdown(ctx context.Context) error {
 			_ = k.release()
 		}
 	}
-	// Poll the drain by the host's own clock: nobody owns these connections.
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for s.busy() {
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), s.Close())
-		case <-tick.C:
-		}
+	select {
+	case <-sh.drain():
+	case <-sh.over:
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), s.Close())
 	}
 	if err := s.Err(); err != nil && err != ErrClosed {
 		return errors.Join(err, s.Close())
 	}
 	return s.Close()
-}
-
-// busy reports whether a connection still has something to deliver.
-func (s *Stack) busy() bool {
-	return slices.ContainsFunc(s.Sockets(), func(d host.Description) bool {
-		return d.Kind == host.Stream && d.State != tcp.StateTimeWait &&
-			d.State != tcp.StateClosed && d.State != tcp.StateListen
-	})
 }
 
 // Err returns why the stack no longer works: ErrClosed, the link's error, or nil.
