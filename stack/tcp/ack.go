@@ -122,6 +122,11 @@ func (c *Conn) advance(now clock.Instant, s *arriving, n int) (delivered int) {
 			c.events |= EvWritable
 		}
 	}
+	if c.snd.wnd > 0 {
+		// Karn's algorithm: a timeout that was backed off stays so until there is
+		// a sample, or a path longer than the RTO would never be measured (RFC 6298 5).
+		c.rtt.rto = c.timeout()
+	}
 	c.progress(now)
 	if c.sb != nil {
 		delivered = c.measure(now, s, n)
