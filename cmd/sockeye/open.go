@@ -224,6 +224,9 @@ func equip(name string, kernel netip.Prefix) error {
 	if err := setup.AddAddr(name, kernel); err != nil {
 		return err
 	}
+	if err := setup.NoIPv6(name); err != nil {
+		return err
+	}
 	return setup.SetUp(name)
 }
 

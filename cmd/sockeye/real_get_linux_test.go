@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -135,4 +136,8 @@ func TestDemoTUN(t *testing.T) {
 	requireChapters(t, p.stdout())
 	require.Contains(t, p.stdout(), "Linux kernel")
 	requireCapture(t, pcap)
+	requireSum(t, p.stdout())
+	arrows := regexp.MustCompile(`(?m)ms  \|(--|<-).*\|`).FindAllString(p.stdout(), -1)
+	require.Len(t, arrows, capturedPackets(t, pcap), "each packet of the capture is told, and no IPv6")
+	require.NotContains(t, p.stdout(), "IPv6")
 }

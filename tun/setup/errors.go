@@ -8,6 +8,8 @@ var (
 	ErrPermission   = errors.New("permission denied: run as root (CAP_NET_ADMIN and CAP_SYS_ADMIN)")
 	ErrPrefix       = errors.New("the address must be IPv4 with a prefix from /1 to /30, such as 192.0.2.2/24")
 	ErrNotHost      = errors.New("the address is the network's or the broadcast address of its prefix: choose another one")
+	ErrNotUsable    = errors.New("hosts have no addresses in 0.0.0.0/8, 127.0.0.0/8 and from 224.0.0.0 on: choose another one, such as 192.0.2.2/24")
+	ErrClash        = errors.New("another interface has addresses of this network: choose another --addr, such as 198.51.100.2/24")
 	ErrName         = errors.New("not a name for an interface: at most 15 bytes, without '/', ':', '%' and spaces")
 	ErrExists       = errors.New("an interface of this name exists already and was not made by `sockeye up`: choose another name, or delete it")
 	ErrAlreadyUp    = errors.New("`sockeye up` has run already: run `sudo sockeye down` first")

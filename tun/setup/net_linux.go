@@ -3,9 +3,11 @@ package setup
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -40,6 +42,21 @@ func SetTxQueueLen(name string, packets int) error {
 func AddAddr(name string, prefix netip.Prefix) error {
 	return withLink(name, "give an address to", func(l netlink.Link) error {
 		return netlink.AddrAdd(l, &netlink.Addr{IPNet: ipNet(prefix)})
+	})
+}
+
+// NoIPv6 keeps the kernel from soliciting on an interface where nobody speaks
+// IPv6; call it before SetUp. A kernel without IPv6 needs nothing.
+func NoIPv6(name string) error {
+	if err := os.WriteFile(filepath.Join("/proc/sys/net/ipv6/conf", name, "disable_ipv6"), []byte("1"), 0); err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	// Containers have /proc/sys read-only. Without an address of its own the
+	// interface is silent, too; where even that is refused it talks, no more.
+	const addrGenModeNone = 1 // IN6_ADDR_GEN_MODE_NONE
+	return withLink(name, "turn IPv6 off on", func(l netlink.Link) error {
+		_ = netlink.LinkSetIP6AddrGenMode(l, addrGenModeNone)
+		return nil
 	})
 }
 

@@ -3,10 +3,7 @@ package setup
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
-	"os"
-	"path/filepath"
 
 	"github.com/vishvananda/netlink"
 )
@@ -74,12 +71,17 @@ func plan(cfg UpConfig) (*State, error) {
 			return nil, err
 		}
 	}
+	overlaps, err := clashes(cfg.Addr)
+	if err != nil {
+		return nil, err
+	}
 	ns, err := currentNetNS()
 	if err != nil {
 		return nil, err
 	}
 	return &State{
-		Name: cfg.Name, UID: cfg.UID, GID: cfg.GID, NAT: cfg.NAT, NetNS: ns,
+		Warnings: overlaps,
+		Name:     cfg.Name, UID: cfg.UID, GID: cfg.GID, NAT: cfg.NAT, NetNS: ns,
 		Addr: cfg.Addr, Kernel: netip.PrefixFrom(kernel, cfg.Addr.Bits()),
 	}, nil
 }
@@ -141,7 +143,7 @@ func (u *upper) interfaceUp() error {
 				return err
 			}
 		}
-		if err := noIPv6(name); err != nil {
+		if err := NoIPv6(name); err != nil {
 			return err
 		}
 		if err := AddAddr(name, u.st.Kernel); err != nil {
@@ -159,15 +161,6 @@ func (u *upper) interfaceUp() error {
 	})
 }
 
-// noIPv6 keeps the kernel from soliciting on a TUN where nobody speaks it.
-func noIPv6(name string) error {
-	err := os.WriteFile(filepath.Join("/proc/sys/net/ipv6/conf", name, "disable_ipv6"), []byte("1"), 0)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("setup: cannot turn IPv6 off on %s: %w", name, err)
-	}
-	return nil
-}
-
 func (u *upper) forward() error {
 	old, err := readForward()
 	if err != nil {
@@ -183,6 +176,6 @@ func (u *upper) nat() error {
 	if err != nil {
 		return err
 	}
-	u.st.Warnings = forwardWarnings(u.st)
+	u.st.Warnings = append(u.st.Warnings, forwardWarnings(u.st)...)
 	return u.st.save(u.cfg.Dir)
 }
