@@ -37,7 +37,7 @@ own hosts in memory instead, and says so.`,
 		Example: `  sockeye demo
   sockeye demo --pcap demo.pcapng && wireshark demo.pcapng
   sockeye demo --link pipe`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.runDemo(cmd, f) },
 	}
 	fl := cmd.Flags()
@@ -159,6 +159,9 @@ func (p *program) demoPipe(f *demoFlags, us netip.Prefix, why error) error {
 func mend(why error) string {
 	if errors.Is(why, setup.ErrNotSupported) {
 		return "  go run ./cmd/sockeye demo    (on Linux)"
+	}
+	if errors.Is(why, setup.ErrNoCaps) {
+		return "  docker run --cap-add NET_ADMIN --cap-add SYS_ADMIN \\\n      --device /dev/net/tun ..."
 	}
 	text := "  go build -o sockeye ./cmd/sockeye && sudo ./sockeye demo"
 	if errors.Is(why, setup.ErrAppArmor) {

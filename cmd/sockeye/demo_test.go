@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/tun/setup"
 )
 
 // The chapters of the demo and what each has to say; in their order.
@@ -74,6 +76,23 @@ func requireSum(t *testing.T, out string) {
 	ours := len(regexp.MustCompile(`(?m)ms  \|--.*\|`).FindAllString(out, -1))
 	theirs := len(regexp.MustCompile(`(?m)ms  \|<-.*\|`).FindAllString(out, -1))
 	require.Regexp(t, fmt.Sprintf(`ms: %d packets\s+from\s+us\s+and\s+%d\s+to\s+us`, ours, theirs), out)
+}
+
+func TestDemoMends(t *testing.T) {
+	for _, r := range []struct {
+		name string
+		why  error
+		want string
+	}{
+		{"no reason: it was asked for", nil, "sudo ./sockeye demo"},
+		{"an ordinary user", setup.ErrNoUserNS, "sudo ./sockeye demo"},
+		{"AppArmor", setup.ErrAppArmor, "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"},
+		{"root without capabilities", fmt.Errorf("no namespace: %w", setup.ErrNoCaps), "docker run --cap-add NET_ADMIN --cap-add SYS_ADMIN \\\n"},
+		{"not Linux", setup.ErrNotSupported, "on Linux"},
+	} {
+		t.Run(r.name, func(t *testing.T) { require.Contains(t, mend(r.why), r.want) })
+	}
+	require.NotContains(t, mend(setup.ErrNoCaps), "sudo", "we are root")
 }
 
 func TestDemoCannotWrite(t *testing.T) {

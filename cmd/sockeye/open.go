@@ -266,7 +266,7 @@ func (f *linkFlags) servers(pl *plan) ([]netip.AddrPort, error) {
 		}
 		a, err := netip.ParseAddr(f.dns)
 		if err != nil || !a.Is4() {
-			return nil, fmt.Errorf("--dns %q is not an IPv4 address: write it as 192.0.2.1", f.dns)
+			return nil, fmt.Errorf("the name server %q is not an IPv4 address: write it as --dns 192.0.2.1", f.dns)
 		}
 		return []netip.AddrPort{netip.AddrPortFrom(a, dns.Port)}, nil
 	}
@@ -286,6 +286,9 @@ func (f *linkFlags) servers(pl *plan) ([]netip.AddrPort, error) {
 
 // isTerminal reports whether w is a terminal that is to be painted on.
 func isTerminal(w any) bool {
+	if s, ok := w.(*sink); ok {
+		w = s.Writer
+	}
 	f, ok := w.(*os.File)
 	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
 		return false

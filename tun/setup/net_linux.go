@@ -162,11 +162,19 @@ func meaning(err error) error {
 	case errors.As(err, &missing), errors.Is(err, unix.ENODEV):
 		return ErrNoInterface
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return ErrPermission
+		return denied()
 	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EEXIST):
 		return fmt.Errorf("it exists already: %w", err)
 	}
 	return err
+}
+
+// denied is what EPERM means: run as root, and where we are, with root's capabilities.
+func denied() error {
+	if isRoot() {
+		return ErrNoCaps
+	}
+	return ErrPermission
 }
 
 func ipNet(p netip.Prefix) *net.IPNet {

@@ -3,7 +3,9 @@ package setup
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 )
@@ -65,7 +67,7 @@ func plan(cfg UpConfig) (*State, error) {
 	}
 	if cfg.NAT != "" {
 		if _, err := netlink.LinkByName(cfg.NAT); err != nil {
-			return nil, fmt.Errorf("setup: NAT behind %s: %w", cfg.NAT, meaning(err))
+			return nil, fmt.Errorf("setup: NAT behind %s: %w%s", cfg.NAT, meaning(err), others())
 		}
 		if err := tableFree(tableName(cfg.Name)); err != nil {
 			return nil, err
@@ -84,6 +86,25 @@ func plan(cfg UpConfig) (*State, error) {
 		Name:     cfg.Name, UID: cfg.UID, GID: cfg.GID, NAT: cfg.NAT, NetNS: ns,
 		Addr: cfg.Addr, Kernel: netip.PrefixFrom(kernel, cfg.Addr.Bits()),
 	}, nil
+}
+
+// others names the interfaces that there are, for who named another; "": none
+// that leads anywhere.
+func others() string {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, l := range links {
+		if l.Attrs().Flags&net.FlagLoopback == 0 {
+			names = append(names, l.Attrs().Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ": choose one of " + strings.Join(names, ", ")
 }
 
 // run is the order of things; Down goes through it backwards.

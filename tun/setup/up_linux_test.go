@@ -204,6 +204,9 @@ func TestUpRefuses(t *testing.T) {
 			_, err := Up(bad)
 			require.ErrorIs(t, err, row.want, row.rule)
 			require.NotContains(t, err.Error(), "\n")
+			if row.want == ErrNoInterface {
+				require.ErrorContains(t, err, "choose one of wan0", "what there is")
+			}
 			require.Equal(t, before, look(t, cfg.Dir))
 		}
 		c := &nftables.Conn{}
