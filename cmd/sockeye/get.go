@@ -78,7 +78,12 @@ func (p *program) fetch(s *session, f *getFlags, url string) error {
 	if f.head || f.include {
 		out.head = func() []byte { return job.response }
 	}
-	resp, n, err := p.transfer(job, f, r, out)
+	var page io.Writer = out
+	if p.mixed && s.tell != nil && (f.output == "" || f.output == "-") {
+		job.aside = &held{page: out, told: p.err}
+		page = job.aside
+	}
+	resp, n, err := p.transfer(job, f, r, out, page)
 	if resp != nil && s.tell != nil {
 		s.tell.Heading("The close")
 	}
@@ -88,19 +93,23 @@ func (p *program) fetch(s *session, f *getFlags, url string) error {
 	_ = job.client.Close()
 	if err == nil && s.tell != nil {
 		job.closed()
+		s.tell.End() // the rest is cleaning up
 	}
 	return errors.Join(finish(err, n), out.close())
 }
 
-// transfer fetches into out.
-func (p *program) transfer(job *fetch, f *getFlags, r *http.Request, out *output) (*http.Response, int64, error) {
+// transfer fetches into out, the body by way of page.
+func (p *program) transfer(job *fetch, f *getFlags, r *http.Request, out *output, page io.Writer) (*http.Response, int64, error) {
 	out.refuse = func() error {
 		if code := job.code; f.failing && code >= 400 {
 			return fail(curlNoHTTP, fmt.Errorf("the server answered %d", code))
 		}
 		return nil
 	}
-	resp, n, err := job.do(r, out)
+	resp, n, err := job.do(r, page)
+	if e := pageLost(job.aside.end()); err == nil { // what came before an error is written, too
+		err = e
+	}
 	if err == nil {
 		err = out.begin() // an empty page, too, makes a file
 	}

@@ -286,11 +286,16 @@ func (f *linkFlags) servers(pl *plan) ([]netip.AddrPort, error) {
 
 // isTerminal reports whether w is a terminal that is to be painted on.
 func isTerminal(w any) bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && onTerminal(w)
+}
+
+// onTerminal reports whether somebody reads w as it comes.
+func onTerminal(w any) bool {
 	if s, ok := w.(*sink); ok {
 		w = s.Writer
 	}
 	f, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	if !ok {
 		return false
 	}
 	st, err := f.Stat()

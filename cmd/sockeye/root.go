@@ -14,6 +14,7 @@ import (
 type program struct {
 	in       io.Reader
 	out, err io.Writer
+	mixed    bool     // out and err are read together, on a terminal
 	args     []string // as given, for running again in a namespace
 }
 
@@ -21,7 +22,7 @@ type program struct {
 // stdout, everything else to stderr.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	written := &sink{Writer: stdout}
-	p := &program{in: stdin, out: written, err: stderr, args: args}
+	p := &program{in: stdin, out: written, err: stderr, mixed: onTerminal(stdout) && onTerminal(stderr), args: args}
 	root := p.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
