@@ -104,7 +104,7 @@ func (p *program) answer(f *digFlags, a *dns.Answer, err error) error {
 func shortText(a *dns.Answer) string {
 	var b strings.Builder
 	for _, r := range append(a.Chain[:len(a.Chain):len(a.Chain)], a.Records...) {
-		fmt.Fprintln(&b, r.DataString())
+		fmt.Fprintln(&b, a.Spelt(r).DataString())
 	}
 	return b.String()
 }
@@ -138,11 +138,12 @@ func digText(a *dns.Answer, now time.Time) string {
 	}
 	b.WriteString("\n;; QUESTION SECTION:\n")
 	for _, q := range m.Questions {
+		q.Name = a.SpeltName(q.Name)
 		fmt.Fprintf(&b, ";%s\n", q)
 	}
-	section(&b, "ANSWER", m.Answers)
-	section(&b, "AUTHORITY", m.Authorities)
-	section(&b, "ADDITIONAL", m.Additionals)
+	section(&b, "ANSWER", a, m.Answers)
+	section(&b, "AUTHORITY", a, m.Authorities)
+	section(&b, "ADDITIONAL", a, m.Additionals)
 	fmt.Fprintf(&b, "\n;; Query time: %d msec\n", x.RoundTrip.Milliseconds())
 	fmt.Fprintf(&b, ";; SERVER: %s#%d(%s) (%s)\n", x.Server.Addr(), x.Server.Port(), x.Server.Addr(), x.Transport)
 	fmt.Fprintf(&b, ";; WHEN: %s\n", now.Format("Mon Jan 02 15:04:05 MST 2006"))
@@ -159,13 +160,13 @@ func typed(a *dns.Answer) string {
 	return name
 }
 
-func section(b *strings.Builder, name string, rs []dns.Record) {
+func section(b *strings.Builder, name string, a *dns.Answer, rs []dns.Record) {
 	if len(rs) == 0 {
 		return
 	}
 	fmt.Fprintf(b, "\n;; %s SECTION:\n", name)
 	for _, r := range rs {
-		fmt.Fprintln(b, r)
+		fmt.Fprintln(b, a.Spelt(r))
 	}
 }
 

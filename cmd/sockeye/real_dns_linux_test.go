@@ -69,10 +69,16 @@ func TestDigAgainstDnsmasq(t *testing.T) {
 		require.Contains(t, p.stdout(), want)
 	}
 	requireCapture(t, pcap)
+	t.Run("names as they were asked for, not in the question's random case", func(t *testing.T) {
+		p := w.run(sockeye(on("dig", "@"+kernelIP, "Www.Sockeye.test", "--dns", "192.0.2.9")...))
+		require.Zero(t, p.code, p.stderr())
+		require.Contains(t, p.stdout(), "\n;Www.Sockeye.test.\tIN\tA\n")
+		require.Regexp(t, `\nWww\.Sockeye\.test\.\t\d+\tIN\tA\t192\.0\.2\.1\n`, p.stdout())
+	})
 	t.Run("a chain, in short", func(t *testing.T) {
 		p := w.run(sockeye(on("dig", "--short", "alias.sockeye.test")...))
 		require.Zero(t, p.code, p.stderr())
-		require.Equal(t, "www.sockeye.test.\n192.0.2.1\n", strings.ToLower(p.stdout()))
+		require.Equal(t, "www.sockeye.test.\n192.0.2.1\n", p.stdout())
 	})
 	t.Run("another type", func(t *testing.T) {
 		p := w.run(sockeye(on("dig", "sockeye.test", "mx")...))
