@@ -69,7 +69,7 @@ func (p *program) runUp(f *upFlags) error {
 	if st.NAT != "" {
 		fmt.Fprintf(p.err, "packets to the outside go through %s, masqueraded\n", st.NAT)
 	}
-	for _, w := range append(st.Warnings, noServers(st)...) {
+	for _, w := range append(st.Warnings, noServers(st, setup.SystemNameServers)...) {
 		fmt.Fprintf(p.err, "warning: %s\n", w)
 	}
 	try := "sockeye ping -c 3 " + st.Kernel.Addr().String()
@@ -84,11 +84,11 @@ func (p *program) runUp(f *upFlags) error {
 }
 
 // noServers warns where names will not be found behind NAT.
-func noServers(st *setup.State) []string {
+func noServers(st *setup.State, system func() ([]netip.Addr, error)) []string {
 	if st.NAT == "" {
 		return nil
 	}
-	if _, err := setup.SystemNameServers(); err != nil {
+	if _, err := system(); err != nil {
 		return []string{plain(err).Error() + ", as in `sockeye get --dns 9.9.9.9 URL`"}
 	}
 	return nil
