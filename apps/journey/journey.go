@@ -36,6 +36,7 @@ type Journey struct {
 	arrived int           // packets that came in
 	arrows  [2]int        // packets told: ours, the peer's
 	over    bool
+	text    bool // the last line printed was not blank
 	names   fdNames
 }
 
@@ -89,6 +90,9 @@ func (j *Journey) End() { j.end(func() { j.over = true }) }
 
 func (j *Journey) heading(title string) {
 	j.chapter++
+	if j.text { // a ladder that went on
+		j.blank()
+	}
 	head := fmt.Sprintf("%d  %s ", j.chapter, strings.ToUpper(title))
 	j.line(j.bold(head + strings.Repeat("-", max(0, columns-len(head)))))
 	j.blank()
@@ -96,6 +100,7 @@ func (j *Journey) heading(title string) {
 
 // line prints one line.
 func (j *Journey) line(s string) {
+	j.text = s != ""
 	if j.err == nil {
 		_, j.err = io.WriteString(j.o.Out, strings.TrimRight(s, " ")+"\n")
 	}

@@ -57,6 +57,15 @@ func TestShareOfThePage(t *testing.T) {
 	}
 }
 
+// What comes between two parts of the story does not run into the next heading.
+func TestHeadingsStandApart(t *testing.T) {
+	s := newScene()
+	s.Heading("One")
+	s.udp(link.Out, []byte("x"))
+	s.Heading("Two")
+	require.Regexp(t, `^1  ONE -+\n\n(.+\n){3}\n2  TWO -+\n\n$`, s.text.String())
+}
+
 // Every packet is an arrow, those that the stack drops included, and is counted.
 func TestSumCountsTheArrows(t *testing.T) {
 	s := newScene()

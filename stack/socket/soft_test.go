@@ -72,3 +72,28 @@ func TestConnectTellsWhatTheRouterSaid(t *testing.T) {
 		})
 	}
 }
+
+// recvmsg's headers (RFC 1122 4.1.3.5, 4.1.4).
+func TestRecvMsg(t *testing.T) {
+	a, b := pair(t)
+	fd := must(t, b, socket.SOCK_DGRAM)
+	require.NoError(t, b.Bind(fd, netip.MustParseAddrPort("0.0.0.0:9")))
+	from := must(t, a, socket.SOCK_DGRAM)
+	require.NoError(t, a.Bind(from, netip.MustParseAddrPort("192.0.2.1:7")))
+	_, err := a.SendTo(from, []byte("hello"), 0, netip.MustParseAddrPort("192.0.2.2:9"))
+	require.NoError(t, err)
+	want := socket.Meta{Size: 5, From: netip.MustParseAddrPort("192.0.2.1:7"), To: netip.MustParseAddr("192.0.2.2"), TTL: 64}
+	p := make([]byte, 3)
+	n, m, err := b.RecvMsg(fd, p, socket.MSG_PEEK|socket.MSG_TRUNC)
+	require.NoError(t, err)
+	require.Equal(t, 5, n, "the whole length, as asked for")
+	require.Equal(t, want, m)
+	n, m, err = b.RecvMsg(fd, p, 0)
+	require.NoError(t, err)
+	require.Equal(t, "hel", string(p[:n]))
+	require.Equal(t, want, m)
+	_, _, err = b.RecvMsg(fd, p, socket.MSG_DONTWAIT)
+	isErrno(t, syscall.EAGAIN, err)
+	_, _, err = b.RecvMsg(99, p, 0)
+	isErrno(t, syscall.EBADF, err)
+}
