@@ -12,7 +12,7 @@ type Mask uint16
 const (
 	Readable   Mask = 1 << iota // Recv or Accept has something to give: data, EOF, an error, a connection
 	Writable                    // Send takes something, or has an error to give; Connect has ended
-	Urgent                      // urgent data (POLLPRI)
+	Urgent                      // event only: the mark of urgent data moved forward (POLLPRI)
 	HangupRead                  // the peer's FIN arrived (POLLRDHUP)
 	Hangup                      // over both ways (POLLHUP)
 	Failed                      // an error is pending (POLLERR)

@@ -47,7 +47,7 @@ type socket struct {
 	parent             Handle  // the listener, until accepted
 
 	hash  uint32
-	news  Mask // alarm bits to tell
+	news  Mask // alarm bits and Urgent, to tell once
 	kind  Kind
 	state tcp.State // of conn when last looked at
 	ttl   uint8

@@ -163,6 +163,9 @@ func (h *Host) collect(now clock.Instant, s *socket) {
 		s.connected = true
 		h.joinAccept(now, s)
 	}
+	if ev&tcp.EvUrgent != 0 {
+		s.news |= Urgent // RFC 9293 MUST-32
+	}
 	if err := s.conn.Err(); err != nil && ev&tcp.EvClosed != 0 {
 		s.err = err
 	}
