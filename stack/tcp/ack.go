@@ -53,6 +53,7 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	if n > 0 {
 		delivered += c.advance(now, s, n)
 	}
+	c.judgeEpisode(now, s, n, duplicate)
 	if c.sb == nil {
 		return
 	}

@@ -42,6 +42,7 @@ type Conn struct {
 	rcv    recvVars
 	in     buffer.Ring // bytes received: the first is the next to be read
 	out    buffer.Ring // bytes to send: the first is the oldest unacknowledged
+	ep     episode     // the latest reduction for loss
 	has    facts
 	mtu    int32 // path MTU, bytes
 	mss    int32 // largest segment: the smaller of peer's MSS and path MTU, options not subtracted
@@ -140,6 +141,7 @@ const (
 	tailOut       // a loss probe is out: TLP.end_seq is snd.tail
 	tailAgain     // ... and it was a retransmission: TLP.is_retrans
 	starved       // the Budget refused bytes that the send buffer had room for
+	dsackSeen     // the peer has sent a D-SACK
 )
 
 const owesAny = owesSYN | owesACK | owesDelayed | owesChallenge | owesProbe | owesKeepalive | owesWindow | owesTail
@@ -174,6 +176,7 @@ func (c *Conn) Release() {
 func (c *Conn) releaseSide() {
 	c.dropScoreboard()
 	c.dropReassembly()
+	c.ep = episode{}
 	if c.cc != nil {
 		c.env.putController(c.cc)
 		c.cc = nil

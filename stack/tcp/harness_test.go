@@ -437,14 +437,15 @@ func checkScoreboard(t testing.TB, c *Conn, why any) {
 	require.Equal(t, c.snd.nxt, at, "the scoreboard does not end at SND.NXT: %v", why)
 	require.Equal(t, [4]int{sk, ls, rs, segs}, [4]int{s.sackedBytes, s.lostBytes, s.resentBytes, s.sackedSegs}, "sums: %v", why)
 	if c.opt.sack {
-		checkTimeOrder(t, s, why)
+		checkTimeOrder(t, c, why)
 	}
 }
 
 // checkTimeOrder holds that RACK will meet every record that is out: what was
 // sent once at judged or beyond, what was sent again among the resends, both in
 // the order of time.
-func checkTimeOrder(t testing.TB, s *scoreboard, why any) {
+func checkTimeOrder(t testing.TB, c *Conn, why any) {
+	s := c.sb
 	last := clock.Never
 	for i := range s.n {
 		r := s.at(i)
@@ -472,7 +473,8 @@ func checkTimeOrder(t testing.TB, s *scoreboard, why any) {
 			out--
 		}
 	}
-	if out < 0 {
+	const enough = 1 << 20 // with less, the list may be refused memory: then the timer repairs
+	if out < 0 && c.env.Budget.Limit() >= enough {
 		require.Failf(t, "a retransmission that RACK does not know", "%v", why)
 	}
 }

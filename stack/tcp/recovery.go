@@ -24,6 +24,7 @@ type recovery struct {
 	mode    recoveryMode
 	point   wire.Seq // RecoveryPoint: what is acknowledged up to here ends the episode
 	counted bool     // it began by duplicate ACKs without SACK
+	frto    frtoStep
 	since   clock.Instant
 
 	// Proportional rate reduction (RFC 9937).
@@ -90,6 +91,7 @@ func (c *Conn) detectByCount(now clock.Instant, delivered int, advanced bool) (n
 func (c *Conn) enterRecovery(now clock.Instant, delivered int) {
 	s := c.sb
 	flight := c.snd.nxt.Sub(c.snd.una)
+	c.beginEpisode(s.rec.mode == open, fastOne)
 	if s.rec.mode != open {
 		// The hole keeps SND.UNA back, so what lies beyond it says nothing of how
 		// much was in flight since the last reduction.
@@ -158,8 +160,13 @@ func (c *Conn) enterLoss(now clock.Instant) {
 		s.renege() // the peer took back what it had SACKed (RFC 2018 8)
 	}
 	// Once per flight: ssthresh stays when the same data is lost again.
-	if c.snd.backoff == 0 {
+	first := c.snd.backoff == 0
+	if first {
 		c.cc.OnTimeout(now, c.snd.nxt.Sub(c.snd.una))
+	}
+	first = first && s.rec.mode == open
+	if c.snd.backoff == 0 || s.rec.mode != afterTimeout {
+		c.beginEpisode(first, 0)
 	}
 	if c.opt.sack {
 		s.markOlder(now.Add(-c.patience()))
@@ -167,6 +174,9 @@ func (c *Conn) enterLoss(now clock.Instant) {
 		s.markAll()
 	}
 	s.rec = recovery{mode: afterTimeout, point: c.snd.nxt, since: now}
+	if first {
+		s.rec.frto = frtoFirst // RFC 5682 2.1, step 1
+	}
 	c.has &^= tailOut
 	c.snd.dupacks = 0
 	c.snd.guard = c.snd.nxt

@@ -134,6 +134,11 @@ func (c *Conn) transmitData(now clock.Instant, out *Segment) bool {
 	if sack > 0 && mss < useful {
 		sack, mss = 0, c.sendMSS(0)
 	}
+	if c.forwarding() {
+		if ok, over := c.transmitForward(now, out, mss, sack > 0); !over {
+			return ok
+		}
+	}
 	if c.sb != nil {
 		if i := c.sb.nextLost(); i >= 0 {
 			return c.retransmit(now, out, i, mss, sack > 0)
@@ -313,6 +318,9 @@ func (c *Conn) resent(now clock.Instant, i, mss int) {
 		c.sb.resentBytes += int(r.len)
 	}
 	r.flags |= everSent
+	if c.ep.is&undoable != 0 && c.sb.rec.mode != open {
+		c.ep.sentAgain(r.seq, r.end(), tsClock(now, c.tsOff))
+	}
 	if c.opt.sack {
 		c.sb.again.push(c.env, c.sb, resend{sent: now, seq: r.seq, len: r.len})
 	}
