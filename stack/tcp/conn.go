@@ -28,30 +28,32 @@ const (
 // The order of the fields keeps 64-bit values aligned on 32-bit machines and
 // the whole small: an idle connection is this and nothing else.
 type Conn struct {
-	env    *Env
-	sb     *scoreboard // nil while nothing is outstanding
-	re     *reassembly // nil while nothing is out of order
-	cc     congestion.Controller
-	id     uint64
-	flow   Flow
-	opts   Options
-	timers [numTimers]clock.Instant
-	rtt    rtt
-	count  counters
-	snd    sendVars
-	rcv    recvVars
-	in     buffer.Ring // bytes received: the first is the next to be read
-	out    buffer.Ring // bytes to send: the first is the oldest unacknowledged
-	ep     episode     // the latest reduction for loss
-	has    facts
-	mtu    int32 // path MTU, bytes
-	mss    int32 // largest segment: the smaller of peer's MSS and path MTU, options not subtracted
-	tsOff  uint32
-	opt    agreed
-	state  State
-	events Event
-	err    Error
-	soft   Error // the latest soft ICMP error
+	env      *Env
+	sb       *scoreboard // nil while nothing is outstanding
+	re       *reassembly // nil while nothing is out of order
+	cc       congestion.Controller
+	id       uint64
+	flow     Flow
+	opts     Options
+	timers   [numTimers]clock.Instant
+	rtt      rtt
+	count    counters
+	snd      sendVars
+	rcv      recvVars
+	in       buffer.Ring // bytes received: the first is the next to be read
+	out      buffer.Ring // bytes to send: the first is the oldest unacknowledged
+	ep       episode     // the latest reduction for loss
+	has      facts
+	mtu      int32 // path MTU, bytes
+	mss      int32 // largest segment: the smaller of peer's MSS and path MTU, options not subtracted
+	tsOff    uint32
+	opt      agreed
+	ecnPoint wire.Seq // SND.NXT when the window fell, where ecnHeld
+	ecn      ecnFacts
+	state    State
+	events   Event
+	err      Error
+	soft     Error // the latest soft ICMP error
 }
 
 // sendVars are the send sequence variables of RFC 9293 3.3.1.

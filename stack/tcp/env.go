@@ -17,6 +17,7 @@ type Config struct {
 	NoTimestamps bool          // do not offer or accept RFC 7323 timestamps
 	NoSACK       bool          // do not offer or accept SACK
 	NoScale      bool          // do not offer or accept window scaling
+	ECN          ECNMode       // 0: ECN when the peer asks for it (RFC 3168)
 	DelayedACK   time.Duration // 0: 40 ms; at most 500 ms (RFC 9293 MUST-40)
 	SYNBacklog   int           // SYN records per listener; 0: 1024
 	FinWait2     time.Duration // how long an orphan stays in FIN-WAIT-2. 0: 60 s

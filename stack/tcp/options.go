@@ -83,6 +83,7 @@ func windowShift(buffer int) uint8 {
 // agreed is what the two SYNs settled.
 type agreed struct {
 	ts, sack bool
+	ecn      bool  // ECN-setup SYN and SYN-ACK (RFC 3168 6.1.1)
 	scale    bool  // both sides sent the option (RFC 7323 2.2)
 	sndShift uint8 // of the windows we receive
 	rcvShift uint8 // of the windows we send

@@ -91,13 +91,17 @@ func (c *Conn) detectByCount(now clock.Instant, delivered int, advanced bool) (n
 func (c *Conn) enterRecovery(now clock.Instant, delivered int) {
 	s := c.sb
 	flight := c.snd.nxt.Sub(c.snd.una)
-	c.beginEpisode(s.rec.mode == open, fastOne)
+	// Once for each window, by loss or by ECE (RFC 3168 6.1.2).
+	done := s.rec.mode == open && c.ecn&ecnReduced != 0
+	c.beginEpisode(s.rec.mode == open && !done, fastOne)
 	if s.rec.mode != open {
 		// The hole keeps SND.UNA back, so what lies beyond it says nothing of how
 		// much was in flight since the last reduction.
 		flight = min(flight, c.cc.Window())
 	}
-	c.cc.OnCongestion(now, congestion.Loss, flight)
+	if !done {
+		c.cc.OnCongestion(now, congestion.Loss, flight)
+	}
 	s.rec = recovery{mode: fastRecovery, point: c.snd.nxt, since: now}
 	// RecoverFS (RFC 9937 5): all that may still be delivered in this episode,
 	// this ACK's part with it.

@@ -41,6 +41,9 @@ func (c *Conn) begin(out *Segment, seq wire.Seq, flags wire.Flags, why trace.Rea
 // window, timestamps (RFC 7323 3.2) and, where bytes are missing, SACK blocks.
 func (c *Conn) finish(now clock.Instant, out *Segment, sack bool) {
 	out.Seg.Flags |= wire.ACK
+	if c.ecn&ecnEcho != 0 {
+		out.Seg.Flags |= wire.ECE
+	}
 	out.Seg.Ack = c.rcv.nxt
 	out.Seg.Window = c.window()
 	if c.opt.ts {
@@ -183,6 +186,7 @@ func (c *Conn) restart(now clock.Instant) {
 func (c *Conn) sendRange(now clock.Instant, out *Segment, n int, fin bool, mss int, sack bool) {
 	c.begin(out, c.snd.nxt, 0, c.whyNew(n))
 	c.attach(out, c.sentText(), n, mss)
+	c.stampECN(out, n)
 	length := n
 	if fin {
 		out.Seg.Flags |= wire.FIN

@@ -37,6 +37,7 @@ const (
 // it sent again was lost: nothing is undone then.
 func (c *Conn) beginEpisode(alone bool, is episodeFacts) {
 	c.ep = episode{}
+	c.reduced()
 	if !alone {
 		return
 	}
