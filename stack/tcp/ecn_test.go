@@ -97,7 +97,7 @@ func ecnRig(t *testing.T) *rig {
 	return r
 }
 
-func TestECNRules(t *testing.T) {
+func TestReqC_ECNRules(t *testing.T) {
 	const four = ". 1:1001 ack 1 ect0; . 1001:2001 ack 1 ect0; . 2001:3001 ack 1 ect0; P 3001:4001 ack 1 ect0"
 	for _, row := range []struct {
 		rule string
@@ -223,7 +223,7 @@ func TestECNListener(t *testing.T) {
 }
 
 // A path that marks holds the flow back without a loss.
-func TestECNTransfer(t *testing.T) {
+func TestReq9293_S08_ECN(t *testing.T) {
 	for gso, mark := range map[int]float64{0: 0.01, 65535: 0.1} {
 		w := newWorld(t, 1, Config{ECN: ECNRequest}, Options{})
 		w.a.env.MaxGSO = gso

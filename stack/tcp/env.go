@@ -42,6 +42,9 @@ func (cfg Config) filled() Config {
 	}
 	// RFC 9293 MUST-40: the delay stays below half a second.
 	cfg.DelayedACK = min(cfg.DelayedACK, maxDelayedACK-time.Millisecond)
+	if _, ok := congestion.New(cfg.Congestion); !ok {
+		cfg.Congestion = congestion.Default
+	}
 	if cfg.SYNBacklog <= 0 {
 		cfg.SYNBacklog = defaultSYNBacklog
 	}
@@ -90,29 +93,4 @@ func NewEnv(cfg Config, seed [32]byte, b *buffer.Budget, log *trace.Log) *Env {
 	e.tsKey = derive(k0, k1, k2, k3, "timestamps")
 	e.flowKey = derive(k0, k1, k2, k3, "flows")
 	return e
-}
-
-// maxPooled bounds the side structures that an Env keeps for later, so that a
-// moment with many busy connections does not hold memory for ever.
-const maxPooled = 256
-
-// controller returns the configured controller, new or from the pool.
-func (e *Env) controller() congestion.Controller {
-	if n := len(e.controllers); n > 0 {
-		cc := e.controllers[n-1]
-		e.controllers = e.controllers[:n-1]
-		return cc
-	}
-	cc, ok := congestion.New(e.Config.Congestion)
-	if !ok {
-		cc, _ = congestion.New(congestion.Default)
-	}
-	return cc
-}
-
-func (e *Env) putController(cc congestion.Controller) {
-	if len(e.controllers) < maxPooled {
-		cc.Reset()
-		e.controllers = append(e.controllers, cc)
-	}
 }

@@ -23,6 +23,7 @@ type Options struct {
 	KeepCount   int           // 0: 9
 	UserTimeout time.Duration // RFC 9293 3.9.1; 0: by R2
 	SYNRetries  int           // 0: as many as last at least 180 s (MUST-23)
+	Congestion  string        // name of the controller; "" or unknown: the host's
 }
 
 const (
@@ -132,7 +133,11 @@ func (c *Conn) Options() Options { return c.opts }
 // SetOptions replaces the options. The window scale of an open connection
 // stays as agreed, so a larger RecvBuffer counts as far as it reaches.
 func (c *Conn) SetOptions(now clock.Instant, o Options) {
+	renamed := c.opts.Congestion != o.Congestion
 	c.opts = o
+	if renamed && c.cc != nil {
+		c.changeController(now)
+	}
 	if c.state == StateClosed {
 		return
 	}

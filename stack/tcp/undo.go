@@ -16,7 +16,7 @@ import (
 // congestion window for loss, and the retransmissions it led to. It lasts until
 // the next one, for D-SACKs come a round trip after the repair.
 type episode struct {
-	again [4]span  // sent again, in sequence, apart from each other
+	again [3]span  // sent again, in sequence, apart from each other
 	told  wire.Seq // of what lies before, no D-SACK counts any more
 	left  int32    // bytes sent again of which no D-SACK has told
 	stamp uint32   // RetransmitTS (RFC 3522 3.2, step 2)
