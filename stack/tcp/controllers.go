@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"slices"
+
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 )
@@ -18,6 +20,14 @@ func (e *Env) controller(name string) congestion.Controller {
 		}
 	}
 	return e.named(e.Config.Congestion)
+}
+
+// CongestionName returns which controller a connection with these options will have.
+func (e *Env) CongestionName(o Options) string {
+	if slices.Contains(congestion.Names(), o.Congestion) {
+		return o.Congestion
+	}
+	return e.Config.Congestion
 }
 
 // named returns a controller by its name, or nil.

@@ -44,7 +44,7 @@ type Info struct {
 	BytesRetrans  int64
 	BytesReceived int64
 	NotSentBytes  int
-	Congestion    string
+	Congestion    string // name of the controller that it has, or will have
 }
 
 // Info returns the connection's description.
@@ -67,7 +67,9 @@ func (c *Conn) Info(now clock.Instant) Info {
 	if s := c.sb; s != nil {
 		i.Sacked, i.Lost, i.Retrans = segments(s.sackedBytes), segments(s.lostBytes), segments(s.resentBytes)
 	}
-	if c.cc != nil {
+	if c.cc == nil {
+		i.Congestion = c.env.CongestionName(c.opts)
+	} else {
 		i.SndCwnd, i.SndSsthresh = c.cwnd()/mss, c.cc.Ssthresh()/mss
 		i.Congestion = c.cc.Name()
 	}
