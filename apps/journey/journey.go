@@ -34,6 +34,7 @@ type Journey struct {
 	err     error         // of Out: nothing more is written
 	start   clock.Instant // of the first thing told
 	arrived int           // packets that came in
+	arrows  [2]int        // packets told: ours, the peer's
 	over    bool
 	names   fdNames
 }
@@ -53,6 +54,15 @@ func New(o Options) *Journey {
 func (j *Journey) Say(format string, args ...any) {
 	j.end(func() {
 		j.paragraph(fmt.Sprintf(format, args...))
+		j.blank()
+	})
+}
+
+// Sum prints the paragraph that text makes of the numbers of packets told so
+// far: as many as there are arrows, those left out of long ladders included.
+func (j *Journey) Sum(text func(ours, theirs int) string) {
+	j.end(func() {
+		j.paragraph(text(j.arrows[0], j.arrows[1]))
 		j.blank()
 	})
 }

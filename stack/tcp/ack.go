@@ -97,6 +97,11 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 	}
 	if c.sb.rec.mode == fastRecovery {
 		c.reduce(delivered, advanced && newly == 0)
+		if advanced && newly > 0 && !c.opt.sack {
+			// A partial ACK always lets one segment go (RFC 6582 3.2 step 3), also
+			// where lost ACKs make proportional reduction wait.
+			c.sb.rec.cwnd = max(c.sb.rec.cwnd, c.inFlight()+c.sendMSS(0))
+		}
 	}
 	c.endRecovery(now)
 	if c.snd.una == c.snd.nxt {
@@ -118,6 +123,11 @@ func (c *Conn) advance(now clock.Instant, s *arriving, n int) (delivered int) {
 		if size := c.opts.sendBuffer(); c.out.Len() <= size-size/4 {
 			c.events |= EvWritable
 		}
+	}
+	if c.snd.wnd > 0 {
+		// Karn's algorithm: a timeout that was backed off stays so until there is
+		// a sample, or a path longer than the RTO would never be measured (RFC 6298 5).
+		c.rtt.rto = c.timeout()
 	}
 	c.progress(now)
 	if c.sb != nil {

@@ -98,10 +98,7 @@ func (l *Listener) arriveKnown(now clock.Instant, i int32, in *Arrival, full boo
 	r, f := &l.syns.recs[i], in.Seg.Flags
 	switch {
 	case f&wire.RST != 0:
-		if in.Seg.Seq == r.irs.Add(1) {
-			l.forget(i) // back to LISTEN, quietly
-		}
-		return l.drop(now, trace.DropState, in), nil
+		return l.knownRST(now, i, in), nil
 	case f&wire.SYN != 0:
 		return l.repeatedSYN(now, i, in), nil
 	case f&wire.ACK == 0:
@@ -122,6 +119,22 @@ func (l *Listener) arriveKnown(now clock.Instant, i int32, in *Arrival, full boo
 	l.done = *r
 	l.forget(i)
 	return Established, &l.done
+}
+
+// knownRST takes a RST for record i: exactly at RCV.NXT it ends the handshake
+// quietly, elsewhere in the window it draws a challenge ACK (RFC 5961 3.2).
+func (l *Listener) knownRST(now clock.Instant, i int32, in *Arrival) Verdict {
+	r := &l.syns.recs[i]
+	next := r.irs.Add(1)
+	switch {
+	case in.Seg.Seq == next:
+		l.forget(i)
+	case in.Seg.Seq.InWindow(next, uint32(r.window)):
+		l.drop(now, trace.DropUnacceptable, in)
+		l.owe(i, owesPlainACK)
+		return Answered
+	}
+	return l.drop(now, trace.DropState, in)
 }
 
 // stale is PAWS for a record (RFC 7323 5.3 R1).

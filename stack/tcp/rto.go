@@ -114,7 +114,7 @@ func (c *Conn) giveUp(now clock.Instant) bool {
 		c.snd.stalled = now
 		return false
 	}
-	limit := r2
+	limit := max(r2, c.opts.UserTimeout) // the owner's may be the longer one (MUST-21); a shorter one has its timer
 	if c.has&orphan != 0 {
 		limit = r2Orphan
 	}
