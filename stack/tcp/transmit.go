@@ -175,6 +175,7 @@ func (c *Conn) restart(now clock.Instant) {
 	if idle := now.Sub(c.snd.lastSend); idle > c.rtt.rto {
 		before := c.cc.Window()
 		c.cc.OnRestart(idle)
+		c.ep = episode{} // what is undone now would make a burst
 		if c.cc.Window() != before {
 			c.traceCwnd(now, trace.CwndIdle)
 		}

@@ -109,7 +109,7 @@ func (c *Conn) echoesOriginal(s *arriving, n int) bool {
 		return false
 	}
 	p.is |= echoed
-	if !c.opt.ts || !o.HasTimestamps || !tsLess(o.TSEcr, p.stamp) {
+	if !c.opt.ts || !o.HasTimestamps || o.TSEcr == 0 || !tsLess(o.TSEcr, p.stamp) {
 		return false
 	}
 	// A late original and a lost ACK look alike where the ACK is of everything
