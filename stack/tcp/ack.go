@@ -36,6 +36,7 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	c.snd.probes = 0
 	inFlight := c.inFlight()
 	n := s.ack.Sub(c.snd.una)
+	c.env.sample.ECE = c.arriveECE(now, s)
 	c.beginRACK(now, s)
 	news := c.arriveSACK(s)
 	c.noteDSACK(s)
@@ -53,6 +54,7 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	if n > 0 {
 		delivered += c.advance(now, s, n)
 	}
+	c.judgeEpisode(now, s, n, duplicate)
 	if c.sb == nil {
 		return
 	}
@@ -74,7 +76,7 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 		newly = c.detectLoss(now, delivered, advanced)
 		smp := &c.env.sample
 		smp.Lost = newly
-		if advanced { // only new data acknowledged opens the window (RFC 5681 3.1, RFC 3042 2)
+		if advanced && !smp.ECE { // only new data acknowledged opens the window (RFC 5681 3.1, RFC 3042 2, RFC 3168 6.1.2)
 			smp.Acked = delivered
 		}
 		smp.Delivered, smp.InFlight = c.count.delivered, inFlight

@@ -84,6 +84,7 @@ func (l *Listener) arriveNew(now clock.Instant, flow Flow, in *Arrival, full boo
 	r, o := &l.syns.recs[i], &in.Seg.Options
 	r.irs, r.iss = in.Seg.Seq, l.env.isn(now, flow)
 	r.opt = agree(l.env, &l.opts, o)
+	r.opt.ecn = l.env.acceptsECN(f)
 	r.tsRecent, r.since = o.TSVal, now
 	r.tsOff = l.env.tsOffset(flow)
 	l.traceArrival(now, trace.Received, trace.None, in)
@@ -150,6 +151,7 @@ func (l *Listener) repeatedSYN(now clock.Instant, i int32, in *Arrival) Verdict 
 		l.owe(i, owesPlainACK)
 		return Answered
 	}
+	r.opt.ecn = r.opt.ecn && ecnSetup(in.Seg.Flags) // one SYN without ECN, and there is none (RFC 3168 6.1.1)
 	if o := &in.Seg.Options; r.opt.ts && o.HasTimestamps && !tsLess(o.TSVal, r.tsRecent) {
 		r.tsRecent, r.since = o.TSVal, now
 	}
@@ -248,6 +250,9 @@ func (l *Listener) Transmit(now clock.Instant, flow *Flow, out *Segment) bool {
 	if what == owesSynAck {
 		out.Why = trace.SendSYNACK
 		out.Seg.Seq, out.Seg.Flags = r.iss, wire.SYN|wire.ACK
+		if r.opt.ecn {
+			out.Seg.Flags |= wire.ECE
+		}
 		out.Seg.Options = synOptions(l.env, &l.opts, ts, r.tsRecent, &r.opt)
 		r.sent = now
 	} else {
