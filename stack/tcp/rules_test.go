@@ -39,6 +39,9 @@ func TestRules(t *testing.T) {
 		{"a segment without ACK is dropped (RFC 9293 3.10.7.4, fifth)", nodelay, steps{
 			{in("P", 1, 0, 0, 10), ""},
 		}, StateEstablished, nil},
+		{"... also where its text begins before RCV.NXT or ends past the window", nodelay, steps{
+			{in("P", -5, 0, 0, 10), ""},
+		}, StateEstablished, nil},
 		{"an ACK of what was never sent is answered and its data discarded (RFC 5961 5.2)", nodelay, steps{
 			{in("PA", 1, 9, 60000, 10), ". 1:1 ack 1"},
 		}, StateEstablished, nil},
