@@ -28,6 +28,10 @@ func TestRules(t *testing.T) {
 		{"RST elsewhere in the window draws a challenge ACK (RFC 5961 3.2)", nodelay, steps{
 			{in("R", 2, 0, 0, 0), ". 1:1 ack 1"},
 		}, StateEstablished, nil},
+		{"RST that begins before RCV.NXT is dropped silently, also where its text reaches the window (RFC 5961 3.2)", nodelay, steps{
+			{in("R", -5, 0, 0, 10), ""},
+			{in("RA", 0, 1, 60000, 2), ""},
+		}, StateEstablished, nil},
 		{"RST outside the window is dropped silently (RFC 9293 3.10.7.4)", nodelay, steps{
 			{in("R", -5, 0, 0, 0), ""},
 			{in("R", 70000, 0, 0, 0), ""},
