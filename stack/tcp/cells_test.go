@@ -292,6 +292,9 @@ func (d *desk) answer(s cellSegment) outcome {
 		}
 		return o
 	}
+	if d.l != nil && o.state == StateSynReceived {
+		o.more++ // the listener made a connection of a handshake that is not complete
+	}
 	o.err, o.text = c.err, c.Readable()-before
 	o.msl2 = c.timers[timerTimeWait] != linger && c.state == StateTimeWait
 	if c.re != nil {
@@ -380,6 +383,9 @@ func TestEveryCell(t *testing.T) {
 			m := from
 			m.arrives(s)
 			y := cell{x, &from, s, m.outcome(), d.answer(s)}
+			if d.c != nil && !s.has(wire.PSH|wire.URG) { // those two change none of the invariants
+				checkConn(t, d.c, &y)
+			}
 			d.release()
 			if y.want == y.got {
 				return
