@@ -26,6 +26,9 @@ func (c *Conn) arriveACK(now clock.Instant, s *arriving) bool {
 		c.answerOutside(now, s)
 		return true
 	}
+	// Only here, where the segment counts: what was discarded draws no ACK for
+	// the text that would have been cut off.
+	c.trim(s)
 	c.takeACK(now, s)
 	return c.finACKed(now)
 }

@@ -98,19 +98,19 @@ func (l *Listener) arriveKnown(now clock.Instant, i int32, in *Arrival, full boo
 	r, f := &l.syns.recs[i], in.Seg.Flags
 	switch {
 	case f&wire.RST != 0:
-		return l.knownRST(now, i, in), nil
+		return l.arriveRST(now, i, in), nil
 	case f&wire.SYN != 0:
 		return l.repeatedSYN(now, i, in), nil
-	case f&wire.ACK == 0:
-		return l.drop(now, trace.DropNoACK, in), nil
 	case r.stale(&in.Seg.Options):
 		l.owe(i, owesPlainACK)
 		l.drop(now, trace.DropPAWS, in)
 		return Answered, nil
-	case !in.Seg.Seq.InWindow(r.irs.Add(1), max(uint32(r.window), 1)):
+	case !r.inWindow(in.Seg.Seq):
 		l.owe(i, owesPlainACK)
 		l.drop(now, trace.DropUnacceptable, in)
 		return Answered, nil
+	case f&wire.ACK == 0:
+		return l.drop(now, trace.DropNoACK, in), nil
 	case in.Seg.Ack != r.iss.Add(1):
 		return Reset, nil
 	case full:
@@ -121,20 +121,25 @@ func (l *Listener) arriveKnown(now clock.Instant, i int32, in *Arrival, full boo
 	return Established, &l.done
 }
 
-// knownRST takes a RST for record i: exactly at RCV.NXT it ends the handshake
-// quietly, elsewhere in the window it draws a challenge ACK (RFC 5961 3.2).
-func (l *Listener) knownRST(now clock.Instant, i int32, in *Arrival) Verdict {
+// arriveRST goes back to LISTEN, quietly (RFC 9293 3.10.7.4, second), where the
+// RST is exact; elsewhere in the window it draws a challenge ACK (RFC 5961 3.2).
+func (l *Listener) arriveRST(now clock.Instant, i int32, in *Arrival) Verdict {
 	r := &l.syns.recs[i]
-	next := r.irs.Add(1)
-	switch {
-	case in.Seg.Seq == next:
+	if in.Seg.Seq == r.irs.Add(1) {
 		l.forget(i)
-	case in.Seg.Seq.InWindow(next, uint32(r.window)):
-		l.drop(now, trace.DropUnacceptable, in)
-		l.owe(i, owesPlainACK)
-		return Answered
+		return l.drop(now, trace.DropState, in)
 	}
-	return l.drop(now, trace.DropState, in)
+	l.drop(now, trace.DropUnacceptable, in)
+	if !r.inWindow(in.Seg.Seq) {
+		return Dropped
+	}
+	l.owe(i, owesPlainACK)
+	return Answered
+}
+
+// inWindow reports whether seq lies in the window that the SYN-ACK offered.
+func (hs *Handshake) inWindow(seq wire.Seq) bool {
+	return seq.InWindow(hs.irs.Add(1), max(uint32(hs.window), 1))
 }
 
 // stale is PAWS for a record (RFC 7323 5.3 R1).
