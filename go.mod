@@ -1,6 +1,6 @@
 module github.com/sockeye-net/sockeye
 
-go 1.26.8
+go 1.26.3
 
 require (
 	github.com/dchest/siphash v1.2.3

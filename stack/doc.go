@@ -18,19 +18,22 @@
 //
 // # Goroutines
 //
-// A Stack has one goroutine for its link (it waits, reads a batch and walks) and
-// one timer. Whoever waits on a socket sleeps on that socket's condition
-// variable for its direction, in one place: shard.await. One call at a time is
-// at work in a direction; the others stand in line (wait.go), but for calls
-// with DontWait, which never wait. Everything a waiter does ends by a wake:
-// news, a deadline (an alarm in the host's own heap), Close.
+// A Stack has one goroutine for its link and one timer. Whoever must wait on a
+// socket reads the link himself: he becomes the leader, if there is none, until
+// what he waits for has come (lead.go says why); others sleep on their socket's
+// condition variable for their direction. The goroutine leads when no
+// application has for a millisecond, and steps back when it wakes one. All of
+// that is in one place, shard.await. One call at a time is at work in a
+// direction; the others stand in line (wait.go), but for calls with DontWait,
+// which never wait. Everything a waiter does ends by a wake: news, a deadline
+// (an alarm in the host's own heap), Close.
 //
 // # Ending
 //
 // Close, in this order: no new calls; every connection is reset, and the RSTs
 // go as far as the link has room now; every blocked call ends with ErrClosed;
-// the timer stops; the link closes, which ends the goroutine's wait; Close
-// returns when that goroutine is gone. Close works on a link that never drains.
+// the timer stops; the link closes, which ends the leader's wait; Close returns
+// when nobody leads and the goroutine is gone. Close works on a link that never drains.
 // A link that fails ends the stack the same way, and every call then says why.
 //
 // Lock order: Stack.mu is none yet (one shard); a shard's mu; then leaves (a

@@ -2,12 +2,14 @@ package stack
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -27,6 +29,9 @@ type shard struct {
 	sockets []*Socket     // by Handle.Index
 	failed  error         // why the shard no longer works: ErrClosed or the link's error
 	out     [batch]link.Packet
+	lead    lead
+	over    chan struct{} // closed when failed is set
+	drained chan struct{} // closed when nothing is left to deliver; nil: nobody asked
 
 	log        *trace.Log // nil: off
 	deliver    func([]trace.Event)
@@ -59,6 +64,10 @@ func (sh *shard) flush() {
 	}
 	sh.wake()
 	sh.arm()
+	if sh.drained != nil && !sh.busy() {
+		close(sh.drained)
+		sh.drained = nil
+	}
 }
 
 // send gives the link at most one batch and reports whether there is more that
@@ -133,33 +142,15 @@ func (sh *shard) report() {
 	sh.delivering = false
 }
 
-// lead reads the link and feeds the host until the link ends.
-func (sh *shard) lead() {
-	var in [batch]link.Packet
-	for {
-		if err := sh.link.Wait(true); err != nil {
-			sh.fail(err)
-			return
-		}
-		n, err := sh.link.TryRead(in[:])
-		if err != nil {
-			sh.fail(err)
-			return
-		}
-		now := sh.enter()
-		if sh.failed == nil {
-			for i := range in[:n] {
-				sh.host.Input(now, &in[i])
-			}
-		}
-		sh.leave()
-	}
-}
-
 // fail ends the shard for a reason: the link is gone, or Close.
 func (sh *shard) fail(err error) {
 	sh.enter()
-	defer sh.leave()
+	sh.end(err)
+	sh.leave()
+}
+
+// end is fail with the lock held.
+func (sh *shard) end(err error) {
 	if sh.failed != nil {
 		return
 	}
@@ -172,6 +163,7 @@ func (sh *shard) fail(err error) {
 	}
 	sh.failed = err
 	sh.timer.Stop()
+	close(sh.over)
 	for _, s := range sh.sockets {
 		if s != nil {
 			s.wake()
@@ -179,21 +171,10 @@ func (sh *shard) fail(err error) {
 	}
 }
 
-// await does what leave does, but instead of returning to the caller it sleeps
-// until d has news that came after seen. The lock is held before and after.
-// This is the one place where an application waits.
-func (sh *shard) await(d *side, seen uint) {
-	sh.flush()
-	sh.report()
-	for d.news == seen {
-		d.cond.Wait()
-	}
-	sh.now = max(sh.now, sh.read())
-}
-
 // add makes a socket of the host known, so that its news reach it.
 func (sh *shard) add(h host.Handle, k host.Kind) *Socket {
 	s := &Socket{sh: sh, handle: h, kind: k}
+	s.rd.lead, s.wr.lead = &sh.lead, &sh.lead
 	s.rd.cond.L, s.rd.line.L = &sh.mu, &sh.mu
 	s.wr.cond.L, s.wr.line.L = &sh.mu, &sh.mu
 	i := h.Index()
@@ -209,4 +190,23 @@ func (sh *shard) forget(s *Socket) {
 	if i := s.handle.Index(); sh.sockets[i] == s {
 		sh.sockets[i] = nil
 	}
+}
+
+// drain returns a channel that is closed when no connection has anything left
+// to deliver.
+func (sh *shard) drain() <-chan struct{} {
+	sh.enter()
+	defer sh.leave()
+	if sh.drained == nil {
+		sh.drained = make(chan struct{})
+	}
+	return sh.drained
+}
+
+// busy reports whether a connection still has something to deliver.
+func (sh *shard) busy() bool {
+	return slices.ContainsFunc(sh.host.Sockets(nil), func(d host.Description) bool {
+		return d.Kind == host.Stream && d.State != tcp.StateTimeWait &&
+			d.State != tcp.StateClosed && d.State != tcp.StateListen
+	})
 }

@@ -174,15 +174,22 @@ func (s *Socket) Recv(p []byte, f Flags) (got int, err error) {
 // RecvFrom receives one datagram: n bytes of it are in p, its whole length is
 // size, and from sent it. On a stream it is Recv.
 func (s *Socket) RecvFrom(p []byte, f Flags) (n, size int, from netip.AddrPort, err error) {
+	n, m, err := s.RecvMsg(p, f)
+	return n, m.Size, m.From, err
+}
+
+// RecvMsg is RecvFrom that also gives the rest of what the headers said. On a
+// stream it is Recv.
+func (s *Socket) RecvMsg(p []byte, f Flags) (n int, m host.Meta, err error) {
 	if s.kind == host.Stream {
 		n, err = s.Recv(p, f)
-		return n, n, from, err
+		return n, host.Meta{Size: n}, err
 	}
 	err = s.until(&s.rd, f, func(now clock.Instant) (err error) {
-		n, size, from, err = s.sh.host.RecvFrom(now, s.handle, p, recvFlags(f))
+		n, m, err = s.sh.host.RecvMsg(now, s.handle, p, recvFlags(f))
 		return err
 	})
-	return n, size, from, err
+	return n, m, err
 }
 
 func recvFlags(f Flags) host.RecvFlags {
@@ -334,6 +341,20 @@ func (s *Socket) Poll() (m host.Mask, err error) {
 // SocketError returns the pending error and clears it (SO_ERROR).
 func (s *Socket) SocketError() error {
 	return s.call(func(clock.Instant) error { return s.sh.host.SocketError(s.handle) })
+}
+
+// SoftError returns who sent the latest ICMP error about the socket, and what it says; nil
+// where there is none. It need not have ended anything: a connection that is
+// being made goes on (RFC 9293 MUST-56), and this says why it takes so long.
+func (s *Socket) SoftError() (by netip.Addr, why error) {
+	err := s.call(func(clock.Instant) error {
+		by, why = s.sh.host.SoftError(s.handle)
+		return nil
+	})
+	if err != nil {
+		return by, err
+	}
+	return by, why
 }
 
 // Options returns the socket's options.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/host"
-	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -17,7 +16,7 @@ import (
 var ErrClosed = errors.New("stack: closed")
 
 // ErrNoLink says that Config.Link is missing.
-var ErrNoLink = errors.New("stack: Config.Link is nil: open a tun.Device or a link.Pipe and put it there")
+var ErrNoLink = errors.New("stack: Config.Link is nil: put a tun.Device, or an end of a link.NewPipe, there")
 
 // A Stack is a host that runs. Make one with New; it is safe for concurrent use.
 type Stack struct {
@@ -36,7 +35,8 @@ func New(cfg Config) (*Stack, error) {
 			return nil, err
 		}
 	}
-	sh := &shard{link: cfg.Link, read: cfg.Clock, deliver: cfg.Trace}
+	sh := &shard{link: cfg.Link, read: cfg.Clock, deliver: cfg.Trace, over: make(chan struct{})}
+	sh.lead.link, sh.lead.free.L = cfg.Link, &sh.mu
 	if sh.read == nil {
 		sh.read = monotonic()
 	}
@@ -53,7 +53,7 @@ func New(cfg Config) (*Stack, error) {
 	s := &Stack{sh: sh, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
-		sh.lead()
+		sh.background()
 	}()
 	return s, nil
 }
@@ -71,6 +71,11 @@ func (s *Stack) Close() error {
 	s.sh.fail(ErrClosed)
 	err := s.sh.link.Close()
 	<-s.done
+	s.sh.mu.Lock()
+	defer s.sh.mu.Unlock()
+	for s.sh.lead.taken { // an application that led sees the end now
+		s.sh.lead.free.Wait()
+	}
 	return err
 }
 
@@ -87,28 +92,16 @@ func (s *Stack) Shutdown(ctx context.Context) error {
 			_ = k.release()
 		}
 	}
-	// Poll the drain by the host's own clock: nobody owns these connections.
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for s.busy() {
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), s.Close())
-		case <-tick.C:
-		}
+	select {
+	case <-sh.drain():
+	case <-sh.over:
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), s.Close())
 	}
 	if err := s.Err(); err != nil && err != ErrClosed {
 		return errors.Join(err, s.Close())
 	}
 	return s.Close()
-}
-
-// busy reports whether a connection still has something to deliver.
-func (s *Stack) busy() bool {
-	return slices.ContainsFunc(s.Sockets(), func(d host.Description) bool {
-		return d.Kind == host.Stream && d.State != tcp.StateTimeWait &&
-			d.State != tcp.StateClosed && d.State != tcp.StateListen
-	})
 }
 
 // Err returns why the stack no longer works: ErrClosed, the link's error, or nil.

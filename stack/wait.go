@@ -13,6 +13,8 @@ type side struct {
 	busy    bool      // a call that may wait is at work in this direction
 	line    sync.Cond // where the next ones stand; L is the shard's mu
 	cond    sync.Cond // where that call sleeps; L is the shard's mu
+	lead    *lead     // the shard's
+	asleep  int       // in cond, and not leading
 	news    uint      // counts wakes, so that none is lost between a try and the wait
 	expired bool      // the deadline has passed
 	err     error     // met after part of the work was done: the next call's
@@ -21,7 +23,11 @@ type side struct {
 // wake makes who waits in this direction look again. The lock is held.
 func (d *side) wake() {
 	d.news++
-	d.cond.Broadcast()
+	if d.asleep > 0 {
+		d.lead.woke = true
+		d.cond.Broadcast()
+	}
+	d.lead.interrupt(d)
 }
 
 // take waits for the turn to work in this direction. The lock is held. It is

@@ -3,6 +3,8 @@ package dns
 import (
 	"net/netip"
 	"strings"
+
+	"golang.org/x/net/dns/dnsmessage"
 )
 
 // A Kind is what became of a question. It is an error too, so that
@@ -72,6 +74,9 @@ func (e *Error) Error() string {
 	case ErrNoData:
 		return name + " exists but has no " + what + " record (says " + e.who() + "); ask for another type"
 	case ErrRefused:
+		if e.RCode == dnsmessage.RCodeRefused {
+			return e.who() + " answered REFUSED for " + name + " " + what + ": this server does not serve that name, or not to us; ask another server"
+		}
 		return e.who() + " answered " + RCodeString(e.RCode) + " for " + name + " " + what + "; try again later, or ask another server"
 	case ErrLame:
 		return e.who() + " is no authority for " + name + " and asks no other server; ask a recursive server"

@@ -367,7 +367,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"NXDOMAIN", []func(*dnsmessage.Message){rcode(3)}, ErrNXDomain, "no such name: www.example.test"},
 		{"NODATA (RFC 2308 2.2)", []func(*dnsmessage.Message){authority(soa("example.test."))}, ErrNoData, "has no A record"},
 		{"SERVFAIL", []func(*dnsmessage.Message){rcode(2)}, ErrRefused, "answered SERVFAIL"},
-		{"REFUSED", []func(*dnsmessage.Message){rcode(5)}, ErrRefused, "answered REFUSED"},
+		{"REFUSED", []func(*dnsmessage.Message){rcode(5)}, ErrRefused, "answered REFUSED for www.example.test A: this server does not serve that name"},
 		{"a referral", []func(*dnsmessage.Message){func(m *dnsmessage.Message) { m.RecursionAvailable = false }}, ErrLame, "ask a recursive server"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -94,6 +94,8 @@ func (cn *conn) shake() error {
 	switch {
 	case err == nil:
 		return nil
+	case cn.blamed(err) != "":
+		return &Error{Kind: NotConnected, Op: cn.doing, Text: cn.blamed(err) + "; check the address, or what keeps that router from passing it on", Err: err}
 	case timedOut(err):
 		return &Error{Kind: Timeout, Op: cn.doing, Text: "nobody answered in time; check the address, the route and any packet filter", Err: syscall.ETIMEDOUT}
 	case err == syscall.ECONNREFUSED:
@@ -102,6 +104,23 @@ func (cn *conn) shake() error {
 		return &Error{Kind: NotConnected, Op: cn.doing, Text: "no way leads there; check the address and the routes", Err: err}
 	}
 	return &Error{Kind: NotConnected, Op: cn.doing, Err: err}
+}
+
+// blamed is what a router said of the way, where that is why there is no connection.
+func (cn *conn) blamed(err error) string {
+	s, ok := cn.client.API.(interface{ SoftError(int) (netip.Addr, error) })
+	if !ok || err != syscall.ENETUNREACH && err != syscall.EHOSTUNREACH {
+		return ""
+	}
+	by, why := s.SoftError(cn.fd)
+	if why == nil || !by.IsValid() {
+		return ""
+	}
+	what := "host unreachable"
+	if err == syscall.ENETUNREACH {
+		what = "network unreachable"
+	}
+	return by.String() + " says: " + what
 }
 
 func orElse(d, other time.Duration) time.Duration {

@@ -41,8 +41,12 @@ func (j *Journey) tellBytes(f *flow, sentHead, sentBody, gotHead, gotBody int64)
 	row("in all so far", up.total(), down.total(), "")
 	if all := up.total() + down.total(); gotBody > 0 && all > 0 {
 		j.blank()
-		j.paragraph(fmt.Sprintf("%s of page took %s on the wire: %d %% of it is the page.",
-			plural(gotBody, "byte"), plural(all, "byte"), gotBody*100/all))
+		share := fmt.Sprintf("%d %%", gotBody*100/all)
+		if gotBody*100 < all {
+			share = "less than 1 %"
+		}
+		j.paragraph(fmt.Sprintf("%s of page took %s on the wire: %s of it is the page.",
+			plural(gotBody, "byte"), plural(all, "byte"), share))
 	}
 }
 

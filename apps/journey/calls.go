@@ -59,7 +59,7 @@ func callText(c socket.Call) string {
 		args = append(args, "buf", fmt.Sprint(c.Len))
 	case "sendto":
 		args = append(args, "buf", fmt.Sprint(c.Len), endpoint(c.Addr))
-	case "recvfrom":
+	case "recvfrom", "recvmsg":
 		args = append(args, "buf", fmt.Sprint(c.Len))
 		if c.Err == nil {
 			result += " from " + endpoint(c.Addr)

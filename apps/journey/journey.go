@@ -34,7 +34,9 @@ type Journey struct {
 	err     error         // of Out: nothing more is written
 	start   clock.Instant // of the first thing told
 	arrived int           // packets that came in
+	arrows  [2]int        // packets told: ours, the peer's
 	over    bool
+	text    bool // the last line printed was not blank
 	names   fdNames
 }
 
@@ -53,6 +55,15 @@ func New(o Options) *Journey {
 func (j *Journey) Say(format string, args ...any) {
 	j.end(func() {
 		j.paragraph(fmt.Sprintf(format, args...))
+		j.blank()
+	})
+}
+
+// Sum prints the paragraph that text makes of the numbers of packets told so
+// far: as many as there are arrows, those left out of long ladders included.
+func (j *Journey) Sum(text func(ours, theirs int) string) {
+	j.end(func() {
+		j.paragraph(text(j.arrows[0], j.arrows[1]))
 		j.blank()
 	})
 }
@@ -79,6 +90,9 @@ func (j *Journey) End() { j.end(func() { j.over = true }) }
 
 func (j *Journey) heading(title string) {
 	j.chapter++
+	if j.text { // a ladder that went on
+		j.blank()
+	}
 	head := fmt.Sprintf("%d  %s ", j.chapter, strings.ToUpper(title))
 	j.line(j.bold(head + strings.Repeat("-", max(0, columns-len(head)))))
 	j.blank()
@@ -86,6 +100,7 @@ func (j *Journey) heading(title string) {
 
 // line prints one line.
 func (j *Journey) line(s string) {
+	j.text = s != ""
 	if j.err == nil {
 		_, j.err = io.WriteString(j.o.Out, strings.TrimRight(s, " ")+"\n")
 	}

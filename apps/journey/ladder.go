@@ -221,8 +221,10 @@ func (j *Journey) arrow(at clock.Instant, ours bool, text, why string, bytes int
 	var a string
 	fill := strings.Repeat("-", max(1, inside-len(text)-5))
 	if ours {
+		j.arrows[0]++
 		a = "|-- " + text + " " + fill + ">|"
 	} else {
+		j.arrows[1]++
 		a = "|<" + fill + " " + text + " --|"
 	}
 	line := fmt.Sprintf("%*s  %s", timeColumn, j.time(at), a)

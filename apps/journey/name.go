@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"golang.org/x/net/dns/dnsmessage"
+
 	"github.com/sockeye-net/sockeye/apps/dns"
 )
 
@@ -53,9 +55,14 @@ func (j *Journey) tellExchange(x *dns.Exchange) {
 	}
 	j.fact("from", fmt.Sprintf("%s over %s, %s of question and %d of answer, in %s", x.Server, x.Transport,
 		plural(int64(len(x.Query)), "byte"), len(x.Raw), short(x.RoundTrip)))
-	if m.AA {
+	switch {
+	case m.RCode == dnsmessage.RCodeRefused:
+		j.fact("authoritative", "no: the server refuses; it does not serve that name, or not to us.")
+	case m.RCode != dnsmessage.RCodeSuccess && m.RCode != dnsmessage.RCodeNameError:
+		j.fact("authoritative", "no: the server says that it failed, and nothing of the name.")
+	case m.AA:
 		j.fact("authoritative", "yes (flag AA): the server keeps this zone itself; nothing came out of a cache.")
-	} else {
+	default:
 		j.fact("authoritative", "no (flag AA is not set): the server asked others, or had it in its cache.")
 	}
 	j.fact("to believe it", guard(x))

@@ -13,7 +13,9 @@ import (
 // tellPacket prints one packet as an arrow.
 func (j *Journey) tellPacket(r *link.Record) {
 	if len(r.Data) > 0 && r.Data[0]>>4 == 6 {
-		return // the kernel's own talk over IPv6, which the stack drops
+		// The kernel's own talk where IPv6 is on, which the stack drops.
+		j.arrow(r.At, r.Dir != link.In, "IPv6, which we do not speak", "", r.Length)
+		return
 	}
 	h, payload, err := wire.DecodeIPv4(r.Data)
 	if err != nil {

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -17,10 +20,50 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 			require.LessOrEqual(t, len(l), 100, "%s: %q", c, l)
 		}
 	}
-	out, _, code := try("--help")
+	out, errs, code := try("help", "--help")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "sockeye help get")
+	out, _, code = try("--help")
 	require.Zero(t, code)
 	require.Contains(t, out, "sockeye demo")
 }
+
+func TestSeconds(t *testing.T) {
+	for _, r := range []struct {
+		text string
+		want time.Duration
+	}{{"2", 2 * time.Second}, {"0.5", 500 * time.Millisecond}, {".25", 250 * time.Millisecond}, {"1m30s", 90 * time.Second}, {"250ms", 250 * time.Millisecond}, {"0", 0}} {
+		var d seconds
+		require.NoError(t, d.Set(r.text), r.text)
+		require.Equal(t, r.want, time.Duration(d), r.text)
+	}
+	for _, text := range []string{"", "x", "2 s", "1e300", "Inf", "nan", "5x"} {
+		require.ErrorIs(t, new(seconds).Set(text), errSeconds, text)
+	}
+	out, _, _ := try("get", "--help")
+	require.Regexp(t, `--connect-timeout TIME .*\(default 30s\)`, out)
+}
+
+// What could not be written is no success.
+func TestLostOutput(t *testing.T) {
+	for _, r := range []struct {
+		args string
+		code int
+	}{{"version", 1}, {"demo --link pipe", 1}, {"dig --help", digInternal}, {"ping --help", pingError}, {"get --help", curlWrite}, {"--help", 1}} {
+		t.Run(r.args, func(t *testing.T) {
+			var errs bytes.Buffer
+			code := run(strings.Fields(r.args), strings.NewReader(""), full{}, &errs)
+			require.Equal(t, r.code, code)
+			require.Contains(t, errs.String(), "cannot write to standard output: no space left on device")
+			require.Equal(t, 1, strings.Count(errs.String(), "\n"), errs.String())
+		})
+	}
+}
+
+// full is a device without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
 func TestVersion(t *testing.T) {
 	out, _, code := try("version")
@@ -48,7 +91,23 @@ func TestBadInput(t *testing.T) {
 		want string
 	}{
 		{"no such command", "gett http://192.0.2.1/", 2, "unknown command"},
-		{"get without a URL (curl: 2)", "get", 2, "--help"},
+		{"get without a URL (curl: 2)", "get", 2, "name a URL, such as http://example.com/"},
+		{"get with two URLs (curl: 2)", "get http://192.0.2.1/ http://192.0.2.1/", 2, "only a URL"},
+		{"an argument too many is no command", "up x", 2, "there are no arguments"},
+		{"no completion command", "completion bash", 2, "unknown command"},
+		{"-m: no time (curl: 2)", "get -m soon http://192.0.2.1/", 2, "such as 2 or 0.5"},
+		{"-m: not a number (curl: 2)", "get -m NaN http://192.0.2.1/", 2, "such as 2 or 0.5"},
+		{"-m: negative (curl: 2)", "get -m -1 http://192.0.2.1/", 2, "-m"},
+		{"--connect-timeout: none (curl: 2)", "get --connect-timeout 0 http://192.0.2.1/", 2, "--connect-timeout"},
+		{"ping without an address (ping: 2)", "ping", 2, "name an address or a host"},
+		{"ping: no patience (ping: 2)", "ping -W 0 192.0.2.1", 2, "-W"},
+		{"dig without a name (dig: 1)", "dig @192.0.2.1", 1, "name what to ask for"},
+		{"dig: two servers (dig: 1)", "dig @192.0.2.1 @192.0.2.3 example.com", 1, "one server only"},
+		{"loopback's network is no host's", "get --tun sknone --addr 127.0.0.2/24 http://192.0.2.1/", 45, "127.0.0.0/8"},
+		{"demo: multicast", "demo --link pipe --addr 224.0.0.2/24", 2, "from 224.0.0.0 on"},
+		{"up: reserved", "up --addr 240.0.0.2/24 --state " + none, 1, "from 224.0.0.0 on"},
+		{"up: MTU too small", "up --mtu 10 --state " + none, 1, "from 68 to 65535"},
+		{"up: MTU too large", "up --mtu 65536 --state " + none, 1, "from 68 to 65535"},
 		{"unknown flag (curl: 2)", "get --nope http://192.0.2.1/", 2, "--nope"},
 		{"not http (curl: 1)", "get https://192.0.2.1/", 1, "only http"},
 		{"no host (curl: 3)", "get http:///x", 3, "no host"},

@@ -37,7 +37,7 @@ own hosts in memory instead, and says so.`,
 		Example: `  sockeye demo
   sockeye demo --pcap demo.pcapng && wireshark demo.pcapng
   sockeye demo --link pipe`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.runDemo(cmd, f) },
 	}
 	fl := cmd.Flags()
@@ -160,6 +160,9 @@ func mend(why error) string {
 	if errors.Is(why, setup.ErrNotSupported) {
 		return "  go run ./cmd/sockeye demo    (on Linux)"
 	}
+	if errors.Is(why, setup.ErrNoCaps) {
+		return "  docker run --cap-add NET_ADMIN --cap-add SYS_ADMIN \\\n      --device /dev/net/tun ..."
+	}
 	text := "  go build -o sockeye ./cmd/sockeye && sudo ./sockeye demo"
 	if errors.Is(why, setup.ErrAppArmor) {
 		text = "  sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0\nor\n" + text
@@ -196,11 +199,14 @@ func (p *program) journey(f *demoFlags, d demoPath) (err error) {
 	err = s.twice()
 	unwatch()
 	if err == nil {
-		s.summary(f, time.Since(begin))
+		s.summary(time.Since(begin))
 	}
 	s.tell.End() // the rest is cleaning up
 	if cerr := s.close(grace); err == nil {
 		err = cerr
+	}
+	if err == nil && f.pcap != "" { // it is whole now
+		s.tell.Say("They are in %s: open it with Wireshark.", f.pcap)
 	}
 	if stop.came() {
 		return stop.err()
@@ -241,11 +247,9 @@ func (s *session) twice() error {
 }
 
 // summary ends the demo.
-func (s *session) summary(f *demoFlags, took time.Duration) {
-	c := s.stack.Counters()
-	s.tell.Say("That was all, in %d ms: %d packets from us and %d to us, none of them by the kernel's TCP on our side.",
-		took.Milliseconds(), c.IP.OutRequests, c.IP.InReceives)
-	if f.pcap != "" {
-		s.tell.Say("They are in %s: open it with Wireshark.", f.pcap)
-	}
+func (s *session) summary(took time.Duration) {
+	s.tell.Sum(func(ours, theirs int) string {
+		return fmt.Sprintf("That was all, in %d ms: %d packets from us and %d to us, none of them by the kernel's TCP on our side.",
+			took.Milliseconds(), ours, theirs)
+	})
 }

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/tun/setup"
 )
 
 // The chapters of the demo and what each has to say; in their order.
@@ -62,11 +66,47 @@ func TestDemoTellsEveryPacket(t *testing.T) {
 	packets := capturedPackets(t, pcap)
 	require.Equal(t, packets, arrows)
 	require.Greater(t, packets, 15)
+	requireSum(t, out)
+	require.Contains(t, out, "They are in")
+}
+
+// requireSum checks that the numbers in the demo's last words are those of its arrows.
+func requireSum(t *testing.T, out string) {
+	t.Helper()
+	ours := len(regexp.MustCompile(`(?m)ms  \|--.*\|`).FindAllString(out, -1))
+	theirs := len(regexp.MustCompile(`(?m)ms  \|<-.*\|`).FindAllString(out, -1))
+	require.Regexp(t, fmt.Sprintf(`ms: %d packets\s+from\s+us\s+and\s+%d\s+to\s+us`, ours, theirs), out)
+}
+
+func TestDemoMends(t *testing.T) {
+	for _, r := range []struct {
+		name string
+		why  error
+		want string
+	}{
+		{"no reason: it was asked for", nil, "sudo ./sockeye demo"},
+		{"an ordinary user", setup.ErrNoUserNS, "sudo ./sockeye demo"},
+		{"AppArmor", setup.ErrAppArmor, "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"},
+		{"root without capabilities", fmt.Errorf("no namespace: %w", setup.ErrNoCaps), "docker run --cap-add NET_ADMIN --cap-add SYS_ADMIN \\\n"},
+		{"not Linux", setup.ErrNotSupported, "on Linux"},
+	} {
+		t.Run(r.name, func(t *testing.T) { require.Contains(t, mend(r.why), r.want) })
+	}
+	require.NotContains(t, mend(setup.ErrNoCaps), "sudo", "we are root")
 }
 
 func TestDemoCannotWrite(t *testing.T) {
-	_, errs, code := try("demo", "--link", "pipe", "--pcap", filepath.Join(t.TempDir(), "no", "such", "dir"))
-	require.NotZero(t, code)
-	require.Contains(t, errs, "cannot write the capture")
-	require.Equal(t, 1, strings.Count(errs, "\n"))
+	rows := []struct{ name, file string }{{"no such directory", filepath.Join(t.TempDir(), "no", "such", "dir")}}
+	if _, err := os.Stat("/dev/full"); err == nil {
+		rows = append(rows, struct{ name, file string }{"no room", "/dev/full"})
+	}
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			out, errs, code := try("demo", "--link", "pipe", "--pcap", r.file)
+			require.NotZero(t, code)
+			require.Contains(t, errs, "cannot write the capture")
+			require.Equal(t, 1, strings.Count(errs, "\n"))
+			require.NotContains(t, out, "They are in", "they are not")
+		})
+	}
 }

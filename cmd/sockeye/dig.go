@@ -24,27 +24,32 @@ type digFlags struct {
 func (p *program) dig() *cobra.Command {
 	f := &digFlags{}
 	cmd := &cobra.Command{
-		Use:   "dig NAME [TYPE]",
+		Use:   "dig [@SERVER] NAME [TYPE]",
 		Short: "Ask a name server and print its answer as dig(1) does",
 		Long: `Dig asks the name server for records of a type (default A) at a name, and prints
 the answer as dig(1) does. Exit codes are those of dig(1): 0 for any answer, 9
 when no server answered, 10 for an error of our own.`,
 		Example: `  sockeye dig example.com
-  sockeye dig example.com MX --dns 9.9.9.9
+  sockeye dig @9.9.9.9 example.com MX
   sockeye dig --short --tcp example.com`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: digArguments,
 		RunE: func(cmd *cobra.Command, args []string) error { return p.runDig(cmd, f, args) },
 	}
 	fl := cmd.Flags()
 	fl.BoolVar(&f.tcp, "tcp", false, "ask over TCP only")
 	fl.BoolVar(&f.short, "short", false, "print only what the records say")
-	fl.DurationVar(&f.wait, "timeout", 3*time.Second, "wait this `TIME` for each answer")
+	f.wait = 3 * time.Second
+	secondsVar(cmd, &f.wait, "timeout", "", "wait this `TIME` for each answer, in seconds")
 	fl.IntVar(&f.tries, "tries", 2, "ask `N` times")
 	f.register(cmd)
 	return cmd
 }
 
 func (p *program) runDig(cmd *cobra.Command, f *digFlags, args []string) error {
+	servers, args := cutServer(args)
+	if len(servers) > 0 {
+		f.dns = servers[0]
+	}
 	t := dns.TypeA
 	if len(args) == 2 {
 		var ok bool
@@ -99,7 +104,7 @@ func (p *program) answer(f *digFlags, a *dns.Answer, err error) error {
 func shortText(a *dns.Answer) string {
 	var b strings.Builder
 	for _, r := range append(a.Chain[:len(a.Chain):len(a.Chain)], a.Records...) {
-		fmt.Fprintln(&b, r.DataString())
+		fmt.Fprintln(&b, a.Spelt(r).DataString())
 	}
 	return b.String()
 }
@@ -133,11 +138,12 @@ func digText(a *dns.Answer, now time.Time) string {
 	}
 	b.WriteString("\n;; QUESTION SECTION:\n")
 	for _, q := range m.Questions {
+		q.Name = a.SpeltName(q.Name)
 		fmt.Fprintf(&b, ";%s\n", q)
 	}
-	section(&b, "ANSWER", m.Answers)
-	section(&b, "AUTHORITY", m.Authorities)
-	section(&b, "ADDITIONAL", m.Additionals)
+	section(&b, "ANSWER", a, m.Answers)
+	section(&b, "AUTHORITY", a, m.Authorities)
+	section(&b, "ADDITIONAL", a, m.Additionals)
 	fmt.Fprintf(&b, "\n;; Query time: %d msec\n", x.RoundTrip.Milliseconds())
 	fmt.Fprintf(&b, ";; SERVER: %s#%d(%s) (%s)\n", x.Server.Addr(), x.Server.Port(), x.Server.Addr(), x.Transport)
 	fmt.Fprintf(&b, ";; WHEN: %s\n", now.Format("Mon Jan 02 15:04:05 MST 2006"))
@@ -154,13 +160,13 @@ func typed(a *dns.Answer) string {
 	return name
 }
 
-func section(b *strings.Builder, name string, rs []dns.Record) {
+func section(b *strings.Builder, name string, a *dns.Answer, rs []dns.Record) {
 	if len(rs) == 0 {
 		return
 	}
 	fmt.Fprintf(b, "\n;; %s SECTION:\n", name)
 	for _, r := range rs {
-		fmt.Fprintln(b, r)
+		fmt.Fprintln(b, a.Spelt(r))
 	}
 }
 

@@ -75,6 +75,14 @@ func unusable(cmd *cobra.Command) int {
 	return 1
 }
 
+// unwritten is the code of a command whose output, or whose capture, could not be written.
+func unwritten(cmd *cobra.Command) int {
+	if cmd.Name() == "get" {
+		return curlWrite
+	}
+	return unusable(cmd)
+}
+
 // verdict is the exit code for err, and what is to be said.
 func verdict(cmd *cobra.Command, err error) (int, string) {
 	var e *exit

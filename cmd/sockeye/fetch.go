@@ -24,7 +24,8 @@ const shown = 800
 type fetch struct {
 	s      *session
 	client *http.Client
-	brief  bool // leave out what an earlier fetch has told
+	aside  *held // the page waits here for its place in the journey; nil: it does not
+	brief  bool  // leave out what an earlier fetch has told
 
 	request, response []byte // heads, as they were on the wire
 	code              int    // the response's status
@@ -97,7 +98,12 @@ func (f *fetch) do(r *http.Request, w io.Writer) (*http.Response, int64, error) 
 	f.code, f.response = resp.Code, resp.Raw
 	n, body, err := f.copy(resp, w)
 	if f.s.tell != nil && err == nil && !f.brief {
-		f.s.tell.Messages(f.request, f.response, body, n)
+		if f.aside != nil { // the page itself follows: once is enough
+			f.s.tell.Messages(f.request, f.response, nil, 0)
+			err = pageLost(f.aside.end())
+		} else {
+			f.s.tell.Messages(f.request, f.response, body, n)
+		}
 		f.s.tell.Bytes(int64(len(f.request)), 0, int64(len(f.response)), n)
 	}
 	return resp, n, err
@@ -108,11 +114,19 @@ func (f *fetch) copy(resp *http.Response, w io.Writer) (n int64, begin []byte, e
 	keep := &beginning{w: w}
 	buf := make([]byte, 64<<10)
 	n, err = io.CopyBuffer(keep, onlyReader{resp.Body}, buf)
-	var told *exit
-	if keep.err != nil && !errors.As(keep.err, &told) {
-		err = fail(curlWrite, fmt.Errorf("cannot write the page: %w", keep.err))
+	if keep.err != nil {
+		err = pageLost(keep.err)
 	}
 	return n, keep.b, err
+}
+
+// pageLost is the exit of a page that could not be written because of err; nil for nil.
+func pageLost(err error) error {
+	var told *exit
+	if err == nil || errors.As(err, &told) {
+		return err
+	}
+	return fail(curlWrite, fmt.Errorf("cannot write the page: %w", err))
 }
 
 // onlyReader hides a WriterTo, so that CopyBuffer uses the buffer.

@@ -20,6 +20,7 @@ type getFlags struct {
 	include bool
 	failing bool
 	most    time.Duration
+	connect time.Duration
 }
 
 func (p *program) get() *cobra.Command {
@@ -32,7 +33,7 @@ output; exit codes are those of curl(1).`,
 		Example: `  sockeye get http://example.com/                     # over the device of sockeye up
   sockeye get -v -o page.html http://example.com/     # tell the journey
   sudo sockeye get --tun tun7 --addr 192.0.2.2/24 --pcap get.pcapng http://192.0.2.1/`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument("a URL, such as http://example.com/"),
 		RunE: func(cmd *cobra.Command, args []string) error { return p.runGet(cmd, f, args[0]) },
 	}
 	fl := cmd.Flags()
@@ -40,7 +41,9 @@ output; exit codes are those of curl(1).`,
 	fl.BoolVarP(&f.head, "head", "I", false, "ask for the head only, and print it")
 	fl.BoolVarP(&f.include, "include", "i", false, "print the response's head too")
 	fl.BoolVarP(&f.failing, "fail", "f", false, "exit with 22 and without output where the status is 400 or more")
-	fl.DurationVarP(&f.most, "max-time", "m", 0, "give up after this `TIME`, such as 30s (default: never)")
+	f.connect = 30 * time.Second
+	secondsVar(cmd, &f.most, "max-time", "m", "give up after this `TIME`, in seconds or such as 1m30s (default: never)")
+	secondsVar(cmd, &f.connect, "connect-timeout", "", "give up connecting, the name included, after this `TIME`")
 	f.register(cmd)
 	return cmd
 }
@@ -48,6 +51,9 @@ output; exit codes are those of curl(1).`,
 func (p *program) runGet(cmd *cobra.Command, f *getFlags, url string) error {
 	if _, err := http.ParseURL(url); err != nil { // before anything is touched
 		return fail(curlCode(err), err)
+	}
+	if f.most < 0 || f.connect <= 0 {
+		return usage(cmd, errors.New("-m must not be negative, and --connect-timeout must be more than 0"))
 	}
 	return p.within(&f.linkFlags, unusable(cmd), func(s *session, stop *interruption) error {
 		return stop.interrupted(p.fetch(s, f, url))
@@ -64,6 +70,7 @@ func (p *program) fetch(s *session, f *getFlags, url string) error {
 		r.Deadline = time.Now().Add(f.most)
 	}
 	job := newFetch(s)
+	job.client.ConnectTimeout = f.connect
 	if s.tell != nil {
 		s.tell.URL(url)
 	}
@@ -71,7 +78,12 @@ func (p *program) fetch(s *session, f *getFlags, url string) error {
 	if f.head || f.include {
 		out.head = func() []byte { return job.response }
 	}
-	resp, n, err := p.transfer(job, f, r, out)
+	var page io.Writer = out
+	if p.mixed && s.tell != nil && (f.output == "" || f.output == "-") {
+		job.aside = &held{page: out, told: p.err}
+		page = job.aside
+	}
+	resp, n, err := p.transfer(job, f, r, out, page)
 	if resp != nil && s.tell != nil {
 		s.tell.Heading("The close")
 	}
@@ -81,19 +93,23 @@ func (p *program) fetch(s *session, f *getFlags, url string) error {
 	_ = job.client.Close()
 	if err == nil && s.tell != nil {
 		job.closed()
+		s.tell.End() // the rest is cleaning up
 	}
 	return errors.Join(finish(err, n), out.close())
 }
 
-// transfer fetches into out.
-func (p *program) transfer(job *fetch, f *getFlags, r *http.Request, out *output) (*http.Response, int64, error) {
+// transfer fetches into out, the body by way of page.
+func (p *program) transfer(job *fetch, f *getFlags, r *http.Request, out *output, page io.Writer) (*http.Response, int64, error) {
 	out.refuse = func() error {
 		if code := job.code; f.failing && code >= 400 {
 			return fail(curlNoHTTP, fmt.Errorf("the server answered %d", code))
 		}
 		return nil
 	}
-	resp, n, err := job.do(r, out)
+	resp, n, err := job.do(r, page)
+	if e := pageLost(job.aside.end()); err == nil { // what came before an error is written, too
+		err = e
+	}
 	if err == nil {
 		err = out.begin() // an empty page, too, makes a file
 	}

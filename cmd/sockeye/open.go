@@ -224,6 +224,9 @@ func equip(name string, kernel netip.Prefix) error {
 	if err := setup.AddAddr(name, kernel); err != nil {
 		return err
 	}
+	if err := setup.NoIPv6(name); err != nil {
+		return err
+	}
 	return setup.SetUp(name)
 }
 
@@ -263,7 +266,7 @@ func (f *linkFlags) servers(pl *plan) ([]netip.AddrPort, error) {
 		}
 		a, err := netip.ParseAddr(f.dns)
 		if err != nil || !a.Is4() {
-			return nil, fmt.Errorf("--dns %q is not an IPv4 address: write it as 192.0.2.1", f.dns)
+			return nil, fmt.Errorf("the name server %q is not an IPv4 address: write it as --dns 192.0.2.1", f.dns)
 		}
 		return []netip.AddrPort{netip.AddrPortFrom(a, dns.Port)}, nil
 	}
@@ -283,8 +286,16 @@ func (f *linkFlags) servers(pl *plan) ([]netip.AddrPort, error) {
 
 // isTerminal reports whether w is a terminal that is to be painted on.
 func isTerminal(w any) bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && onTerminal(w)
+}
+
+// onTerminal reports whether somebody reads w as it comes.
+func onTerminal(w any) bool {
+	if s, ok := w.(*sink); ok {
+		w = s.Writer
+	}
 	f, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	if !ok {
 		return false
 	}
 	st, err := f.Stat()

@@ -37,14 +37,15 @@ are those of ping(8): 0 if there was an answer, 1 if there was none, 2 for any
 other error.`,
 		Example: `  sockeye ping -c 4 192.0.2.1
   sockeye ping -c 1 -s 1472 192.0.2.1   # the largest that fits an MTU of 1500`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument("an address or a host"),
 		RunE: func(cmd *cobra.Command, args []string) error { return p.runPing(cmd, f, args[0]) },
 	}
 	fl := cmd.Flags()
 	fl.IntVarP(&f.count, "count", "c", 0, "stop after `N` requests (default: never)")
-	fl.DurationVarP(&f.interval, "interval", "i", time.Second, "`TIME` between two requests")
+	f.interval, f.wait = time.Second, 2*time.Second
+	secondsVar(cmd, &f.interval, "interval", "i", "`TIME` between two requests, in seconds")
 	fl.IntVarP(&f.size, "size", "s", 56, "`BYTES` of data in each")
-	fl.DurationVarP(&f.wait, "wait", "W", 2*time.Second, "`TIME` to wait for the last answer")
+	secondsVar(cmd, &f.wait, "wait", "W", "`TIME` to wait for the last answer, in seconds")
 	f.all = true
 	f.register(cmd)
 	return cmd
@@ -55,7 +56,7 @@ func (p *program) runPing(cmd *cobra.Command, f *pingFlags, host string) error {
 		return usage(cmd, fmt.Errorf("-s %d: an echo request carries from 0 to %d bytes", f.size, maxEcho))
 	}
 	if f.count < 0 || f.interval < 0 || f.wait <= 0 {
-		return usage(cmd, errors.New("-c, -i and -W must not be negative"))
+		return usage(cmd, errors.New("-c and -i must not be negative, and -W must be more than 0"))
 	}
 	return p.within(&f.linkFlags, pingError, func(s *session, stop *interruption) error {
 		to, err := s.address(host)
@@ -170,7 +171,11 @@ func (g *pinger) trouble(seq uint16, err error) error {
 	switch {
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.ECONNREFUSED):
 		delete(g.sent, seq)
-		fmt.Fprintf(g.p.out, "From %s icmp_seq=%d %v\n", g.to, seq, err)
+		from := g.to
+		if by, _ := g.s.api.SoftError(g.fd); by.IsValid() {
+			from = by
+		}
+		fmt.Fprintf(g.p.out, "From %s icmp_seq=%d %v\n", from, seq, err)
 		return nil
 	}
 	return fmt.Errorf("cannot send to %s: %w", g.to, err)
@@ -182,7 +187,7 @@ func (g *pinger) receive(t time.Time) error {
 		return err
 	}
 	buf := make([]byte, 65536)
-	n, err := g.s.api.Recv(g.fd, buf, 0)
+	n, meta, err := g.s.api.RecvMsg(g.fd, buf, 0)
 	now := time.Now()
 	if errors.Is(err, syscall.EAGAIN) {
 		return nil
@@ -190,19 +195,19 @@ func (g *pinger) receive(t time.Time) error {
 	if err != nil {
 		return g.trouble(uint16(g.requests), err)
 	}
-	g.reply(buf[:n], now)
+	g.reply(buf[:n], meta.TTL, now)
 	return nil
 }
 
 // reply counts and prints one answer.
-func (g *pinger) reply(m []byte, now time.Time) {
+func (g *pinger) reply(m []byte, ttl uint8, now time.Time) {
 	if len(m) < wire.ICMPHeaderLen || wire.ICMPType(m[0]) != wire.ICMPEchoReply {
 		return
 	}
 	seq := uint16(m[6])<<8 | uint16(m[7])
 	at, ok := g.sent[seq]
 	if !ok {
-		fmt.Fprintf(g.p.out, "%d bytes from %s: icmp_seq=%d (DUP!)\n", len(m), g.to, seq)
+		fmt.Fprintf(g.p.out, "%d bytes from %s: icmp_seq=%d ttl=%d (DUP!)\n", len(m), g.to, seq, ttl)
 		return
 	}
 	want := make([]byte, g.f.size)
@@ -220,7 +225,7 @@ func (g *pinger) reply(m []byte, now time.Time) {
 	g.min, g.max = min(g.min, ms), max(g.max, ms)
 	g.sum += ms
 	g.squares += ms * ms
-	fmt.Fprintf(g.p.out, "%d bytes from %s: icmp_seq=%d time=%.3f ms\n", len(m), g.to, seq, ms)
+	fmt.Fprintf(g.p.out, "%d bytes from %s: icmp_seq=%d ttl=%d time=%.3f ms\n", len(m), g.to, seq, ttl, ms)
 }
 
 func (g *pinger) statistics(d time.Duration) {

@@ -236,3 +236,17 @@ func openFiles(t *testing.T) int {
 	require.NoError(t, err)
 	return len(all)
 }
+
+// A router says that there is no way: that is the reason, in one line, not
+// that nobody answered (curl: 7).
+func TestRouterSaysNoWay(t *testing.T) {
+	w := newWorld(t)
+	w.do(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0) })
+	p := w.run(sockeye(on("get", "-m", "1.5", "http://198.51.100.9/")...))
+	require.Equal(t, 7, p.code, p.stderr())
+	require.Contains(t, p.stderr(), "192.0.2.1 says: network unreachable")
+	requireOneLine(t, p)
+	p = w.run(sockeye(on("get", "--connect-timeout", "0.3", "http://192.0.2.77/")...))
+	require.Equal(t, 28, p.code, "silence is a time-out: %s", p.stderr())
+	requireOneLine(t, p)
+}

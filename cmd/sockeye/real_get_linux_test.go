@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,6 +26,7 @@ func TestGetFromNginx(t *testing.T) {
 	for _, n := range []int{0, 1, 1 * mib, 100 * mib} {
 		w.file(filepath.Join(root, fmt.Sprint(n)), n)
 	}
+	require.NoError(t, os.WriteFile(filepath.Join(root, "short"), []byte("five!"), 0o644))
 	w.nginx(root)
 	for _, n := range []int{0, 1, 100 * mib} {
 		t.Run(fmt.Sprintf("%d bytes", n), func(t *testing.T) {
@@ -46,6 +50,52 @@ func TestGetFromNginx(t *testing.T) {
 		require.Contains(t, p.stderr(), "more lines")
 		require.Contains(t, p.stderr(), "who first      We did")
 		require.Less(t, strings.Count(p.stderr(), "\n"), 250)
+	})
+	t.Run("the journey of a short page", func(t *testing.T) {
+		p := w.run(sockeye(on("get", "-v", fmt.Sprintf("http://%s/1", kernelIP))...))
+		require.Zero(t, p.code, p.stderr())
+		require.Len(t, p.stdout(), 1)
+		require.Contains(t, p.stderr(), "less than 1 % of it is the page")
+		require.Contains(t, p.stderr(), "(TIME-WAIT)")
+		require.NotContains(t, p.stderr(), "(CLOSED)", "cleaning up is not told")
+	})
+	t.Run("page and journey on one terminal", func(t *testing.T) {
+		var all bytes.Buffer
+		page := &locked{new(sync.Mutex), &all}
+		p := &program{out: page, err: page, mixed: true}
+		f := &getFlags{linkFlags: linkFlags{tun: worldTUN, addr: ourCIDR, state: w.dir, verbose: true}}
+		var s *session
+		w.do(func() (err error) {
+			s, err = p.open(&f.linkFlags)
+			return err
+		})
+		require.NoError(t, p.fetch(s, f, fmt.Sprintf("http://%s/short", kernelIP)))
+		require.NoError(t, s.close(grace))
+		require.Equal(t, 1, strings.Count(all.String(), "five!"), "once: %s", all.String())
+		require.Contains(t, all.String(), "\nfive!\n\n", "on a line of its own")
+	})
+	t.Run("a capture that cannot be written (curl: 23)", func(t *testing.T) {
+		p := w.run(sockeye(on("get", "--pcap", "/no/such/dir/x", fmt.Sprintf("http://%s/1", kernelIP))...))
+		require.Equal(t, curlWrite, p.code)
+		require.Contains(t, p.stderr(), "cannot write the capture")
+		requireOneLine(t, p)
+	})
+	t.Run("a page that cannot be written (curl: 23)", func(t *testing.T) {
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		require.NoError(t, err)
+		defer full.Close()
+		cmd := sockeye(on("get", fmt.Sprintf("http://%s/1", kernelIP))...)
+		cmd.Stdout = full
+		p := w.run(cmd)
+		require.Equal(t, curlWrite, p.code)
+		require.Contains(t, p.stderr(), "no space left")
+		requireOneLine(t, p)
+		cmd = sockeye(on("ping", "-c", "1", kernelIP)...)
+		cmd.Stdout = full
+		p = w.run(cmd)
+		require.Equal(t, pingError, p.code)
+		require.Contains(t, p.stderr(), "no space left")
+		requireOneLine(t, p)
 	})
 	t.Run("head only, and what is not there", func(t *testing.T) {
 		p := w.run(sockeye(on("get", "-I", "http://"+kernelIP+"/1")...))
@@ -135,4 +185,8 @@ func TestDemoTUN(t *testing.T) {
 	requireChapters(t, p.stdout())
 	require.Contains(t, p.stdout(), "Linux kernel")
 	requireCapture(t, pcap)
+	requireSum(t, p.stdout())
+	arrows := regexp.MustCompile(`(?m)ms  \|(--|<-).*\|`).FindAllString(p.stdout(), -1)
+	require.Len(t, arrows, capturedPackets(t, pcap), "each packet of the capture is told, and no IPv6")
+	require.NotContains(t, p.stdout(), "IPv6")
 }

@@ -49,8 +49,19 @@ func TestNoPermission(t *testing.T) {
 	requireOneLine(t, p)
 	p = w.run(ordinary(t, "up", "--tun", "sk9", "--state", w.dir))
 	require.Equal(t, 1, p.code)
-	require.Contains(t, p.stderr(), "run as root")
+	require.Contains(t, p.stderr(), "run as root: `sudo sockeye up`")
 	requireOneLine(t, p)
+
+	require.NoError(t, w.ns.Do(func() error {
+		_, err := setup.Up(setup.UpConfig{Name: "sk9", Addr: netip.MustParsePrefix("198.51.100.2/24"), Dir: w.dir})
+		return err
+	}))
+	p = w.run(ordinary(t, "down", "--tun", "sk9", "--state", w.dir))
+	require.Equal(t, 1, p.code)
+	require.Contains(t, p.stderr(), "run as root: `sudo sockeye down`")
+	require.NotContains(t, p.stderr(), ".json", "how we keep our notes is no matter of the user's")
+	requireOneLine(t, p)
+	require.NoError(t, w.ns.Do(func() error { return setup.Down(w.dir, "sk9") }))
 }
 
 // An ordinary user's demo takes the TUN where the system allows it, and the

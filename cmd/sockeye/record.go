@@ -40,6 +40,11 @@ type recorder struct {
 	stop, done chan struct{}
 }
 
+// A captureError says that --pcap's file is not what was asked for.
+type captureError struct{ error }
+
+func (e *captureError) Unwrap() error { return e.error }
+
 // newRecorder makes a recorder; path "" means no file, told says that a journey will follow.
 func newRecorder(path string, told bool) (*recorder, error) {
 	r := &recorder{path: path}
@@ -52,7 +57,7 @@ func newRecorder(path string, told bool) (*recorder, error) {
 	}
 	f, err := os.Create(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot write the capture: %w", err)
+		return nil, &captureError{fmt.Errorf("cannot write the capture: %w", err)}
 	}
 	r.file, r.buf = f, bufio.NewWriterSize(f, 1<<18)
 	return r, nil
@@ -87,7 +92,7 @@ func (r *recorder) attach(st *stack.Stack, device string, tell *journey.Journey)
 	if r.buf != nil {
 		w, err := capture.NewWriter(r.buf, capture.Options{Wall: time.Now(), Base: st.Now(), Interface: device})
 		if err != nil {
-			return fmt.Errorf("cannot write the capture: %w", err)
+			return &captureError{fmt.Errorf("cannot write the capture: %w", err)}
 		}
 		r.w = w
 	}
@@ -160,10 +165,10 @@ func (r *recorder) close() error {
 	err := errors.Join(r.err, r.buf.Flush(), r.file.Close())
 	r.file = nil
 	if err != nil {
-		return fmt.Errorf("cannot write the capture %s: %w", r.path, err)
+		return &captureError{fmt.Errorf("cannot write the capture %s: %w", r.path, err)}
 	}
 	if r.dropped > 0 {
-		return fmt.Errorf("%d packets are missing in %s: they came faster than they could be written", r.dropped, r.path)
+		return &captureError{fmt.Errorf("%d packets are missing in %s: they came faster than they could be written", r.dropped, r.path)}
 	}
 	return nil
 }

@@ -14,19 +14,24 @@ import (
 type program struct {
 	in       io.Reader
 	out, err io.Writer
+	mixed    bool     // out and err are read together, on a terminal
 	args     []string // as given, for running again in a namespace
 }
 
 // run runs the command with args and returns its exit code. Results go to
 // stdout, everything else to stderr.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{in: stdin, out: stdout, err: stderr, args: args}
+	written := &sink{Writer: stdout}
+	p := &program{in: stdin, out: written, err: stderr, mixed: onTerminal(stdout) && onTerminal(stderr), args: args}
 	root := p.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(written)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteC()
+	if err == nil {
+		err = written.lost(unwritten(cmd))
+	}
 	if err == nil {
 		return 0
 	}
@@ -55,9 +60,15 @@ Begin with:  sockeye demo`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
 	root.AddCommand(p.demo(), p.get(), p.dig(), p.ping(), p.serve(), p.up(), p.down(), p.version())
+	root.InitDefaultHelpCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "help" {
+			c.Example = "  sockeye help get"
+		}
+	}
 	for _, c := range root.Commands() {
 		if check := c.Args; check != nil {
 			c.Args = func(cmd *cobra.Command, args []string) error {
@@ -76,14 +87,14 @@ func (p *program) version() *cobra.Command {
 		Use:     "version",
 		Short:   "Say which version this is",
 		Example: "  sockeye version",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			v := "(devel)"
 			if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" {
 				v = b.Main.Version
 			}
-			_, err := fmt.Fprintf(p.out, "sockeye %s %s %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
+			fmt.Fprintf(p.out, "sockeye %s %s %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return nil // p.out remembers
 		},
 	}
 }

@@ -33,7 +33,7 @@ func (p *program) serve() *cobra.Command {
 stack. Requests are logged on standard error. It runs until it is interrupted.`,
 		Example: `  sockeye serve --dir . --listen :80       # then: curl http://192.0.2.2/
   sudo sockeye serve --tun tun7 --addr 192.0.2.2/24 --dir /srv/www`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(_ *cobra.Command, _ []string) error { return p.runServe(f) },
 	}
 	fl := cmd.Flags()

@@ -13,7 +13,7 @@ import (
 func (p *program) within(f *linkFlags, code int, work func(*session, *interruption) error) (err error) {
 	s, err := p.open(f)
 	if err != nil {
-		return fail(code, err)
+		return fail(orCapture(err, code), err)
 	}
 	stop, unwatch := watch()
 	ended := make(chan struct{})
@@ -28,10 +28,19 @@ func (p *program) within(f *linkFlags, code int, work func(*session, *interrupti
 		unwatch()
 		<-ended
 		if cerr := s.close(grace); err == nil && cerr != nil {
-			err = fail(code, cerr)
+			err = fail(orCapture(cerr, code), cerr)
 		}
 	}()
 	return s.because(work(s, stop))
+}
+
+// orCapture is code, but get's own code where the capture could not be written.
+func orCapture(err error, code int) int {
+	var c *captureError
+	if code == curlInterface && errors.As(err, &c) {
+		return curlWrite
+	}
+	return code
 }
 
 // because says that the device failed, where that is why work did.

@@ -22,6 +22,12 @@ type upFlags struct {
 	state                string
 }
 
+// The MTU of a device that carries IPv4 (RFC 791).
+const (
+	leastMTU = 68
+	mostMTU  = 65535
+)
+
 func (p *program) up() *cobra.Command {
 	f := &upFlags{}
 	cmd := &cobra.Command{
@@ -30,11 +36,12 @@ func (p *program) up() *cobra.Command {
 		Long: `Up makes a TUN device that stays, for a user who then needs no root. It gives the
 kernel's side its address, the first other one of the network, and with --nat it
 makes the machine forward and masquerade, so that our stack reaches the outside.
-` + "`sockeye down`" + ` takes back exactly what up made.`,
+One program at a time may use a device: for a second one beside it, make another
+with its own --tun and --addr. ` + "`sockeye down`" + ` takes back exactly what up made.`,
 		Example: `  sudo sockeye up --nat eth0                  # for you, who called sudo
-  sudo sockeye up --tun tun7 --addr 198.51.100.2/24 --user alice
+  sudo sockeye up --tun tun7 --addr 198.51.100.2/24 --user alice   # a second one
   sudo sockeye down`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error { return p.runUp(f) },
 	}
 	fl := cmd.Flags()
@@ -56,13 +63,13 @@ func (p *program) runUp(f *upFlags) error {
 	}
 	st, err := setup.Up(cfg)
 	if err != nil {
-		return fail(1, asRoot(err))
+		return fail(1, asRoot(err, "up"))
 	}
 	fmt.Fprintf(p.err, "%s is up: our stack is %s, the kernel's side %s\n", st.Name, st.Addr, st.Kernel.Addr())
 	if st.NAT != "" {
 		fmt.Fprintf(p.err, "packets to the outside go through %s, masqueraded\n", st.NAT)
 	}
-	for _, w := range st.Warnings {
+	for _, w := range append(st.Warnings, noServers(st, setup.SystemNameServers)...) {
 		fmt.Fprintf(p.err, "warning: %s\n", w)
 	}
 	try := "sockeye ping -c 3 " + st.Kernel.Addr().String()
@@ -76,10 +83,22 @@ func (p *program) runUp(f *upFlags) error {
 	return nil
 }
 
-// asRoot says what to do where root's files may not be touched.
-func asRoot(err error) error {
-	if errors.Is(err, fs.ErrPermission) && !errors.Is(err, setup.ErrPermission) {
-		return fmt.Errorf("%w: run as root", plain(err))
+// noServers warns where names will not be found behind NAT.
+func noServers(st *setup.State, system func() ([]netip.Addr, error)) []string {
+	if st.NAT == "" {
+		return nil
+	}
+	if _, err := system(); err != nil {
+		return []string{plain(err).Error() + ", as in `sockeye get --dns 9.9.9.9 URL`"}
+	}
+	return nil
+}
+
+// asRoot says what to do where only root may do what a command does.
+func asRoot(err error, command string) error {
+	denied := errors.Is(err, fs.ErrPermission) || errors.Is(err, setup.ErrPermission)
+	if denied && os.Geteuid() > 0 {
+		return fmt.Errorf("permission denied: run as root: `sudo sockeye %s`", command)
 	}
 	return plain(err)
 }
@@ -90,6 +109,9 @@ func (f *upFlags) config() (setup.UpConfig, error) {
 	var err error
 	if cfg.Addr, err = parseAddr(f.addr); err != nil {
 		return cfg, err
+	}
+	if f.mtu != 0 && (f.mtu < leastMTU || f.mtu > mostMTU) {
+		return cfg, fmt.Errorf("--mtu %d: a packet may have from %d to %d bytes", f.mtu, leastMTU, mostMTU)
 	}
 	for _, s := range f.routes {
 		r, err := netip.ParsePrefix(s)
@@ -129,14 +151,14 @@ func (p *program) down() *cobra.Command {
 masquerading, and forwarding if it was off before. It works after a crash, too.`,
 		Example: `  sudo sockeye down
   sudo sockeye down --tun tun7`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			err := setup.Down(state, name)
 			if errors.Is(err, setup.ErrNotUp) {
 				return fail(1, fmt.Errorf("%s was not made by `sockeye up`, so there is nothing to take back", name))
 			}
 			if err != nil {
-				return fail(1, asRoot(err))
+				return fail(1, asRoot(err, "down"))
 			}
 			fmt.Fprintf(p.err, "%s is gone\n", name)
 			return nil

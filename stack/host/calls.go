@@ -227,6 +227,25 @@ func (h *Host) give(now clock.Instant, s *socket, abort bool) {
 	}
 }
 
+// SoftError returns who sent the latest ICMP error about the socket, and what it says; nil
+// where there is none. One that did not end a connection is forgotten once the
+// peer acknowledges something (RFC 9293 MUST-56: it may be passing).
+func (h *Host) SoftError(s Handle) (by netip.Addr, why error) {
+	e := h.lookup(s)
+	switch {
+	case e == nil:
+		return by, ErrBadHandle
+	case e.conn != nil:
+		why = e.conn.SoftErr()
+	case e.soft != 0:
+		why = e.soft
+	}
+	if why != nil {
+		by = netip.AddrFrom4(e.by)
+	}
+	return by, why
+}
+
 // SocketError returns the pending error and clears it (SO_ERROR).
 func (h *Host) SocketError(s Handle) error {
 	e := h.lookup(s)

@@ -44,7 +44,7 @@ func (h *Host) Info(now clock.Instant, s Handle) (tcp.Info, error) {
 	case e.kind != Stream:
 		return tcp.Info{}, ErrNotSupported
 	case e.conn == nil:
-		return tcp.Info{State: e.streamState()}, nil
+		return tcp.Info{State: e.streamState(), Congestion: h.env.CongestionName(e.tcpOptions())}, nil
 	}
 	return e.conn.Info(now), nil
 }

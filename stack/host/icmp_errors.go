@@ -15,8 +15,9 @@ type report struct {
 	err     tcp.Error
 	hard    bool // Linux's "fatal": told to a connected datagram socket
 	tooBig  bool
-	nextMTU int // of tooBig: what the router says, or 0
-	total   int // of tooBig: length of the packet that it refused
+	nextMTU int        // of tooBig: what the router says, or 0
+	total   int        // of tooBig: length of the packet that it refused
+	by      netip.Addr // who says so
 	local   netip.Addr
 	remote  netip.Addr
 	payload []byte // at least 8 bytes
@@ -32,7 +33,7 @@ func (h *Host) inputICMPError(now clock.Instant, in *datagram, m wire.ICMP, quot
 		h.drop(trace.DropICMP)
 		return
 	}
-	r := report{local: ip.Src, remote: ip.Dst, payload: payload}
+	r := report{by: in.ip.Src, local: ip.Src, remote: ip.Dst, payload: payload}
 	r.classify(m)
 	r.total = int(binary.BigEndian.Uint16(quote[2:]))
 	known := false
@@ -90,6 +91,9 @@ func (h *Host) reportDatagram(now clock.Instant, r *report, ports *portTable, to
 	s := ports.match(local, remote, toPort)
 	if s == nil {
 		return false
+	}
+	if !r.tooBig {
+		s.soft, s.by = r.err, r.by.As4()
 	}
 	switch {
 	case r.tooBig:

@@ -141,6 +141,11 @@ func TestErrorsReceived(t *testing.T) {
 			require.NoError(t, w.a.Connect(w.now, s, netip.AddrPortFrom(addrB, 9)))
 			require.Empty(t, answers(w.a, w.now, rawICMP(addrB, addrA, c.m, c.quote)))
 			require.Equal(t, c.want, w.a.SocketError(s))
+			by, why := w.a.SoftError(s)
+			if c.want != nil {
+				require.Equal(t, c.want, why)
+			}
+			require.Equal(t, why != nil, by == addrB, "who sent it")
 		})
 	}
 }

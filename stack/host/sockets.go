@@ -52,6 +52,8 @@ type socket struct {
 	state tcp.State // of conn when last looked at
 	ttl   uint8
 	tos   uint8
+	soft  tcp.Error // of datagram sockets: what the latest ICMP error says
+	by    [4]byte   // who sent the latest ICMP error
 
 	live      bool // in use
 	owned     bool // a caller has the handle

@@ -294,6 +294,7 @@ func (h *Host) reportTCP(now clock.Instant, r *report) bool {
 		return false // RFC 5927 4.1: forged, or too old to matter
 	}
 	if !r.tooBig {
+		s.by = r.by.As4()
 		s.conn.Unreachable(now, r.err, quoted)
 	} else { // even where it is no news to the host: it may be to this connection
 		h.learnPMTU(now, r.remote, streamPaths, r.nextMTU, r.total)

@@ -42,28 +42,38 @@ func BenchmarkBulk(b *testing.B) {
 	if os.Geteuid() != 0 {
 		b.Skip("needs root: it makes network namespaces and TUN devices")
 	}
+	for _, up := range []bool{true, false} {
+		name := map[bool]string{true: "up", false: "down"}[up]
+		b.Run(name, func(b *testing.B) {
+			contest(b, "Gbit/s", func(tb testing.TB, open func(testing.TB) dialer) float64 {
+				return bulk(tb, open, up)
+			})
+		})
+	}
+}
+
+// contest lets the contestants run in turn and reports their medians in unit,
+// and ours as a ratio of gVisor's.
+func contest(b *testing.B, unit string, once func(testing.TB, func(testing.TB) dialer) float64) {
 	contestants := []struct {
 		name string
 		open func(testing.TB) dialer
 	}{
 		{"ours", overTUN}, {"gvisor", gvisorOverTUN}, {"kernel", overVeth},
 	}
-	for _, up := range []bool{true, false} {
-		name := map[bool]string{true: "up", false: "down"}[up]
-		b.Run(name, func(b *testing.B) {
-			rates := make(map[string][]float64)
-			for range bulkRuns {
-				for _, c := range contestants {
-					rates[c.name] = append(rates[c.name], bulk(b, c.open, up))
-				}
-			}
-			for _, c := range contestants {
-				b.ReportMetric(median(rates[c.name]), c.name+"-Gbit/s")
-			}
-			b.ReportMetric(median(rates["ours"])/median(rates["gvisor"]), "ours/gvisor")
-			b.ReportMetric(0, "ns/op")
-		})
+	results := make(map[string][]float64)
+	for range bulkRuns {
+		for _, c := range contestants {
+			r := &run{TB: b}
+			results[c.name] = append(results[c.name], once(r, c.open))
+			r.end()
+		}
 	}
+	for _, c := range contestants {
+		b.ReportMetric(median(results[c.name]), c.name+"-"+unit)
+	}
+	b.ReportMetric(median(results["ours"])/median(results["gvisor"]), "ours/gvisor")
+	b.ReportMetric(0, "ns/op")
 }
 
 func median(v []float64) float64 {
@@ -97,21 +107,16 @@ func (r *run) end() {
 }
 
 // bulk moves bytes for bulkTime and returns the rate in Gbit/s.
-func bulk(tb testing.TB, open func(testing.TB) dialer, up bool) float64 {
-	b := &run{TB: tb}
-	defer b.end()
+func bulk(b testing.TB, open func(testing.TB) dialer, up bool) float64 {
 	d := open(b)
-	var l net.Listener
-	require.NoError(b, d.peer.Do(func() (err error) {
-		l, err = net.Listen("tcp4", kernelAt.String())
-		return err
-	}))
+	l := kernelListener(b, d)
 	defer l.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	client, server := connect(ctx, b, l, d.dial)
 	defer client.Close()
 	defer server.Close()
+	kernelBest(b, client)
 	kernelBest(b, server)
 	from, to := client, server
 	if !up {
@@ -120,11 +125,24 @@ func bulk(tb testing.TB, open func(testing.TB) dialer, up bool) float64 {
 	return measure(b, from, to)
 }
 
-// kernelBest gives the kernel's socket CUBIC, whatever the machine's default,
-// and lets it sleep until there is much to read: a sink that wakes for each
-// segment would be what is measured.
+// kernelListener listens on the kernel's side.
+func kernelListener(t testing.TB, d dialer) (l net.Listener) {
+	require.NoError(t, d.peer.Do(func() (err error) {
+		l, err = net.Listen("tcp4", kernelAt.String())
+		return err
+	}))
+	return l
+}
+
+// kernelBest gives a socket, where it is the kernel's, CUBIC, whatever the
+// machine's default, and lets it sleep until there is much to read: a sink that
+// wakes for each segment would be what is measured.
 func kernelBest(t testing.TB, c net.Conn) {
-	raw, err := c.(*net.TCPConn).SyscallConn()
+	kernels, ok := c.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	raw, err := kernels.SyscallConn()
 	require.NoError(t, err)
 	require.NoError(t, raw.Control(func(fd uintptr) {
 		_ = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, "cubic")

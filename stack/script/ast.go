@@ -71,10 +71,18 @@ type attributes struct {
 	flow     int
 	src, dst netip.Addr
 	badsum   bool
+	nosum    bool   // of UDP: no checksum at all
+	length   int    // what the length field of a UDP header says, -1: the truth
+	version  int    // of IP, -1: 4
+	id       int    // of IP
+	frag     [2]int // from and to which byte of the IP payload; both 0: all of it
+	options  []byte // of IP
 	more     bool
 }
 
-func noAttributes() attributes { return attributes{ecn: -1, ttl: -1, tos: -1, df: -1, flow: 1} }
+func noAttributes() attributes {
+	return attributes{ecn: -1, ttl: -1, tos: -1, df: -1, flow: 1, length: -1, version: -1}
+}
 
 // An option is one TCP option.
 type option struct {

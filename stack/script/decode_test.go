@@ -71,6 +71,7 @@ func TestPrintedPacketParses(t *testing.T) {
 		"< icmp unreachable frag_needed mtu 600 [1:11(10)]",
 		"< icmp unreachable port_unreachable [udp (7)]",
 		"< icmp source_quench [1:2(1)]",
+		"< [nosum, length 7, version 6, id 9, frag 0:8, ipopt 01020304, more] udp (7)",
 	} {
 		p := &program{settings: defaultSettings()}
 		require.NoError(t, p.parseLine(1, "0 "+line))

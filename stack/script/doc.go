@@ -30,7 +30,9 @@
 // leaves out win, urg or an attribute, any value will do; all else must match.
 // An attribute stands before the flags, in brackets: ect0, ect1, ce, noecn (the
 // ECN codepoint), ttl N, tos N, df, nodf, flow N (another peer port), src A, dst
-// A, badsum (a wrong checksum), more (the next packet comes in the same batch).
+// A, badsum (a wrong checksum), nosum (of UDP: none), length N (what a UDP header
+// says), version N, id N, ipopt HEX (of the IP header), frag A:B (only these bytes
+// of the IP payload, as a fragment), more (the next packet comes in the same batch).
 //
 // Payload is a pattern by its place in the stream, checked in every packet that
 // leaves and every byte that is read; so are the checksums. A packet that the

@@ -11,22 +11,7 @@ import (
 func (m *machine) encode(p *packet) ([]byte, error) {
 	f := m.flow(p.proto, p.attr.flow)
 	m.reach(f, p.attr.flow)
-	ip := wire.IPv4{TTL: 64, Src: f.remote.Addr(), Dst: f.local.Addr(), DF: p.attr.df == 1}
-	if p.attr.src.IsValid() {
-		ip.Src = p.attr.src
-	}
-	if p.attr.dst.IsValid() {
-		ip.Dst = p.attr.dst
-	}
-	if p.attr.ttl >= 0 {
-		ip.TTL = uint8(p.attr.ttl)
-	}
-	if p.attr.tos >= 0 {
-		ip.TOS = uint8(p.attr.tos)
-	}
-	if p.attr.ecn >= 0 {
-		ip.TOS |= uint8(p.attr.ecn)
-	}
+	ip := p.attr.header(f)
 	var body []byte
 	var err error
 	switch p.proto {
@@ -43,14 +28,53 @@ func (m *machine) encode(p *packet) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, 20+len(body))
-	ip.Encode(b, len(body))
-	copy(b[20:], body)
-	if p.proto != protoICMP {
+	b := assemble(ip, body)
+	if p.proto != protoICMP && !p.attr.nosum {
 		wire.SetTransportChecksum(b, [2][]byte{})
 	}
 	if p.attr.badsum {
 		b[len(b)-1] ^= 0x55
+	}
+	return p.attr.spoil(ip, b, len(b)-len(body))
+}
+
+// header makes the IP header of a packet from the peer of f.
+func (a *attributes) header(f *flow) wire.IPv4 {
+	ip := wire.IPv4{TTL: 64, Src: f.remote.Addr(), Dst: f.local.Addr(), DF: a.df == 1, ID: uint16(a.id), Options: a.options}
+	if a.src.IsValid() {
+		ip.Src = a.src
+	}
+	if a.dst.IsValid() {
+		ip.Dst = a.dst
+	}
+	if a.ttl >= 0 {
+		ip.TTL = uint8(a.ttl)
+	}
+	ip.TOS = uint8(max(a.tos, 0) | max(a.ecn, 0))
+	return ip
+}
+
+func assemble(ip wire.IPv4, body []byte) []byte {
+	b := make([]byte, ip.HeaderLen()+len(body))
+	n := ip.Encode(b, len(body))
+	copy(b[n:], body)
+	return b
+}
+
+// spoil cuts a fragment out of a packet, and writes a wrong version.
+func (a *attributes) spoil(ip wire.IPv4, b []byte, header int) ([]byte, error) {
+	if from, to := a.frag[0], a.frag[1]; to != 0 {
+		body := b[header:]
+		if from%8 != 0 || from >= to || to > len(body) {
+			return nil, fmt.Errorf("no fragment %d:%d in %d bytes", from, to, len(body))
+		}
+		ip.FragOff, ip.MF = uint16(from), to < len(body)
+		b = assemble(ip, body[from:to])
+	}
+	if a.version >= 0 {
+		b[0] = uint8(a.version)<<4 | b[0]&0xF
+		b[10], b[11] = 0, 0
+		binary.BigEndian.PutUint16(b[10:], wire.Fold(wire.Sum(0, b[:int(b[0]&0xF)*4])))
 	}
 	return b, nil
 }
@@ -117,6 +141,9 @@ func (f *flow) encodeOptions(options []option) []byte {
 func (f *flow) encodeUDP(p *packet) []byte {
 	b := make([]byte, 8+p.length)
 	u := wire.UDP{SrcPort: f.remote.Port(), DstPort: f.local.Port(), Length: uint16(len(b))}
+	if p.attr.length >= 0 {
+		u.Length = uint16(p.attr.length)
+	}
 	u.Encode(b)
 	fill(b[8:], 0)
 	return b

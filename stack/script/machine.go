@@ -148,10 +148,21 @@ func (m *machine) settle() error {
 	if m.batch {
 		return nil
 	}
-	for spins := 0; ; spins++ {
-		if spins > maxSpins {
-			return fmt.Errorf("packets without end")
+	for again := true; again; {
+		if err := m.drain(); err != nil {
+			return err
 		}
+		var err error
+		if again, err = m.resume(); err != nil {
+			return err
+		}
+	}
+	return m.drain() // what calls that still block have stirred up
+}
+
+// drain takes what the host sends now.
+func (m *machine) drain() error {
+	for spins := 0; spins < maxSpins; spins++ {
 		n := m.h.Transmit(m.now, m.out[:])
 		for i := range m.out[:n] {
 			p, local, remote, err := decode(m.out[i].AppendTo(nil))
@@ -165,14 +176,11 @@ func (m *machine) settle() error {
 				m.gone[r.Socket] = true
 			}
 		}
-		again, err := m.resume()
-		if err != nil {
-			return err
-		}
-		if n == 0 && !again && !m.h.Pending() {
+		if n == 0 && !m.h.Pending() {
 			return nil
 		}
 	}
+	return fmt.Errorf("packets without end")
 }
 
 // inject gives the host a packet of the peer.

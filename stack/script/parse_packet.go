@@ -63,6 +63,20 @@ func (s *scanner) attribute(a *attributes) {
 		a.dst = s.address()
 	case "badsum":
 		a.badsum = true
+	case "nosum":
+		a.nosum = true
+	case "length":
+		a.length = s.number()
+	case "version":
+		a.version = s.number()
+	case "id":
+		a.id = s.number()
+	case "frag":
+		a.frag[0] = int(s.uint32())
+		s.expect(":")
+		a.frag[1] = int(s.uint32())
+	case "ipopt":
+		a.options = s.hex(",]")
 	case "more":
 		a.more = true
 	default:
@@ -76,6 +90,15 @@ func (s *scanner) address() netip.Addr {
 		s.fail("an address expected")
 	}
 	return a
+}
+
+// hex takes bytes in hexadecimal, up to one of the stops.
+func (s *scanner) hex(stops string) []byte {
+	b, err := hex.DecodeString(strings.ReplaceAll(s.until(stops), " ", ""))
+	if err != nil || len(b) == 0 {
+		s.fail("bytes in hexadecimal expected")
+	}
+	return b
 }
 
 func (s *scanner) udp(p *packet) {
@@ -179,10 +202,7 @@ func (s *scanner) option() option {
 	case "TS":
 		return s.timestamp()
 	case "raw": // all bytes of an option, for what no honest peer sends
-		b, err := hex.DecodeString(strings.ReplaceAll(strings.TrimSpace(s.until(",>")), " ", ""))
-		if err != nil || len(b) == 0 {
-			s.fail("bytes in hexadecimal expected")
-		}
+		b := s.hex(",>")
 		return option{kind: b[0], raw: b[1:]}
 	default:
 		s.fail("no option %q", word)

@@ -116,6 +116,13 @@ func (a *attributes) String() string {
 	add(a.src.IsValid(), "src %v", a.src)
 	add(a.dst.IsValid(), "dst %v", a.dst)
 	add(a.badsum, "badsum")
+	add(a.nosum, "nosum")
+	add(a.length >= 0, "length %d", a.length)
+	add(a.version >= 0, "version %d", a.version)
+	add(a.id != 0, "id %d", a.id)
+	add(a.frag[1] != 0, "frag %d:%d", a.frag[0], a.frag[1])
+	add(a.options != nil, "ipopt %x", a.options)
+	add(a.more, "more")
 	if len(words) == 0 {
 		return ""
 	}

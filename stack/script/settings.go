@@ -9,6 +9,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 )
 
 // settings are what the lines that begin with -- say.
@@ -55,6 +56,14 @@ func (s *settings) setOne(name, text string) error {
 		return nil
 	case "no_wscale":
 		t.NoScale = true
+		return nil
+	case "ecn":
+		modes := map[string]tcp.ECNMode{"accept": tcp.ECNAccept, "request": tcp.ECNRequest, "off": tcp.ECNOff}
+		mode, known := modes[text]
+		if !known {
+			return fmt.Errorf("--ecn is accept, request or off, not %q", text)
+		}
+		t.ECN = mode
 		return nil
 	case "congestion":
 		t.Congestion = text

@@ -143,6 +143,7 @@ func (a *API) accept(d *descriptor) (nfd int, from SockAddr, err error) {
 // wait until the connection is made or has failed and ask SO_ERROR, or Connect again.
 // EBADF, EINPROGRESS, EALREADY, EISCONN, ECONNREFUSED, ETIMEDOUT, ECONNRESET,
 // ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL (no port left), EAFNOSUPPORT, EACCES.
+// Where SO_SNDTIMEO ends it: EINPROGRESS, or what an ICMP error said meanwhile.
 func (a *API) Connect(fd int, addr SockAddr) error {
 	d, err := a.get(fd)
 	if err == nil {
@@ -166,10 +167,18 @@ func (d *descriptor) connect(addr SockAddr) error {
 		return d.errno(err)
 	}
 	err = d.errno(d.sock.Connect(addr, d.flags(0)))
-	if err == syscall.EAGAIN && d.stream() {
-		err = syscall.EINPROGRESS // SO_SNDTIMEO
+	late := err == syscall.EAGAIN && d.stream() // SO_SNDTIMEO
+	if late {
+		err = syscall.EINPROGRESS
 	}
 	d.connecting.Store(err == syscall.EINPROGRESS || err == syscall.EALREADY)
+	if late {
+		// Linux ends the attempt as soon as a router says that there is no way.
+		// On the wire we go on trying (RFC 9293 MUST-56), but say so in the end.
+		if _, why := d.sock.SoftError(); why != nil {
+			err = d.errno(why)
+		}
+	}
 	return err
 }
 
@@ -190,6 +199,18 @@ func (d *descriptor) outcome() (over bool, err error) {
 		}
 	}
 	return true, err
+}
+
+// SoftError returns who sent the latest ICMP error about the socket, and what it
+// says, as an errno; nil where there is none. It did not end a connection,
+// but may be why none is made. As IP_RECVERR's error queue on Linux.
+func (a *API) SoftError(fd int) (by netip.Addr, why error) {
+	d, err := a.get(fd)
+	if err != nil {
+		return by, err
+	}
+	by, why = d.sock.SoftError()
+	return by, d.errno(why)
 }
 
 // Shutdown ends receiving (SHUT_RD), sending (SHUT_WR) or both. EBADF, EINVAL, ENOTCONN.

@@ -71,5 +71,6 @@ const (
 	TCP_KEEPCNT      = 6  // 1 to 127
 	TCP_SYNCNT       = 7  // 1 to 127
 	TCP_QUICKACK     = 12 // unlike on Linux it stays on
+	TCP_CONGESTION   = 13 // a name: SetSockOptString
 	TCP_USER_TIMEOUT = 18 // milliseconds; 0: the default
 )

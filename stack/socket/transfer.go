@@ -2,6 +2,8 @@ package socket
 
 import (
 	"syscall"
+
+	"github.com/sockeye-net/sockeye/stack/host"
 )
 
 // Send sends p to the peer: a datagram, or on a stream all of p, waiting for room.
@@ -97,34 +99,44 @@ func (a *API) recvAs(name string, fd int, p []byte, flags int) (n int, from Sock
 	n = -1
 	d, err := a.get(fd)
 	if err == nil {
-		n, from, err = d.recv(p, flags)
+		var m Meta
+		n, m, err = d.recv(p, flags)
+		from = m.From
 	}
 	a.tell(d, Call{Name: name, FD: fd, Addr: from, Len: len(p)}, n, err)
 	return n, from, err
 }
 
-func (d *descriptor) recv(p []byte, flags int) (n int, from SockAddr, err error) {
-	if flags&MSG_OOB != 0 {
-		return -1, from, syscall.EINVAL // there is no urgent data
+// A Meta is what the headers of a datagram said: from whom to which address of
+// ours, its whole length, its TTL and TOS, as recvmsg's IP_PKTINFO, IP_RECVTTL
+// and IP_RECVTOS give them.
+type Meta = host.Meta
+
+// RecvMsg is RecvFrom that also gives what the headers said. Of a stream only
+// Size is set.
+func (a *API) RecvMsg(fd int, p []byte, flags int) (n int, m Meta, err error) {
+	n = -1
+	d, err := a.get(fd)
+	if err == nil {
+		n, m, err = d.recv(p, flags)
 	}
-	if err := d.beginRecv(); err != nil {
-		return -1, from, d.errno(err)
-	}
-	f := d.flags(flags)
-	if d.stream() {
-		n, err = d.sock.Recv(p, f)
-		return d.received(n, from, err)
-	}
-	n, size, from, err := d.sock.RecvFrom(p, f)
-	if flags&MSG_TRUNC != 0 {
-		n = size
-	}
-	return d.received(n, from, err)
+	a.tell(d, Call{Name: "recvmsg", FD: fd, Addr: m.From, Len: len(p)}, n, err)
+	return n, m, err
 }
 
-func (d *descriptor) received(n int, from SockAddr, err error) (int, SockAddr, error) {
-	if err != nil {
-		return -1, from, d.errno(err)
+func (d *descriptor) recv(p []byte, flags int) (n int, m Meta, err error) {
+	if flags&MSG_OOB != 0 {
+		return -1, m, syscall.EINVAL // there is no urgent data
 	}
-	return n, from, nil
+	if err := d.beginRecv(); err != nil {
+		return -1, m, d.errno(err)
+	}
+	n, m, err = d.sock.RecvMsg(p, d.flags(flags))
+	if err != nil {
+		return -1, Meta{}, d.errno(err)
+	}
+	if flags&MSG_TRUNC != 0 && !d.stream() {
+		n = m.Size
+	}
+	return n, m, nil
 }

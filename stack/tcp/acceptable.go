@@ -9,7 +9,7 @@ import (
 )
 
 // acceptable is RFC 9293 3.10.7.4, first, with PAWS before it (RFC 7323 5.3).
-// It trims the segment to the window; what it refuses it also answers.
+// What it refuses it also answers.
 func (c *Conn) acceptable(now clock.Instant, s *arriving) bool {
 	if s.flags&wire.RST == 0 && c.paws(now, &s.in.Seg.Options) {
 		c.drop(now, trace.DropPAWS, s.in)
@@ -26,7 +26,6 @@ func (c *Conn) acceptable(now clock.Instant, s *arriving) bool {
 		}
 		return false
 	}
-	c.trim(s)
 	return true
 }
 

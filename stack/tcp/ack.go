@@ -26,6 +26,9 @@ func (c *Conn) arriveACK(now clock.Instant, s *arriving) bool {
 		c.answerOutside(now, s)
 		return true
 	}
+	// Only here, where the segment counts: what was discarded draws no ACK for
+	// the text that would have been cut off.
+	c.trim(s)
 	c.takeACK(now, s)
 	return c.finACKed(now)
 }
@@ -36,6 +39,7 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	c.snd.probes = 0
 	inFlight := c.inFlight()
 	n := s.ack.Sub(c.snd.una)
+	c.env.sample.ECE = c.arriveECE(now, s)
 	c.beginRACK(now, s)
 	news := c.arriveSACK(s)
 	c.noteDSACK(s)
@@ -53,6 +57,7 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	if n > 0 {
 		delivered += c.advance(now, s, n)
 	}
+	c.judgeEpisode(now, s, n, duplicate)
 	if c.sb == nil {
 		return
 	}
@@ -74,7 +79,7 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 		newly = c.detectLoss(now, delivered, advanced)
 		smp := &c.env.sample
 		smp.Lost = newly
-		if advanced { // only new data acknowledged opens the window (RFC 5681 3.1, RFC 3042 2)
+		if advanced && !smp.ECE { // only new data acknowledged opens the window (RFC 5681 3.1, RFC 3042 2, RFC 3168 6.1.2)
 			smp.Acked = delivered
 		}
 		smp.Delivered, smp.InFlight = c.count.delivered, inFlight
@@ -95,6 +100,11 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 	}
 	if c.sb.rec.mode == fastRecovery {
 		c.reduce(delivered, advanced && newly == 0)
+		if advanced && newly > 0 && !c.opt.sack {
+			// A partial ACK always lets one segment go (RFC 6582 3.2 step 3), also
+			// where lost ACKs make proportional reduction wait.
+			c.sb.rec.cwnd = max(c.sb.rec.cwnd, c.inFlight()+c.sendMSS(0))
+		}
 	}
 	c.endRecovery(now)
 	if c.snd.una == c.snd.nxt {

@@ -76,9 +76,12 @@ func (c *Conn) arriveRST(now clock.Instant, s *arriving) bool {
 		c.drop(now, trace.DropState, s.in)
 		return true
 	}
-	if s.in.Seg.Seq != c.rcv.nxt {
+	if s.seq != c.rcv.nxt {
 		c.drop(now, trace.DropUnacceptable, s.in)
-		c.challenge(now)
+		// It may be acceptable for a part of its text and yet begin outside the window.
+		if s.seq.InWindow(c.rcv.nxt, uint32(c.rcv.adv.Sub(c.rcv.nxt))) {
+			c.challenge(now)
+		}
 		return true
 	}
 	why := ErrReset

@@ -28,29 +28,32 @@ const (
 // The order of the fields keeps 64-bit values aligned on 32-bit machines and
 // the whole small: an idle connection is this and nothing else.
 type Conn struct {
-	env    *Env
-	sb     *scoreboard // nil while nothing is outstanding
-	re     *reassembly // nil while nothing is out of order
-	cc     congestion.Controller
-	id     uint64
-	flow   Flow
-	opts   Options
-	timers [numTimers]clock.Instant
-	rtt    rtt
-	count  counters
-	snd    sendVars
-	rcv    recvVars
-	in     buffer.Ring // bytes received: the first is the next to be read
-	out    buffer.Ring // bytes to send: the first is the oldest unacknowledged
-	has    facts
-	mtu    int32 // path MTU, bytes
-	mss    int32 // largest segment: the smaller of peer's MSS and path MTU, options not subtracted
-	tsOff  uint32
-	opt    agreed
-	state  State
-	events Event
-	err    Error
-	soft   Error // the latest soft ICMP error
+	env      *Env
+	sb       *scoreboard // nil while nothing is outstanding
+	re       *reassembly // nil while nothing is out of order
+	cc       congestion.Controller
+	id       uint64
+	flow     Flow
+	opts     Options
+	timers   [numTimers]clock.Instant
+	rtt      rtt
+	count    counters
+	snd      sendVars
+	rcv      recvVars
+	in       buffer.Ring // bytes received: the first is the next to be read
+	out      buffer.Ring // bytes to send: the first is the oldest unacknowledged
+	ep       episode     // the latest reduction for loss
+	has      facts
+	mtu      int32 // path MTU, bytes
+	mss      int32 // largest segment: the smaller of peer's MSS and path MTU, options not subtracted
+	tsOff    uint32
+	opt      agreed
+	ecnPoint wire.Seq // SND.NXT when the window fell, where ecnHeld
+	ecn      ecnFacts
+	state    State
+	events   Event
+	err      Error
+	soft     Error // the latest soft ICMP error
 }
 
 // sendVars are the send sequence variables of RFC 9293 3.3.1.
@@ -140,6 +143,7 @@ const (
 	tailOut       // a loss probe is out: TLP.end_seq is snd.tail
 	tailAgain     // ... and it was a retransmission: TLP.is_retrans
 	starved       // the Budget refused bytes that the send buffer had room for
+	dsackSeen     // the peer has sent a D-SACK
 )
 
 const owesAny = owesSYN | owesACK | owesDelayed | owesChallenge | owesProbe | owesKeepalive | owesWindow | owesTail
@@ -174,6 +178,7 @@ func (c *Conn) Release() {
 func (c *Conn) releaseSide() {
 	c.dropScoreboard()
 	c.dropReassembly()
+	c.ep = episode{}
 	if c.cc != nil {
 		c.env.putController(c.cc)
 		c.cc = nil

@@ -15,6 +15,8 @@
 //	rto.go delack.go persist.go keepalive.go   RFC 6298; 5681 4.2; 9293 3.8.6.1; 3.8.4
 //	scoreboard.go loss.go recovery.go          one record per transmission; RFC 6582; RFC 9937
 //	rack.go resends.go tlp.go                  RFC 8985, where SACK is agreed; retransmissions in the order of time
+//	ecn.go controllers.go                      RFC 3168; which controller a connection has
+//	undo.go frto.go                            retransmissions that were for nothing: RFC 3522 and 4015, D-SACKs, RFC 5682
 //	close.go timers.go trace.go info.go        FIN, abort, TIME-WAIT; the timer table; events; tcp_info
 //
 // Place in the walk: host.Input decodes a segment, finds the connection and

@@ -17,6 +17,7 @@ type Config struct {
 	NoTimestamps bool          // do not offer or accept RFC 7323 timestamps
 	NoSACK       bool          // do not offer or accept SACK
 	NoScale      bool          // do not offer or accept window scaling
+	ECN          ECNMode       // 0: ECN when the peer asks for it (RFC 3168)
 	DelayedACK   time.Duration // 0: 40 ms; at most 500 ms (RFC 9293 MUST-40)
 	SYNBacklog   int           // SYN records per listener; 0: 1024
 	FinWait2     time.Duration // how long an orphan stays in FIN-WAIT-2. 0: 60 s
@@ -41,6 +42,9 @@ func (cfg Config) filled() Config {
 	}
 	// RFC 9293 MUST-40: the delay stays below half a second.
 	cfg.DelayedACK = min(cfg.DelayedACK, maxDelayedACK-time.Millisecond)
+	if _, ok := congestion.New(cfg.Congestion); !ok {
+		cfg.Congestion = congestion.Default
+	}
 	if cfg.SYNBacklog <= 0 {
 		cfg.SYNBacklog = defaultSYNBacklog
 	}
@@ -89,29 +93,4 @@ func NewEnv(cfg Config, seed [32]byte, b *buffer.Budget, log *trace.Log) *Env {
 	e.tsKey = derive(k0, k1, k2, k3, "timestamps")
 	e.flowKey = derive(k0, k1, k2, k3, "flows")
 	return e
-}
-
-// maxPooled bounds the side structures that an Env keeps for later, so that a
-// moment with many busy connections does not hold memory for ever.
-const maxPooled = 256
-
-// controller returns the configured controller, new or from the pool.
-func (e *Env) controller() congestion.Controller {
-	if n := len(e.controllers); n > 0 {
-		cc := e.controllers[n-1]
-		e.controllers = e.controllers[:n-1]
-		return cc
-	}
-	cc, ok := congestion.New(e.Config.Congestion)
-	if !ok {
-		cc, _ = congestion.New(congestion.Default)
-	}
-	return cc
-}
-
-func (e *Env) putController(cc congestion.Controller) {
-	if len(e.controllers) < maxPooled {
-		cc.Reset()
-		e.controllers = append(e.controllers, cc)
-	}
 }

@@ -39,6 +39,7 @@ func (s *script) segment(c *Conn, body []byte) *Arrival {
 	h.SrcPort, h.DstPort = c.flow.Remote.Port(), c.flow.Local.Port()
 	h.Flags = wire.Flags(s.byte())
 	near := int(int8(s.byte()))
+	in.ECN = uint8(near) & 3
 	h.Seq, h.Ack = c.rcv.nxt, c.snd.nxt
 	switch mode := s.byte(); mode % 4 {
 	case 1:
@@ -150,6 +151,9 @@ func runScript(t *testing.T, input []byte) {
 	if setup&8 != 0 {
 		e.MaxGSO = 65535
 	}
+	if setup&32 != 0 {
+		e.Config.ECN = ECNRequest
+	}
 	now := epoch
 	c := new(Conn)
 	c.Init(e, 1, Flow{addrA, addrB}, Options{}, 1500)
@@ -158,7 +162,7 @@ func runScript(t *testing.T, input []byte) {
 	if setup&16 != 0 { // begin where most of the code is
 		c.Transmit(now, &out)
 		syn := &Arrival{Segments: 1}
-		syn.Seg = wire.TCP{Seq: wire.Seq(s.int(4)), Ack: c.snd.nxt, Flags: wire.SYN | wire.ACK, Window: 5000}
+		syn.Seg = wire.TCP{Seq: wire.Seq(s.int(4)), Ack: c.snd.nxt, Flags: wire.SYN | wire.ACK | wire.ECE, Window: 5000}
 		syn.Seg.Options = wire.TCPOptions{HasMSS: true, MSS: 1000, HasWindowScale: true, WindowScale: 2, SACKPermitted: true, HasTimestamps: true, TSVal: 5}
 		c.Arrive(now, syn)
 		require.Equal(t, StateEstablished, c.State())

@@ -38,7 +38,7 @@ func (c *Conn) transmitSYN(now clock.Instant, out *Segment) bool {
 	if c.state == StateSynReceived {
 		flags, why = wire.SYN|wire.ACK, trace.SendSYNACK
 	}
-	c.begin(out, c.snd.iss, flags, why)
+	c.begin(out, c.snd.iss, flags|c.synECN(), why)
 	out.Seg.Window = synWindow(c.env, &c.opts)
 	if c.state == StateSynReceived {
 		out.Seg.Ack = c.rcv.nxt
@@ -112,6 +112,7 @@ func (c *Conn) arriveSynSent(now clock.Instant, s *arriving) {
 func (c *Conn) takeSYN(now clock.Instant, s *arriving) {
 	o := &s.in.Seg.Options
 	c.opt = agree(c.env, &c.opts, o)
+	c.settleECN(s.flags)
 	if c.opt.ts {
 		c.rcv.tsRecent, c.rcv.tsRecentAt = o.TSVal, now
 	}
@@ -139,7 +140,7 @@ func (c *Conn) establish(now clock.Instant, s *arriving) {
 	c.timers[timerRetransmit] = clock.Never
 	c.firstSample(now, s)
 	c.progress(now)
-	c.cc = c.env.controller()
+	c.cc = c.env.controller(c.opts.Congestion)
 	c.cc.SetMSS(c.sendMSS(0))
 	if c.snd.retries > 1 {
 		// More than one SYN was lost: begin with the loss window (RFC 5681 3.1),
@@ -210,6 +211,9 @@ func (c *Conn) InitPassive(now clock.Instant, e *Env, id uint64, hs *Handshake, 
 	c.has |= passive
 	c.number(hs.iss)
 	c.opt = hs.opt
+	if c.opt.ecn {
+		c.ecn = ecnSends | ecnAnswers
+	}
 	c.begun(now, hs.irs)
 	c.rcv.adv = c.rcv.nxt.Add(int(hs.window))
 	if c.opt.ts {

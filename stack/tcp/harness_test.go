@@ -72,6 +72,7 @@ type world struct {
 	slow   time.Duration // the applications read only so often
 	loss   float64
 	dup    float64
+	mark   float64                           // of what says ECT
 	lose   func(from *peer, s *Segment) bool // beside loss
 	see    func(from *peer, s *Segment)
 	steps  int
@@ -154,14 +155,14 @@ func (w *world) put(p *peer, s *Segment) {
 	}
 	if s.GSOSize == 0 {
 		require.LessOrEqual(w.t, len(body)+s.Seg.HeaderLen()+20, p.env.MTU)
-		w.launch(p, s.Seg, body, 1)
+		w.launch(p, s.Seg, body, 1, s.ECN)
 		return
 	}
 	require.LessOrEqual(w.t, s.GSOSize+s.Seg.HeaderLen()+20, p.env.MTU)
 	require.LessOrEqual(w.t, len(body)+60, p.env.MaxGSO)
 	n := (len(body) + s.GSOSize - 1) / s.GSOSize
 	if w.loss == 0 && w.jitter == 0 {
-		w.launch(p, s.Seg, body, n)
+		w.launch(p, s.Seg, body, n, s.ECN)
 		return
 	}
 	for off := 0; off < len(body); off += s.GSOSize {
@@ -171,11 +172,17 @@ func (w *world) put(p *peer, s *Segment) {
 		if end < len(body) {
 			h.Flags &^= wire.FIN | wire.PSH
 		}
-		w.launch(p, h, body[off:end], 1)
+		if off > 0 {
+			h.Flags &^= wire.CWR
+		}
+		w.launch(p, h, body[off:end], 1, s.ECN)
 	}
 }
 
-func (w *world) launch(p *peer, h wire.TCP, body []byte, segments int) {
+func (w *world) launch(p *peer, h wire.TCP, body []byte, segments int, ecn uint8) {
+	if ecn == ect0 && w.rnd.Float64() < w.mark {
+		ecn = ce
+	}
 	for copies := 1; copies > 0; copies-- {
 		if w.rnd.Float64() < w.dup {
 			copies++
@@ -188,7 +195,7 @@ func (w *world) launch(p *peer, h wire.TCP, body []byte, segments int) {
 			at = at.Add(time.Duration(w.rnd.Int64N(int64(w.jitter))))
 		}
 		w.sent++
-		w.air = append(w.air, packet{at: at, n: w.sent, to: w.other(p), in: Arrival{Seg: h, Payload: body, Segments: segments}})
+		w.air = append(w.air, packet{at: at, n: w.sent, to: w.other(p), in: Arrival{Seg: h, Payload: body, Segments: segments, ECN: ecn}})
 	}
 }
 
@@ -437,14 +444,15 @@ func checkScoreboard(t testing.TB, c *Conn, why any) {
 	require.Equal(t, c.snd.nxt, at, "the scoreboard does not end at SND.NXT: %v", why)
 	require.Equal(t, [4]int{sk, ls, rs, segs}, [4]int{s.sackedBytes, s.lostBytes, s.resentBytes, s.sackedSegs}, "sums: %v", why)
 	if c.opt.sack {
-		checkTimeOrder(t, s, why)
+		checkTimeOrder(t, c, why)
 	}
 }
 
 // checkTimeOrder holds that RACK will meet every record that is out: what was
 // sent once at judged or beyond, what was sent again among the resends, both in
 // the order of time.
-func checkTimeOrder(t testing.TB, s *scoreboard, why any) {
+func checkTimeOrder(t testing.TB, c *Conn, why any) {
+	s := c.sb
 	last := clock.Never
 	for i := range s.n {
 		r := s.at(i)
@@ -472,7 +480,8 @@ func checkTimeOrder(t testing.TB, s *scoreboard, why any) {
 			out--
 		}
 	}
-	if out < 0 {
+	const enough = 1 << 20 // with less, the list may be refused memory: then the timer repairs
+	if out < 0 && c.env.Budget.Limit() >= enough {
 		require.Failf(t, "a retransmission that RACK does not know", "%v", why)
 	}
 }

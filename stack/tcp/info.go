@@ -17,6 +17,7 @@ type Info struct {
 	Timestamps    bool // agreed
 	SACK          bool // agreed
 	WindowScaling bool // agreed
+	ECN           bool // agreed
 	SndWscale     uint8
 	RcvWscale     uint8
 	RTO           time.Duration
@@ -43,7 +44,7 @@ type Info struct {
 	BytesRetrans  int64
 	BytesReceived int64
 	NotSentBytes  int
-	Congestion    string
+	Congestion    string // name of the controller that it has, or will have
 }
 
 // Info returns the connection's description.
@@ -52,7 +53,7 @@ func (c *Conn) Info(now clock.Instant) Info {
 	segments := func(n int) int { return (n + mss - 1) / mss }
 	i := Info{
 		State: c.state, Retransmits: int(c.snd.backoff), Probes: int(c.snd.probes), Backoff: int(c.snd.backoff),
-		Timestamps: c.opt.ts, SACK: c.opt.sack, WindowScaling: c.opt.scale,
+		Timestamps: c.opt.ts, SACK: c.opt.sack, WindowScaling: c.opt.scale, ECN: c.opt.ecn,
 		SndWscale: c.opt.sndShift, RcvWscale: c.opt.rcvShift,
 		RTO: c.timeout(), ATO: c.env.Config.DelayedACK, SndMSS: mss, RcvMSS: int(c.rcv.mss),
 		PMTU: int(c.mtu), RTT: c.rtt.srtt, RTTVar: c.rtt.rttvar, MinRTT: c.rtt.min,
@@ -66,7 +67,9 @@ func (c *Conn) Info(now clock.Instant) Info {
 	if s := c.sb; s != nil {
 		i.Sacked, i.Lost, i.Retrans = segments(s.sackedBytes), segments(s.lostBytes), segments(s.resentBytes)
 	}
-	if c.cc != nil {
+	if c.cc == nil {
+		i.Congestion = c.env.CongestionName(c.opts)
+	} else {
 		i.SndCwnd, i.SndSsthresh = c.cwnd()/mss, c.cc.Ssthresh()/mss
 		i.Congestion = c.cc.Name()
 	}

@@ -84,6 +84,7 @@ func (l *Listener) arriveNew(now clock.Instant, flow Flow, in *Arrival, full boo
 	r, o := &l.syns.recs[i], &in.Seg.Options
 	r.irs, r.iss = in.Seg.Seq, l.env.isn(now, flow)
 	r.opt = agree(l.env, &l.opts, o)
+	r.opt.ecn = l.env.acceptsECN(f)
 	r.tsRecent, r.since = o.TSVal, now
 	r.tsOff = l.env.tsOffset(flow)
 	l.traceArrival(now, trace.Received, trace.None, in)
@@ -97,19 +98,19 @@ func (l *Listener) arriveKnown(now clock.Instant, i int32, in *Arrival, full boo
 	r, f := &l.syns.recs[i], in.Seg.Flags
 	switch {
 	case f&wire.RST != 0:
-		return l.knownRST(now, i, in), nil
+		return l.arriveRST(now, i, in), nil
 	case f&wire.SYN != 0:
 		return l.repeatedSYN(now, i, in), nil
-	case f&wire.ACK == 0:
-		return l.drop(now, trace.DropNoACK, in), nil
 	case r.stale(&in.Seg.Options):
 		l.owe(i, owesPlainACK)
 		l.drop(now, trace.DropPAWS, in)
 		return Answered, nil
-	case !in.Seg.Seq.InWindow(r.irs.Add(1), max(uint32(r.window), 1)):
+	case !r.inWindow(in.Seg.Seq):
 		l.owe(i, owesPlainACK)
 		l.drop(now, trace.DropUnacceptable, in)
 		return Answered, nil
+	case f&wire.ACK == 0:
+		return l.drop(now, trace.DropNoACK, in), nil
 	case in.Seg.Ack != r.iss.Add(1):
 		return Reset, nil
 	case full:
@@ -120,20 +121,25 @@ func (l *Listener) arriveKnown(now clock.Instant, i int32, in *Arrival, full boo
 	return Established, &l.done
 }
 
-// knownRST takes a RST for record i: exactly at RCV.NXT it ends the handshake
-// quietly, elsewhere in the window it draws a challenge ACK (RFC 5961 3.2).
-func (l *Listener) knownRST(now clock.Instant, i int32, in *Arrival) Verdict {
+// arriveRST goes back to LISTEN, quietly (RFC 9293 3.10.7.4, second), where the
+// RST is exact; elsewhere in the window it draws a challenge ACK (RFC 5961 3.2).
+func (l *Listener) arriveRST(now clock.Instant, i int32, in *Arrival) Verdict {
 	r := &l.syns.recs[i]
-	next := r.irs.Add(1)
-	switch {
-	case in.Seg.Seq == next:
+	if in.Seg.Seq == r.irs.Add(1) {
 		l.forget(i)
-	case in.Seg.Seq.InWindow(next, uint32(r.window)):
-		l.drop(now, trace.DropUnacceptable, in)
-		l.owe(i, owesPlainACK)
-		return Answered
+		return l.drop(now, trace.DropState, in)
 	}
-	return l.drop(now, trace.DropState, in)
+	l.drop(now, trace.DropUnacceptable, in)
+	if !r.inWindow(in.Seg.Seq) {
+		return Dropped
+	}
+	l.owe(i, owesPlainACK)
+	return Answered
+}
+
+// inWindow reports whether seq lies in the window that the SYN-ACK offered.
+func (hs *Handshake) inWindow(seq wire.Seq) bool {
+	return seq.InWindow(hs.irs.Add(1), max(uint32(hs.window), 1))
 }
 
 // stale is PAWS for a record (RFC 7323 5.3 R1).
@@ -150,6 +156,7 @@ func (l *Listener) repeatedSYN(now clock.Instant, i int32, in *Arrival) Verdict 
 		l.owe(i, owesPlainACK)
 		return Answered
 	}
+	r.opt.ecn = r.opt.ecn && ecnSetup(in.Seg.Flags) // one SYN without ECN, and there is none (RFC 3168 6.1.1)
 	if o := &in.Seg.Options; r.opt.ts && o.HasTimestamps && !tsLess(o.TSVal, r.tsRecent) {
 		r.tsRecent, r.since = o.TSVal, now
 	}
@@ -248,6 +255,9 @@ func (l *Listener) Transmit(now clock.Instant, flow *Flow, out *Segment) bool {
 	if what == owesSynAck {
 		out.Why = trace.SendSYNACK
 		out.Seg.Seq, out.Seg.Flags = r.iss, wire.SYN|wire.ACK
+		if r.opt.ecn {
+			out.Seg.Flags |= wire.ECE
+		}
 		out.Seg.Options = synOptions(l.env, &l.opts, ts, r.tsRecent, &r.opt)
 		r.sent = now
 	} else {

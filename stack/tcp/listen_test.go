@@ -94,8 +94,9 @@ func TestHandshakeRecord(t *testing.T) {
 		{"the same SYN draws the same SYN-ACK", func(wire.Seq) *Arrival { return arrival(wire.SYN, 5, 0) }, false, Answered, 1, wire.SYN | wire.ACK},
 		{"another SYN draws an ACK (RFC 5961 4)", func(wire.Seq) *Arrival { return arrival(wire.SYN, 99, 0) }, false, Answered, 1, wire.ACK},
 		{"RST at RCV.NXT goes back to LISTEN (X-22)", func(wire.Seq) *Arrival { return arrival(wire.RST, 6, 0) }, false, Dropped, 0, 0},
-		{"RST elsewhere in the window draws an ACK (RFC 5961 3.2)", func(wire.Seq) *Arrival { return arrival(wire.RST, 7, 0) }, false, Answered, 1, wire.ACK},
-		{"RST outside the window does nothing", func(wire.Seq) *Arrival { return arrival(wire.RST, 5, 0) }, false, Dropped, 1, 0},
+		{"RST elsewhere in the window draws a challenge ACK (RFC 5961 3.2)", func(wire.Seq) *Arrival { return arrival(wire.RST, 7, 0) }, false, Answered, 1, wire.ACK},
+		{"RST outside the window does nothing (X-10)", func(wire.Seq) *Arrival { return arrival(wire.RST, 5, 0) }, false, Dropped, 1, 0},
+		{"outside the window draws an ACK, also without one (RFC 9293 3.10.7.4, first)", func(wire.Seq) *Arrival { return arrival(wire.PSH, 5, 0) }, false, Answered, 1, wire.ACK},
 		{"no ACK, no effect", func(wire.Seq) *Arrival { return arrival(wire.PSH, 6, 0) }, false, Dropped, 1, 0},
 	} {
 		l, e := listening(t, Config{})

@@ -23,6 +23,7 @@ type Options struct {
 	KeepCount   int           // 0: 9
 	UserTimeout time.Duration // RFC 9293 3.9.1; 0: by R2
 	SYNRetries  int           // 0: as many as last at least 180 s (MUST-23)
+	Congestion  string        // name of the controller; "" or unknown: the host's
 }
 
 const (
@@ -83,6 +84,7 @@ func windowShift(buffer int) uint8 {
 // agreed is what the two SYNs settled.
 type agreed struct {
 	ts, sack bool
+	ecn      bool  // ECN-setup SYN and SYN-ACK (RFC 3168 6.1.1)
 	scale    bool  // both sides sent the option (RFC 7323 2.2)
 	sndShift uint8 // of the windows we receive
 	rcvShift uint8 // of the windows we send
@@ -131,7 +133,11 @@ func (c *Conn) Options() Options { return c.opts }
 // SetOptions replaces the options. The window scale of an open connection
 // stays as agreed, so a larger RecvBuffer counts as far as it reaches.
 func (c *Conn) SetOptions(now clock.Instant, o Options) {
+	renamed := c.opts.Congestion != o.Congestion
 	c.opts = o
+	if renamed && c.cc != nil {
+		c.changeController(now)
+	}
 	if c.state == StateClosed {
 		return
 	}

@@ -24,6 +24,7 @@ type recovery struct {
 	mode    recoveryMode
 	point   wire.Seq // RecoveryPoint: what is acknowledged up to here ends the episode
 	counted bool     // it began by duplicate ACKs without SACK
+	frto    frtoStep
 	since   clock.Instant
 
 	// Proportional rate reduction (RFC 9937).
@@ -90,12 +91,17 @@ func (c *Conn) detectByCount(now clock.Instant, delivered int, advanced bool) (n
 func (c *Conn) enterRecovery(now clock.Instant, delivered int) {
 	s := c.sb
 	flight := c.snd.nxt.Sub(c.snd.una)
+	// Once for each window, by loss or by ECE (RFC 3168 6.1.2).
+	done := s.rec.mode == open && c.ecn&ecnReduced != 0
+	c.beginEpisode(s.rec.mode == open && !done, fastOne)
 	if s.rec.mode != open {
 		// The hole keeps SND.UNA back, so what lies beyond it says nothing of how
 		// much was in flight since the last reduction.
 		flight = min(flight, c.cc.Window())
 	}
-	c.cc.OnCongestion(now, congestion.Loss, flight)
+	if !done {
+		c.cc.OnCongestion(now, congestion.Loss, flight)
+	}
 	s.rec = recovery{mode: fastRecovery, point: c.snd.nxt, since: now}
 	// RecoverFS (RFC 9937 5): all that may still be delivered in this episode,
 	// this ACK's part with it.
@@ -158,8 +164,13 @@ func (c *Conn) enterLoss(now clock.Instant) {
 		s.renege() // the peer took back what it had SACKed (RFC 2018 8)
 	}
 	// Once per flight: ssthresh stays when the same data is lost again.
-	if c.snd.backoff == 0 {
+	first := c.snd.backoff == 0
+	if first {
 		c.cc.OnTimeout(now, c.snd.nxt.Sub(c.snd.una))
+	}
+	first = first && s.rec.mode == open
+	if c.snd.backoff == 0 || s.rec.mode != afterTimeout {
+		c.beginEpisode(first, 0)
 	}
 	if c.opt.sack {
 		s.markOlder(now.Add(-c.patience()))
@@ -167,6 +178,9 @@ func (c *Conn) enterLoss(now clock.Instant) {
 		s.markAll()
 	}
 	s.rec = recovery{mode: afterTimeout, point: c.snd.nxt, since: now}
+	if first {
+		s.rec.frto = frtoFirst // RFC 5682 2.1, step 1
+	}
 	c.has &^= tailOut
 	c.snd.dupacks = 0
 	c.snd.guard = c.snd.nxt

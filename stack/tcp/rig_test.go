@@ -57,8 +57,8 @@ func establishedRig(t *testing.T, cfg Config, o Options) *rig {
 }
 
 func parseFlags(s string) (f wire.Flags) {
-	for i, x := range []wire.Flags{wire.FIN, wire.SYN, wire.RST, wire.PSH, wire.ACK, wire.URG} {
-		if strings.ContainsRune(s, rune("FSRPAU"[i])) {
+	for i, x := range []wire.Flags{wire.FIN, wire.SYN, wire.RST, wire.PSH, wire.ACK, wire.URG, wire.ECE, wire.CWR} {
+		if strings.ContainsRune(s, rune("FSRPAUEW"[i])) {
 			f |= x
 		}
 	}
@@ -96,9 +96,9 @@ func (r *rig) out() string {
 func (r *rig) render(s *Segment) string {
 	h := &s.Seg
 	var b strings.Builder
-	for i, x := range []wire.Flags{wire.FIN, wire.SYN, wire.RST, wire.PSH} {
+	for i, x := range []wire.Flags{wire.FIN, wire.SYN, wire.RST, wire.PSH, wire.ECE, wire.CWR} {
 		if h.Flags&x != 0 {
-			b.WriteByte("FSRP"[i])
+			b.WriteByte("FSRPEW"[i])
 		}
 	}
 	if b.Len() == 0 {
@@ -111,6 +111,9 @@ func (r *rig) render(s *Segment) string {
 	}
 	for _, k := range h.Options.SACK[:h.Options.NumSACK] {
 		fmt.Fprintf(&b, " sack %d:%d", k.Left.Sub(r.irs), k.Right.Sub(r.irs))
+	}
+	if s.ECN == ect0 {
+		b.WriteString(" ect0")
 	}
 	if s.GSOSize > 0 {
 		fmt.Fprintf(&b, " gso %d", s.GSOSize)

@@ -28,6 +28,10 @@ func TestRules(t *testing.T) {
 		{"RST elsewhere in the window draws a challenge ACK (RFC 5961 3.2)", nodelay, steps{
 			{in("R", 2, 0, 0, 0), ". 1:1 ack 1"},
 		}, StateEstablished, nil},
+		{"RST that begins before RCV.NXT is dropped silently, also where its text reaches the window (RFC 5961 3.2)", nodelay, steps{
+			{in("R", -5, 0, 0, 10), ""},
+			{in("RA", 0, 1, 60000, 2), ""},
+		}, StateEstablished, nil},
 		{"RST outside the window is dropped silently (RFC 9293 3.10.7.4)", nodelay, steps{
 			{in("R", -5, 0, 0, 0), ""},
 			{in("R", 70000, 0, 0, 0), ""},
@@ -38,6 +42,9 @@ func TestRules(t *testing.T) {
 		}, StateEstablished, nil},
 		{"a segment without ACK is dropped (RFC 9293 3.10.7.4, fifth)", nodelay, steps{
 			{in("P", 1, 0, 0, 10), ""},
+		}, StateEstablished, nil},
+		{"... also where its text begins before RCV.NXT or ends past the window", nodelay, steps{
+			{in("P", -5, 0, 0, 10), ""},
 		}, StateEstablished, nil},
 		{"an ACK of what was never sent is answered and its data discarded (RFC 5961 5.2)", nodelay, steps{
 			{in("PA", 1, 9, 60000, 10), ". 1:1 ack 1"},

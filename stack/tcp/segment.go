@@ -24,7 +24,7 @@ type Segment struct {
 	Seg     wire.TCP
 	Payload [2][]byte // borrowed from the send ring until the next call
 	GSOSize int       // payload bytes of each wire segment; 0: this is one segment
-	ECN     uint8     // ECN codepoint for the IP header
+	ECN     uint8     // ECN codepoint for the IP header; of a super-segment CWR is for the first segment
 	DF      bool
 	Why     trace.Reason
 }

@@ -168,6 +168,9 @@ func (c *Conn) nextNew(mss int) int {
 	if pipe == 0 {
 		room = max(room, mss)
 	}
+	if c.forwarding() {
+		room = min(room, c.forwardRoom(mss))
+	}
 	if room < min(mss, unsent) {
 		c.noteLimited()
 		return 0

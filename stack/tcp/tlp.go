@@ -135,6 +135,7 @@ func (c *Conn) tailACKed(now clock.Instant, s *arriving, n int) {
 	case s.dsack != (span{}) && told: // both copies arrived
 	case c.snd.tail.Less(s.ack):
 		if c.sb != nil && c.sb.rec.mode == open {
+			c.beginEpisode(false, 0)
 			c.cc.OnCongestion(now, congestion.Loss, c.snd.nxt.Sub(c.snd.una))
 			c.cc.OnRecovered(now)
 			c.traceCwnd(now, trace.CwndFastRecovery)

@@ -41,6 +41,9 @@ func (c *Conn) begin(out *Segment, seq wire.Seq, flags wire.Flags, why trace.Rea
 // window, timestamps (RFC 7323 3.2) and, where bytes are missing, SACK blocks.
 func (c *Conn) finish(now clock.Instant, out *Segment, sack bool) {
 	out.Seg.Flags |= wire.ACK
+	if c.ecn&ecnEcho != 0 {
+		out.Seg.Flags |= wire.ECE
+	}
 	out.Seg.Ack = c.rcv.nxt
 	out.Seg.Window = c.window()
 	if c.opt.ts {
@@ -134,6 +137,11 @@ func (c *Conn) transmitData(now clock.Instant, out *Segment) bool {
 	if sack > 0 && mss < useful {
 		sack, mss = 0, c.sendMSS(0)
 	}
+	if c.forwarding() {
+		if ok, over := c.transmitForward(now, out, mss, sack > 0); !over {
+			return ok
+		}
+	}
 	if c.sb != nil {
 		if i := c.sb.nextLost(); i >= 0 {
 			return c.retransmit(now, out, i, mss, sack > 0)
@@ -167,6 +175,7 @@ func (c *Conn) restart(now clock.Instant) {
 	if idle := now.Sub(c.snd.lastSend); idle > c.rtt.rto {
 		before := c.cc.Window()
 		c.cc.OnRestart(idle)
+		c.ep = episode{} // what is undone now would make a burst
 		if c.cc.Window() != before {
 			c.traceCwnd(now, trace.CwndIdle)
 		}
@@ -178,6 +187,7 @@ func (c *Conn) restart(now clock.Instant) {
 func (c *Conn) sendRange(now clock.Instant, out *Segment, n int, fin bool, mss int, sack bool) {
 	c.begin(out, c.snd.nxt, 0, c.whyNew(n))
 	c.attach(out, c.sentText(), n, mss)
+	c.stampECN(out, n)
 	length := n
 	if fin {
 		out.Seg.Flags |= wire.FIN
@@ -313,6 +323,9 @@ func (c *Conn) resent(now clock.Instant, i, mss int) {
 		c.sb.resentBytes += int(r.len)
 	}
 	r.flags |= everSent
+	if c.ep.is&undoable != 0 && c.sb.rec.mode != open {
+		c.ep.sentAgain(r.seq, r.end(), tsClock(now, c.tsOff))
+	}
 	if c.opt.sack {
 		c.sb.again.push(c.env, c.sb, resend{sent: now, seq: r.seq, len: r.len})
 	}

@@ -14,7 +14,10 @@ func KernelAddr(prefix netip.Prefix) (netip.Addr, error) {
 	}
 	first := prefix.Masked().Addr().Next()
 	if first == prefix.Addr() {
-		return first.Next(), nil
+		first = first.Next()
+	}
+	if !usable(first) { // of a very short prefix
+		return netip.Addr{}, fmt.Errorf("setup: %v: the kernel's side would be %v: %w", prefix, first, ErrNotUsable)
 	}
 	return first, nil
 }
@@ -28,7 +31,17 @@ func checkPrefix(prefix netip.Prefix) error {
 	if a := prefix.Addr(); a == prefix.Masked().Addr() || a == broadcast(prefix) {
 		return fmt.Errorf("setup: %v: %w", prefix, ErrNotHost)
 	}
+	if !usable(prefix.Addr()) {
+		return fmt.Errorf("setup: %v: %w", prefix, ErrNotUsable)
+	}
 	return nil
+}
+
+// usable says whether a host may have the address: neither "this network",
+// loopback, multicast nor reserved (RFC 6890 2.2.2).
+func usable(a netip.Addr) bool {
+	first := a.As4()[0]
+	return first != 0 && first != 127 && first < 224
 }
 
 func broadcast(prefix netip.Prefix) netip.Addr {

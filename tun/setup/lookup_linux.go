@@ -32,12 +32,21 @@ func Lookup(dir, name string) (*Info, error) {
 		return nil, fmt.Errorf("setup: cannot list the addresses of %s: %w", name, meaning(err))
 	}
 	for _, a := range addrs {
-		if ip, ok := netip.AddrFromSlice(a.IP.To4()); ok {
-			bits, _ := a.Mask.Size()
-			info.Addrs = append(info.Addrs, netip.PrefixFrom(ip, bits))
+		if p, ok := prefixOf(a.IPNet); ok {
+			info.Addrs = append(info.Addrs, p)
 		}
 	}
 	return info, info.attach(dir)
+}
+
+// prefixOf is an IPv4 network or address with its network; false: n is neither.
+func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
+	if n == nil {
+		return netip.Prefix{}, false
+	}
+	ip, ok := netip.AddrFromSlice(n.IP.To4())
+	bits, _ := n.Mask.Size()
+	return netip.PrefixFrom(ip, bits), ok
 }
 
 // attach adds the state, unless it speaks of another interface of this name.

@@ -75,7 +75,7 @@ func natError(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return fmt.Errorf("setup: cannot set up NAT: %w", ErrPermission)
+		return fmt.Errorf("setup: cannot set up NAT: %w", denied())
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.EINVAL):
 		return fmt.Errorf("setup: cannot set up NAT: %w (%w)", ErrNoNAT, err)
 	}

@@ -3,9 +3,11 @@ package setup
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -40,6 +42,21 @@ func SetTxQueueLen(name string, packets int) error {
 func AddAddr(name string, prefix netip.Prefix) error {
 	return withLink(name, "give an address to", func(l netlink.Link) error {
 		return netlink.AddrAdd(l, &netlink.Addr{IPNet: ipNet(prefix)})
+	})
+}
+
+// NoIPv6 keeps the kernel from soliciting on an interface where nobody speaks
+// IPv6; call it before SetUp. A kernel without IPv6 needs nothing.
+func NoIPv6(name string) error {
+	if err := os.WriteFile(filepath.Join("/proc/sys/net/ipv6/conf", name, "disable_ipv6"), []byte("1"), 0); err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	// Containers have /proc/sys read-only. Without an address of its own the
+	// interface is silent, too; where even that is refused it talks, no more.
+	const addrGenModeNone = 1 // IN6_ADDR_GEN_MODE_NONE
+	return withLink(name, "turn IPv6 off on", func(l netlink.Link) error {
+		_ = netlink.LinkSetIP6AddrGenMode(l, addrGenModeNone)
+		return nil
 	})
 }
 
@@ -145,11 +162,19 @@ func meaning(err error) error {
 	case errors.As(err, &missing), errors.Is(err, unix.ENODEV):
 		return ErrNoInterface
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return ErrPermission
+		return denied()
 	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EEXIST):
 		return fmt.Errorf("it exists already: %w", err)
 	}
 	return err
+}
+
+// denied is what EPERM means: run as root, and where we are, with root's capabilities.
+func denied() error {
+	if isRoot() {
+		return ErrNoCaps
+	}
+	return ErrPermission
 }
 
 func ipNet(p netip.Prefix) *net.IPNet {

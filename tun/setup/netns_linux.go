@@ -28,7 +28,7 @@ func NewNetNS() (*NetNS, error) {
 		return err
 	})
 	if errors.Is(err, unix.EPERM) {
-		return nil, fmt.Errorf("setup: cannot make a network namespace: %w", ErrPermission)
+		return nil, fmt.Errorf("setup: cannot make a network namespace: %w", denied())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("setup: cannot make a network namespace: %w", err)

@@ -222,7 +222,8 @@ func TestWhyNamespacesAreRefused(t *testing.T) {
 		{"a seccomp filter", "", unix.EPERM, true, ErrNoUserNS},
 		{"a kernel without them", "", unix.EINVAL, true, ErrNoUserNS},
 		{"no network namespaces", "user/max_net_namespaces=0", unix.ENOSPC, true, ErrNetNSMax},
-		{"root without CAP_SYS_ADMIN", "", unix.EPERM, false, ErrPermission},
+		{"root without CAP_SYS_ADMIN", "", unix.EPERM, false, ErrNoCaps},
+		{"which is a kind of", "", unix.EPERM, false, ErrPermission},
 		{"root, too many", "", unix.ENOSPC, false, ErrNetNSMax},
 		{"anything else stays what it is", "user/max_user_namespaces=0", unix.ENOMEM, true, unix.ENOMEM},
 	} {

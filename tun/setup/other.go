@@ -23,6 +23,7 @@ func SetDown(string) error                            { return ErrNotSupported }
 func Delete(string) error                             { return ErrNotSupported }
 func SetMTU(string, int) error                        { return ErrNotSupported }
 func SetTxQueueLen(string, int) error                 { return ErrNotSupported }
+func NoIPv6(string) error                             { return ErrNotSupported }
 func AddAddr(string, netip.Prefix) error              { return ErrNotSupported }
 func AddRoute(string, netip.Prefix, netip.Addr) error { return ErrNotSupported }
 func AddTUN(string, int, int) error                   { return ErrNotSupported }

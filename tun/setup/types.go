@@ -36,8 +36,8 @@ type State struct {
 	Forward string `json:"forward,omitempty"` // ip_forward before; empty: not touched
 	Table   string `json:"table,omitempty"`   // the nftables table; empty: none
 
-	// Warnings say what stands in the way of NAT and which command mends it,
-	// one line each.
+	// Warnings say which routes the device takes packets from, and what stands
+	// in the way of NAT and which command mends it, one line each.
 	Warnings []string `json:"warnings,omitempty"`
 }
 

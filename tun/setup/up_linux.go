@@ -3,10 +3,9 @@ package setup
 import (
 	"errors"
 	"fmt"
-	"io/fs"
+	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 )
@@ -68,20 +67,44 @@ func plan(cfg UpConfig) (*State, error) {
 	}
 	if cfg.NAT != "" {
 		if _, err := netlink.LinkByName(cfg.NAT); err != nil {
-			return nil, fmt.Errorf("setup: NAT behind %s: %w", cfg.NAT, meaning(err))
+			return nil, fmt.Errorf("setup: NAT behind %s: %w%s", cfg.NAT, meaning(err), others())
 		}
 		if err := tableFree(tableName(cfg.Name)); err != nil {
 			return nil, err
 		}
+	}
+	overlaps, err := clashes(cfg.Addr)
+	if err != nil {
+		return nil, err
 	}
 	ns, err := currentNetNS()
 	if err != nil {
 		return nil, err
 	}
 	return &State{
-		Name: cfg.Name, UID: cfg.UID, GID: cfg.GID, NAT: cfg.NAT, NetNS: ns,
+		Warnings: overlaps,
+		Name:     cfg.Name, UID: cfg.UID, GID: cfg.GID, NAT: cfg.NAT, NetNS: ns,
 		Addr: cfg.Addr, Kernel: netip.PrefixFrom(kernel, cfg.Addr.Bits()),
 	}, nil
+}
+
+// others names the interfaces that there are, for who named another; "": none
+// that leads anywhere.
+func others() string {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, l := range links {
+		if l.Attrs().Flags&net.FlagLoopback == 0 {
+			names = append(names, l.Attrs().Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ": choose one of " + strings.Join(names, ", ")
 }
 
 // run is the order of things; Down goes through it backwards.
@@ -141,7 +164,7 @@ func (u *upper) interfaceUp() error {
 				return err
 			}
 		}
-		if err := noIPv6(name); err != nil {
+		if err := NoIPv6(name); err != nil {
 			return err
 		}
 		if err := AddAddr(name, u.st.Kernel); err != nil {
@@ -159,15 +182,6 @@ func (u *upper) interfaceUp() error {
 	})
 }
 
-// noIPv6 keeps the kernel from soliciting on a TUN where nobody speaks it.
-func noIPv6(name string) error {
-	err := os.WriteFile(filepath.Join("/proc/sys/net/ipv6/conf", name, "disable_ipv6"), []byte("1"), 0)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("setup: cannot turn IPv6 off on %s: %w", name, err)
-	}
-	return nil
-}
-
 func (u *upper) forward() error {
 	old, err := readForward()
 	if err != nil {
@@ -183,6 +197,6 @@ func (u *upper) nat() error {
 	if err != nil {
 		return err
 	}
-	u.st.Warnings = forwardWarnings(u.st)
+	u.st.Warnings = append(u.st.Warnings, forwardWarnings(u.st)...)
 	return u.st.save(u.cfg.Dir)
 }

@@ -166,8 +166,25 @@ func TestUpThatFailsTakesBack(t *testing.T) {
 	})
 }
 
+// A route that overlaps may be meant: it is named, no more. IPv6 is off.
+func TestUpBesideARoute(t *testing.T) {
+	inNS(t, func(t *testing.T, cfg UpConfig) {
+		require.NoError(t, AddRoute("wan0", netip.MustParsePrefix("192.0.0.0/16"), netip.Addr{}))
+		require.NoError(t, AddRoute("wan0", netip.MustParsePrefix("198.51.100.0/24"), netip.Addr{}))
+		st, err := Up(cfg)
+		require.NoError(t, err)
+		require.Equal(t, []string{"192.0.2.0/24 overlaps with the route to 192.0.0.0/16 on wan0: the longer prefix wins"}, st.Warnings)
+		l, err := netlink.LinkByName("sk0")
+		require.NoError(t, err)
+		addrs, err := netlink.AddrList(l, netlink.FAMILY_V6)
+		require.NoError(t, err)
+		require.Empty(t, addrs, "nobody speaks IPv6 there")
+	})
+}
+
 func TestUpRefuses(t *testing.T) {
 	inNS(t, func(t *testing.T, cfg UpConfig) {
+		require.NoError(t, AddAddr("wan0", netip.MustParsePrefix("203.0.113.129/24")))
 		before := look(t, cfg.Dir)
 		for _, row := range []struct {
 			rule   string
@@ -177,6 +194,9 @@ func TestUpRefuses(t *testing.T) {
 			{"a name of 16 bytes", func(c *UpConfig) { c.Name = strings.Repeat("x", 16) }, ErrName},
 			{"a prefix longer than /30", func(c *UpConfig) { c.Addr = netip.MustParsePrefix("192.0.2.2/31") }, ErrPrefix},
 			{"an interface that is there", func(c *UpConfig) { c.Name = "wan0" }, ErrExists},
+			{"loopback's network", func(c *UpConfig) { c.Addr = netip.MustParsePrefix("127.0.5.2/24") }, ErrNotUsable},
+			{"a network that wan0 is in", func(c *UpConfig) { c.Addr = netip.MustParsePrefix("203.0.113.130/25") }, ErrClash},
+			{"a network that holds wan0's", func(c *UpConfig) { c.Addr = netip.MustParsePrefix("203.0.0.2/8") }, ErrClash},
 			{"NAT behind nothing", func(c *UpConfig) { c.NAT = "none0" }, ErrNoInterface},
 		} {
 			bad := cfg
@@ -184,6 +204,9 @@ func TestUpRefuses(t *testing.T) {
 			_, err := Up(bad)
 			require.ErrorIs(t, err, row.want, row.rule)
 			require.NotContains(t, err.Error(), "\n")
+			if row.want == ErrNoInterface {
+				require.ErrorContains(t, err, "choose one of wan0", "what there is")
+			}
 			require.Equal(t, before, look(t, cfg.Dir))
 		}
 		c := &nftables.Conn{}

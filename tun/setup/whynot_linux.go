@@ -18,7 +18,7 @@ func WhyNot() error {
 	if err := system.device(); err != nil {
 		return fmt.Errorf("setup: %w", err)
 	}
-	if os.Geteuid() == 0 && !inUserNS() {
+	if isRoot() {
 		return nil
 	}
 	if err := system.settings(); err != nil {
@@ -26,6 +26,10 @@ func WhyNot() error {
 	}
 	return nil
 }
+
+// isRoot reports whether we are the system's root, or a container's that has no
+// user namespace of its own.
+func isRoot() bool { return os.Geteuid() == 0 && !inUserNS() }
 
 // inUserNS reports whether our root is less than the system's.
 func inUserNS() bool {
@@ -48,6 +52,8 @@ func (s sources) device() error {
 		return f.Close()
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
 		return ErrNoTUN
+	case errors.Is(err, fs.ErrPermission) && isRoot(): // the container's device rules
+		return ErrNoCaps
 	case errors.Is(err, fs.ErrPermission):
 		return ErrTUNNotOurs
 	}
@@ -83,7 +89,7 @@ func (s sources) refused(err error, userns bool) error {
 		if errors.Is(err, unix.ENOSPC) {
 			return ErrNetNSMax
 		}
-		return ErrPermission
+		return ErrNoCaps
 	}
 	if why := s.settings(); why != nil {
 		return why

@@ -1,0 +1,148 @@
+package stack
+
+import (
+	"sync"
+	"time"
+
+	"github.com/sockeye-net/sockeye/stack/link"
+)
+
+// Waiting is leading. Somebody has to wait for the link, read a batch and feed
+// it to the host; handing each packet from a goroutine that does to the
+// application that sleeps would cost a thread's wake-up. So whoever must wait
+// anyway does the reading: the leader, of which there is one at a time, from
+// the wait until the batch is processed, so that packets keep their order.
+
+// idleTime is how long nobody leads before the background does: long enough
+// that an application that comes straight back finds the lead free.
+const idleTime = time.Millisecond
+
+// A lead is who waits for the link. The shard's lock guards it.
+type lead struct {
+	link    link.Link
+	taken   bool  // somebody leads
+	terms   uint  // how often somebody began to
+	side    *side // what the leader waits for; nil: the background leads
+	waiting bool  // the leader is in link.Wait, or about to be: only Wake reaches it
+	woke    bool  // the batch under way has news for one of them
+	free    sync.Cond
+	in      [batch]link.Packet
+}
+
+// interrupt ends the leader's wait if it waits for d. The lock is held.
+func (l *lead) interrupt(d *side) {
+	if l.waiting && l.side == d {
+		l.link.Wake()
+	}
+}
+
+// await does what leave does, but instead of returning to the caller it waits
+// until d has news that came after seen: leading, or asleep while another
+// leads. The lock is held before and after. This is the one place where an
+// application waits.
+func (sh *shard) await(d *side, seen uint) {
+	sh.flush()
+	sh.report()
+	for d.news == seen && sh.failed == nil {
+		if sh.lead.taken {
+			sh.sleep(d)
+		} else {
+			sh.leadFor(d, seen)
+		}
+	}
+	sh.now = max(sh.now, sh.read())
+}
+
+func (sh *shard) sleep(d *side) {
+	d.asleep++
+	d.cond.Wait()
+	d.asleep--
+}
+
+// leadFor reads and feeds until d has news that came after seen. The lock is
+// held before and after. The lead is not handed to anybody: who was woken by
+// the same batch takes it when it waits again, and so does this application;
+// if none does, the background will.
+func (sh *shard) leadFor(d *side, seen uint) {
+	sh.begin(d)
+	for d.news == seen && sh.failed == nil {
+		sh.feed()
+	}
+	sh.resign()
+}
+
+// begin takes the lead.
+func (sh *shard) begin(d *side) {
+	sh.lead.taken, sh.lead.side = true, d
+	sh.lead.terms++
+}
+
+// resign gives the lead up and tells the background, and Close.
+func (sh *shard) resign() {
+	sh.lead.taken, sh.lead.side = false, nil
+	sh.lead.free.Broadcast()
+}
+
+// feed waits for the link and walks one batch through the host. The lock is
+// held before and after. It never claims to be alone: a thread that waits in the
+// kernel is one that the runtime has to replace, and where the peer lives in the
+// same process that cost nine tenths of the requests per second.
+func (sh *shard) feed() {
+	l := &sh.lead
+	l.waiting, l.woke = true, false
+	sh.mu.Unlock()
+	err := sh.link.Wait(false)
+	n := 0
+	if err == nil {
+		n, err = sh.link.TryRead(l.in[:])
+	}
+	now := sh.enter()
+	l.waiting = false
+	if err != nil {
+		sh.end(err)
+		return
+	}
+	if sh.failed == nil {
+		for i := range l.in[:n] {
+			sh.host.Input(now, &l.in[i])
+		}
+	}
+	sh.flush()
+	sh.report()
+}
+
+// background leads while no application does, until the shard fails.
+func (sh *shard) background() {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	idle := time.NewTimer(0)
+	defer idle.Stop()
+	for sh.failed == nil {
+		if sh.lead.taken {
+			sh.lead.free.Wait()
+			continue
+		}
+		terms := sh.lead.terms
+		if terms > 0 && !sh.stayedIdle(idle, terms) {
+			continue
+		}
+		sh.begin(nil)
+		for sh.failed == nil && !sh.lead.woke {
+			sh.feed()
+		}
+		sh.lead.woke = false
+		sh.resign()
+	}
+}
+
+// stayedIdle waits for idleTime and reports whether nobody has led meanwhile.
+func (sh *shard) stayedIdle(idle *time.Timer, terms uint) bool {
+	idle.Reset(idleTime)
+	sh.mu.Unlock()
+	select {
+	case <-idle.C:
+	case <-sh.over:
+	}
+	sh.mu.Lock()
+	return !sh.lead.taken && sh.lead.terms == terms && sh.failed == nil
+}
