@@ -140,7 +140,9 @@ func (r *recorder) drain() {
 	}
 }
 
-// settle waits for what is on its way from the stack's goroutines, and takes it.
+// settle gives what is still on its way a moment before a chapter ends. It is a
+// courtesy to the reader and no synchronisation: what comes later is told in
+// the next chapter, and nothing is lost.
 func (r *recorder) settle() {
 	time.Sleep(2 * time.Millisecond)
 	r.drain()
