@@ -71,9 +71,9 @@ func (c *checker) segment(key half, h *wire.TCP, header, payload int) error {
 	if size := header - 20 + payload; payload > 0 && size > peer.mss {
 		return fmt.Errorf("a segment of %d bytes with its options, but the peer's MSS is %d", size, peer.mss)
 	}
-	// RFC 9293 3.8.6.1: beyond the window goes at most a probe of one byte.
-	end := h.Seq.Add(payload)
-	if peer.acked && payload > 0 && peer.edge.Add(1).Less(end) {
+	// RFC 9293 3.8.6.1: beyond the window goes at most a probe of one byte, or the FIN.
+	end := h.Seq.Add(h.SegLen(payload))
+	if peer.acked && end != h.Seq && peer.edge.Add(1).Less(end) {
 		return fmt.Errorf("sent up to %d, %d bytes beyond the peer's window", end, end.Sub(peer.edge))
 	}
 	return me.offer(h, me.scaled && peer.scaled)

@@ -167,6 +167,7 @@ func runScript(t *testing.T, input []byte) {
 		c.Arrive(now, syn)
 		require.Equal(t, StateEstablished, c.State())
 	}
+	var audit Audit
 	for len(s.b) > 0 {
 		switch s.byte() % 4 {
 		case 0, 1:
@@ -177,12 +178,13 @@ func runScript(t *testing.T, input []byte) {
 			now = now.Add(time.Duration(s.int(2)) * ms)
 			c.Expire(now)
 		}
-		checkConn(t, c, input)
+		require.NoError(t, audit.Check(c, false), "%q", input)
 		for i := 0; c.Transmit(now, &out); i++ {
 			require.Less(t, i, 5000, "transmits without end")
 			require.LessOrEqual(t, out.Seg.HeaderLen(), 60)
-			checkConn(t, c, input)
+			require.NoError(t, audit.Check(c, false), "%q", input)
 		}
+		require.NoError(t, audit.Check(c, true), "%q", input)
 		require.LessOrEqual(t, c.in.Len(), c.opts.recvBuffer()+1<<21)
 		c.Info(now)
 		c.Events()
