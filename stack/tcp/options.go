@@ -87,7 +87,7 @@ type agreed struct {
 	ecn      bool  // ECN-setup SYN and SYN-ACK (RFC 3168 6.1.1)
 	scale    bool  // both sides sent the option (RFC 7323 2.2)
 	sndShift uint8 // of the windows we receive
-	rcvShift uint8 // of the windows we send
+	rcvShift uint8 // of the windows we send; in SYN-SENT what our SYN says
 	peerMSS  uint16
 }
 
@@ -102,6 +102,9 @@ func synOptions(e *Env, o *Options, tsVal, tsEcr uint32, peer *agreed) wire.TCPO
 	if !cfg.NoScale && (peer == nil || peer.scale) {
 		opts.HasWindowScale = true
 		opts.WindowScale = windowShift(o.recvBuffer())
+		if peer != nil {
+			opts.WindowScale = peer.rcvShift // as it was said before, whatever the buffer is now
+		}
 	}
 	if !cfg.NoTimestamps && (peer == nil || peer.ts) {
 		opts.HasTimestamps = true
