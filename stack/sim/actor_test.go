@@ -231,13 +231,14 @@ func (a *actor) endWriting() {
 func (a *actor) shutdown(how host.How) {
 	info, _ := a.h.Info(a.now(), a.s)
 	err := a.h.Shutdown(a.now(), a.s, how)
+	if err == host.ErrNotConnected && a.err == nil && info.State == tcp.StateClosed {
+		err = a.h.SocketError(a.s) // it is over, and why waits to be told
+	}
 	if err == nil && info.State == tcp.StateSynSent {
 		a.cause |= aborted
 	}
-	if err == nil || err == host.ErrNotConnected {
-		a.shutW = a.shutW || how&host.ShutWrite != 0
-		a.shutR = a.shutR || how&host.ShutRead != 0
-	}
+	a.shutW = a.shutW || how&host.ShutWrite != 0
+	a.shutR = a.shutR || how&host.ShutRead != 0
 	a.judge("Shutdown", err, host.ErrNotConnected)
 }
 
@@ -349,11 +350,13 @@ func (a *actor) leave() {
 func (a *actor) close(how quitHow) {
 	a.closed, a.finishedAt = true, a.now()
 	a.h.On(a.s, nil)
-	m, _ := a.h.Poll(a.s)
+	info, _ := a.h.Info(a.now(), a.s)
 	if n, err := a.h.Recv(a.now(), a.s, a.buf[:1], host.Peek); err == nil && n > 0 {
 		a.cause |= unreadData
 	}
-	if !a.eof && m&host.Hangup == 0 {
+	switch info.State {
+	case tcp.StateCloseWait, tcp.StateLastAck, tcp.StateClosing, tcp.StateTimeWait, tcp.StateClosed:
+	default:
 		a.cause |= deafClose
 	}
 	var err error

@@ -21,6 +21,7 @@ type cell struct {
 	feat         [2]link.Features
 	tcp          [2]tcp.Config
 	roles        [2]role
+	memory       [2]int        // of the hosts; 0: plenty
 	simultaneous bool          // both connect, nobody listens
 	deafAt       time.Duration // when the listener goes; 0: never
 }
@@ -62,6 +63,7 @@ func newCell(n int) *cell {
 			link.Features{MTU: 576}, link.Features{MTU: 9000})
 		c.tcp[i] = newTCPConfig(r)
 		c.roles[i] = newRole(r, c, buffer)
+		c.memory[i] = pick(r, 0, 0, 0, 0, 0, 0, 1<<20, 256<<10)
 	}
 	c.feat[1].MTU = c.feat[0].MTU // one link
 	c.simultaneous = r.IntN(25) == 0
@@ -82,9 +84,9 @@ func newTCPConfig(r *rand.Rand) tcp.Config {
 
 func newRole(r *rand.Rand, c *cell, buffer int) role {
 	x := role{most: 1 + r.IntN(pick(r, 100, 3000, 20_000)), spans: r.IntN(3) == 0, odd: pick(r, 0, 5, 30),
-		polite: r.IntN(2) == 0, keep: 10 * time.Minute}
-	x.send = r.IntN(pick(r, 1, 1000, 30_000, 30_000, 100_000))
-	if c.there.Loss < .1 && buffer >= 64<<10 && x.most > 1000 && r.IntN(6) == 0 {
+		polite: r.IntN(10) < 7, keep: 10 * time.Minute}
+	x.send = r.IntN(pick(r, 1, 1000, 30_000, 100_000, 300_000))
+	if c.there.Loss < .1 && buffer >= 64<<10 && x.most > 1000 && r.IntN(4) == 0 {
 		x.send *= 10
 	}
 	if x.most < 100 {
@@ -134,7 +136,7 @@ func (c *cell) String() string {
 		s += "simultaneous open\n"
 	}
 	for i, name := range []string{"client", "server"} {
-		s += fmt.Sprintf("%s %+v %+v\n  %+v\n", name, c.feat[i], c.tcp[i], c.roles[i])
+		s += fmt.Sprintf("%s memory %d %+v %+v\n  %+v\n", name, c.memory[i], c.feat[i], c.tcp[i], c.roles[i])
 	}
 	return s
 }
@@ -160,7 +162,7 @@ func newPlay(c *cell, log func(string)) (*play, error) {
 	w := New(Config{Seed: uint64(c.number) + 1, Log: log, Audit: true})
 	p := &play{pair: &pair{World: w}, cell: c}
 	for i, name := range []string{"client", "server"} {
-		h, err := w.AddHost(name, host.Config{TCP: c.tcp[i],
+		h, err := w.AddHost(name, host.Config{TCP: c.tcp[i], Memory: c.memory[i],
 			Prefixes: []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("192.0.2.%d/24", i+1))}}, c.feat[i])
 		if err != nil {
 			return nil, err

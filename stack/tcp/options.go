@@ -137,6 +137,7 @@ func (c *Conn) Options() Options { return c.opts }
 // stays as agreed, so a larger RecvBuffer counts as far as it reaches.
 func (c *Conn) SetOptions(now clock.Instant, o Options) {
 	renamed := c.opts.Congestion != o.Congestion
+	probesMoved := c.opts.KeepAlive != o.KeepAlive || c.opts.KeepIdle != o.KeepIdle || c.opts.KeepIntvl != o.KeepIntvl
 	c.opts = o
 	if renamed && c.cc != nil {
 		c.changeController(now)
@@ -152,6 +153,8 @@ func (c *Conn) SetOptions(now clock.Instant, o Options) {
 	if o.QuickACK && c.rcv.nxt != c.rcv.acked {
 		c.oweACK()
 	}
-	c.armKeepalive(now)
+	if probesMoved { // or whoever sets other options often would put them off for ever
+		c.armKeepalive(now)
+	}
 	c.armUser(now)
 }
