@@ -178,13 +178,13 @@ func runScript(t *testing.T, input []byte) {
 			now = now.Add(time.Duration(s.int(2)) * ms)
 			c.Expire(now)
 		}
-		require.NoError(t, audit.Check(c, false), "%q", input)
+		require.NoError(t, audit.Check(c, false), "%v: %q", c, input)
 		for i := 0; c.Transmit(now, &out); i++ {
 			require.Less(t, i, 5000, "transmits without end")
 			require.LessOrEqual(t, out.Seg.HeaderLen(), 60)
-			require.NoError(t, audit.Check(c, false), "%q", input)
+			require.NoError(t, audit.Check(c, false), "%v: %q", c, input)
 		}
-		require.NoError(t, audit.Check(c, true), "%q", input)
+		require.NoError(t, audit.Check(c, true), "%v: %q", c, input)
 		require.LessOrEqual(t, c.in.Len(), c.opts.recvBuffer()+1<<21)
 		c.Info(now)
 		c.Events()

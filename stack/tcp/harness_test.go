@@ -1,7 +1,6 @@
 package tcp
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"fmt"
@@ -367,15 +366,24 @@ func (w *world) apply(p *peer) {
 }
 
 func (w *world) String() string {
-	var b bytes.Buffer
+	s := fmt.Sprintf("at %v, %d on the air", w.now.Sub(epoch), len(w.air))
 	for _, p := range []*peer{w.a, w.b} {
 		if c := p.conn; c != nil {
-			fmt.Fprintf(&b, "\n%s %v err %v una %d nxt %d wnd %d out %d rcv %d adv %d in %d cwnd %v pipe %d timers %v has %b",
-				p.name, c.state, c.err, c.snd.una.Sub(c.snd.iss), c.snd.nxt.Sub(c.snd.iss), c.snd.wnd, c.out.Len(),
-				c.rcv.nxt.Sub(c.rcv.irs), c.rcv.adv.Sub(c.rcv.nxt), c.in.Len(), c.cc != nil && c.cwnd() > 0, c.inFlight(), c.timers, c.has)
+			s += fmt.Sprintf("\n%s %v", p.name, c)
 		}
 	}
-	return fmt.Sprintf("at %v, %d on the air%s", w.now.Sub(epoch), len(w.air), b.String())
+	return s
+}
+
+// String shows a connection to whoever reads of a failed test.
+func (c *Conn) String() string {
+	cwnd := 0
+	if c.cc != nil {
+		cwnd = c.cwnd()
+	}
+	return fmt.Sprintf("%v err %v una %d nxt %d wnd %d out %d rcv %d adv %d in %d mss %d cwnd %d pipe %d timers %v has %b %+v",
+		c.state, c.err, c.snd.una.Sub(c.snd.iss), c.snd.nxt.Sub(c.snd.iss), c.snd.wnd, c.out.Len(),
+		c.rcv.nxt.Sub(c.rcv.irs), c.rcv.adv.Sub(c.rcv.nxt), c.in.Len(), c.sendMSS(0), cwnd, c.inFlight(), c.timers, c.has, c.opts)
 }
 
 // check holds p's connection to the invariants of doc.go.

@@ -149,6 +149,9 @@ func (c *Conn) SetOptions(now clock.Instant, o Options) {
 	if !o.Cork {
 		c.timers[timerCork] = clock.Never
 		c.has &^= corkOver
+		c.armPersist(now) // the window may hold back what the cork did
+	} else if c.waiting() > 0 {
+		c.armCork(now)
 	}
 	if o.QuickACK && c.rcv.nxt != c.rcv.acked {
 		c.oweACK()

@@ -74,10 +74,15 @@ func (c *Conn) SendCommit(now clock.Instant, n int) {
 
 // queued follows new data in the send ring.
 func (c *Conn) queued(now clock.Instant) {
-	if c.opts.Cork && c.timers[timerCork] == clock.Never {
+	c.armCork(now)
+	c.armPersist(now)
+}
+
+// armCork starts the time for which the cork holds what waits.
+func (c *Conn) armCork(now clock.Instant) {
+	if c.opts.Cork && c.has&corkOver == 0 && c.timers[timerCork] == clock.Never {
 		c.timers[timerCork] = now.Add(corkTime)
 	}
-	c.armPersist(now)
 }
 
 // memoryRetry is how often a connection that the Budget refused looks again.
@@ -160,7 +165,11 @@ func (c *Conn) mayBePartial() bool {
 func (c *Conn) nextNew(mss int) int {
 	unsent := c.unsent()
 	usable := c.snd.una.Add(int(c.snd.wnd)).Sub(c.snd.nxt)
-	if unsent <= 0 || usable <= 0 {
+	if unsent <= 0 {
+		c.has &^= corkOver // what comes next waits again
+		return 0
+	}
+	if usable <= 0 {
 		return 0
 	}
 	pipe := c.inFlight()
