@@ -165,11 +165,7 @@ func (c *Conn) mayBePartial() bool {
 func (c *Conn) nextNew(mss int) int {
 	unsent := c.unsent()
 	usable := c.snd.una.Add(int(c.snd.wnd)).Sub(c.snd.nxt)
-	if unsent <= 0 {
-		c.has &^= corkOver // what comes next waits again
-		return 0
-	}
-	if usable <= 0 {
+	if unsent <= 0 || usable <= 0 {
 		return 0
 	}
 	pipe := c.inFlight()

@@ -153,6 +153,7 @@ func (c *Conn) transmitData(now clock.Instant, out *Segment) bool {
 // sendNew sends the next bytes that were never sent, and the FIN after them.
 func (c *Conn) sendNew(now clock.Instant, out *Segment, mss int, sack bool) bool {
 	if c.waiting() == 0 {
+		c.has &^= corkOver // what comes next is held again
 		return false
 	}
 	c.restart(now)
