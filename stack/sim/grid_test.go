@@ -14,18 +14,18 @@ import (
 
 // gridSize is how many cells are played.
 func gridSize() int {
-	if n, err := strconv.Atoi(os.Getenv("SOCKEYE_CELLS")); err == nil {
-		return n
-	}
+	const combinations = 8 * 6 * 6 // of loss, round trip and buffer
 	switch {
 	case long():
-		return 50_000
+		return 300 * combinations
 	case runtime.GOARCH == "wasm":
-		return 48
-	case testing.Short() || runtime.GOARCH == "386":
-		return 192
+		return combinations / 2
+	case testing.Short():
+		return combinations
+	case runtime.GOARCH == "386":
+		return 4 * combinations
 	}
-	return 1152 // each combination of loss, round trip and buffer four times
+	return 16 * combinations
 }
 
 // TestGrid plays the cells: every stream is right as far as it goes, and no
@@ -43,19 +43,24 @@ func TestGrid(t *testing.T) {
 		t.Logf("%s\nclient %v\nserver %v", outcomeNames[o], p.client, p.server)
 		return
 	}
-	var tally [16][numOutcomes]atomic.Int64
+	var tally [8][numOutcomes]atomic.Int64
+	var unexcused [8]atomic.Int64 // timed out, and only single packets were lost
 	t.Run("cells", func(t *testing.T) {
 		for row, loss := range gridLoss {
 			for half := range 2 { // rows are as many as there is work for
 				t.Run(fmt.Sprintf("loss %v part %d", loss, half), func(t *testing.T) {
 					t.Parallel()
 					for n := row + half*len(gridLoss); n < gridSize() && !t.Failed(); n += 2 * len(gridLoss) {
-						o, _, err := runCell(newCell(n), nil)
+						c := newCell(n)
+						o, _, err := runCell(c, nil)
 						if err != nil {
 							report(t, n, err)
 							continue
 						}
 						tally[row][o].Add(1)
+						if o == timedOut && c.outage[1] == 0 && c.roles[0].user+c.roles[1].user == 0 {
+							unexcused[row].Add(1)
+						}
 					}
 				})
 			}
@@ -67,6 +72,11 @@ func TestGrid(t *testing.T) {
 			line += fmt.Sprintf(" %6d %s", tally[row][o].Load(), outcomeNames[o])
 		}
 		t.Log(line)
+		// Some nine tries fit into the 100 s of RFC 9293 MUST-20, ours are more: of
+		// a hundred connections few see them all fail.
+		most := map[float64]int64{.1: 1, .2: 2, .3: 5, .5: 30}[loss]
+		all := int64(gridSize() / len(gridLoss))
+		require.LessOrEqual(t, unexcused[row].Load()*100, most*all, "%s: given up without need: %d", line, unexcused[row].Load())
 	}
 }
 

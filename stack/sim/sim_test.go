@@ -239,6 +239,14 @@ func TestSameSeedSameHash(t *testing.T) {
 		seen[h] = seed
 		t.Logf("trace hash of seed %d: %x", seed, h) // compared between machines
 	}
+	for _, n := range []int{0, 101, 263, 1031, 2000} {
+		_, p, err := runCell(newCell(n), nil)
+		require.NoError(t, err)
+		_, q, err := runCell(newCell(n), nil)
+		require.NoError(t, err)
+		require.Equal(t, p.Hash(), q.Hash(), "cell %d", n)
+		t.Logf("trace hash of seed %d of the grid: %x", n, p.Hash())
+	}
 }
 
 func TestGivesUpOnADeadPath(t *testing.T) {
