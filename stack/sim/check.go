@@ -12,7 +12,11 @@ import (
 // has said in its own packets. It knows what was sent, not what arrived.
 type checker struct {
 	halves map[half]*sender
+	order  []half // as they began: the oldest are forgotten
 }
+
+// maxHalves bounds what a checker remembers. What it has forgotten it does not check.
+const maxHalves = 4096
 
 // A half is one direction of a connection.
 type half struct{ from, to netip.AddrPort }
@@ -95,6 +99,15 @@ func (c *checker) open(key half, h *wire.TCP) {
 	if h.Flags&wire.ACK != 0 {
 		s.edge, s.acked = h.Ack.Add(int(h.Window)), true // never scaled in a SYN (RFC 7323 2.2)
 	}
+	if old := c.halves[key]; old != nil {
+		*old = *s // the four-tuple anew: it keeps its place
+		return
+	}
+	if len(c.order) == maxHalves {
+		delete(c.halves, c.order[0])
+		c.order = append(c.order[:0], c.order[1:]...)
+	}
+	c.order = append(c.order, key)
 	c.halves[key] = s
 }
 
