@@ -250,7 +250,7 @@ func TestMutationsAreRecorded(t *testing.T) {
 // share of them with SOCKEYE_MUTATIONS=i/n.
 func TestMutationsBite(t *testing.T) {
 	all := readMutations(t)
-	part, parts := 0, len(all)/3
+	part, parts := 0, len(all)/2
 	if testing.Short() {
 		parts = len(all)
 	}

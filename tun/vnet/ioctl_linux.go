@@ -10,8 +10,7 @@ type ifFlags struct {
 	flags uint16
 }
 
-func (f ifFlags) persistent() bool { return f.flags&unix.IFF_PERSIST != 0 }
-func (f ifFlags) header() bool     { return f.flags&unix.IFF_VNET_HDR != 0 }
+func (f ifFlags) header() bool { return f.flags&unix.IFF_VNET_HDR != 0 }
 
 // tun reports whether each read and write is an IP packet, as far as the
 // kernel tells: in TUNGETIFF's answer the bit of IFF_NO_PI says that there is
