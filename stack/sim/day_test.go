@@ -302,7 +302,8 @@ func (d *day) path(f link.Faults) {
 
 // TestDay: a day of mixed load leaves nothing behind. In the quiet minute of
 // every hour the hosts hold the same sockets and bytes as in the first, and from
-// the first hours on the heap stays as it is.
+// the first hours on the heap stays as it is, but for a chunk now and then that
+// a Budget keeps for the next peak. 500 objects are one lost by 100 flows.
 func TestDay(t *testing.T) {
 	hours, flows := 24, 3*time.Second
 	switch {
@@ -316,7 +317,7 @@ func TestDay(t *testing.T) {
 		d.rest()
 	}
 	d.every(flows, d.fetch)
-	warm := hours / 6 // by then everything that is pooled has come up
+	warm := max(1, hours/6) // by then everything that is pooled has come up
 	var first, base weight
 	for n := range hours {
 		d.hour(n)
@@ -330,8 +331,8 @@ func TestDay(t *testing.T) {
 		}
 		require.Equal(t, first.sockets, w.sockets, "hour %d", n+1)
 		require.Equal(t, first.memory, w.memory, "hour %d", n+1)
-		require.LessOrEqual(t, w.heap, base.heap+256<<10, "hour %d", n+1)
-		require.LessOrEqual(t, w.objects, base.objects+1000, "hour %d", n+1)
+		require.LessOrEqual(t, w.heap, base.heap+1<<20, "hour %d", n+1)
+		require.LessOrEqual(t, w.objects, base.objects+500, "hour %d", n+1)
 	}
 	t.Logf("%d short flows, %d well, %d reset; %d bulk; %d vanished; %d of %d datagrams, %d of %d pings, %d refused",
 		d.web, d.webWell, d.webReset, d.bulk, d.vanished, d.answered, d.asked, d.pongs, d.pings, d.refused)
