@@ -162,8 +162,11 @@ func look(b []byte) (v view) {
 func (d *duel) blame(before, after []byte) {
 	x, y := look(before), look(after)
 	switch {
-	case x.fragment || y.fragment:
-		d.all = d.all || !bytes.Equal(before, after)
+	case bytes.Equal(before, after):
+		return
+	case x.fragment || y.fragment: // what is put together of it may be anything
+		d.anySegment = d.anySegment || y.protocol == wire.ProtoTCP
+		d.anyDatagram = d.anyDatagram || y.protocol == wire.ProtoUDP
 		return
 	case !y.ok:
 		return
@@ -222,7 +225,7 @@ func TestBlame(t *testing.T) {
 			d.blame(segment(same, "hello"), c.after)
 			f := d.flow(netip.AddrPortFrom(addrA, 4000), netip.AddrPortFrom(addrB, 80))
 			require.Equal(t, [2]bool{c.data, c.end}, [2]bool{f.data, f.end})
-			require.False(t, d.all)
+			require.False(t, d.anySegment || d.anyDatagram)
 		})
 	}
 }

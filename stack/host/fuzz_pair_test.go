@@ -30,10 +30,11 @@ type duel struct {
 	ears   [2]Handle
 	lis    [2]Handle
 	flows  map[flowKey]*flowFacts
-	all    bool // an edit made fragments: nothing is sure any more
-	out    [16]link.Packet
-	buf    [70_000]byte
-	events []Ready
+	// An edit touched fragments: nothing is sure any more of what they become.
+	anySegment, anyDatagram bool
+	out                     [16]link.Packet
+	buf                     [70_000]byte
+	events                  []Ready
 }
 
 // A frame is an IP packet on its way.
@@ -358,7 +359,7 @@ func (d *duel) listen(x *talk) {
 	n, err := d.hosts[x.host].Recv(d.now, x.s, p, flags)
 	x.note(err)
 	f := d.flow(x.local, x.remote)
-	if d.all || f.data {
+	if d.anySegment || f.data {
 		return
 	}
 	require.LessOrEqual(d.t, x.read+n, f.sent[x.remote.Port()], "more than was sent")
@@ -434,7 +435,7 @@ func (d *duel) recvDatagram(i int) {
 	}
 	to := netip.AddrPortFrom(duelAddrs[i], 53)
 	f := d.flow(from, to)
-	if d.all || f.data {
+	if d.anyDatagram || f.data {
 		return
 	}
 	require.True(d.t, f.sizes[uint16(1-i)][size], "a datagram of %d bytes that nobody sent", size)
