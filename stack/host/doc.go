@@ -21,4 +21,5 @@
 // Transmit lends is valid until the host's next call, and is taken back by the
 // next Transmit. All memory comes out of one buffer.Budget, and all of it goes
 // back after CloseAll and a drained Transmit. Steady state allocates nothing.
+// An Audit (audit.go) holds a host and its connections to these and to tcp's.
 package host

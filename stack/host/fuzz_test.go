@@ -193,10 +193,13 @@ func play(t *testing.T, in []byte) {
 	w := &world{t: t, now: start}
 	w.a = newHost(t, 1, "192.0.2.1/24", link.Features{MTU: 1500}, func(c *Config) { c.Memory = 1 << 20 })
 	p := &player{h: w.a, world: w, in: in[:min(len(in), 4096)]}
+	var audit Audit
 	for len(p.in) > 0 {
 		p.step()
+		require.NoError(t, audit.Check(w.a))
 		if p.byte()&1 == 0 {
 			p.transmit()
+			require.NoError(t, audit.Check(w.a))
 		}
 		seen := map[Handle]bool{}
 		for _, r := range w.a.Events() {

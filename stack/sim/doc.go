@@ -11,6 +11,13 @@
 // every machine. Every packet that a host sends is checked (check.go); the
 // first breach ends the Run with an error that names the time and the host.
 //
+// With Config.Audit the hosts' own invariants are held after each step, too.
+//
+// The tests here are the grid (grid_test.go: thousands of cells of loss, delay,
+// buffers and programs that do anything at any time) and the day (day_test.go:
+// 86,400 s of mixed load with flat memory). A cell that fails says how to play
+// it alone.
+//
 // To write a simulation: 1. New, AddHost, Connect; 2. open sockets with the
 // host's calls, register On for each, or take a Program, which does both; 3. Run;
 // 4. compare what the programs have seen.

@@ -18,6 +18,7 @@
 //	ecn.go controllers.go                      RFC 3168; which controller a connection has
 //	undo.go frto.go                            retransmissions that were for nothing: RFC 3522 and 4015, D-SACKs, RFC 5682
 //	close.go timers.go trace.go info.go        FIN, abort, TIME-WAIT; the timer table; events; tcp_info
+//	audit.go                                   the invariants below, for tests, simulator and fuzzers
 //
 // Place in the walk: host.Input decodes a segment, finds the connection and
 // calls Arrive, which changes the connection's variables and owes segments;
@@ -31,12 +32,13 @@
 // To add a segment that is owed: 1. a bit in facts (and in owesAny), 2. its case
 // in transmitOwed or transmitACK with a trace.Reason.
 //
-// Invariants, which checkConn in the tests holds after every step:
+// Invariants, which an Audit holds after every step of tests, simulator and fuzzers:
 //   - SND.UNA <= SND.NXT, and SND.NXT passes the largest right edge that the
 //     peer offered by one byte at most (a zero-window probe);
 //   - RCV.NXT + RCV.WND never moves to the left, so no byte that was offered
 //     is ever refused for want of window;
-//   - while something is outstanding the retransmission or the persist timer runs;
+//   - while something is outstanding the retransmission or the persist timer
+//     runs, and while something waits a timer that will let it go;
 //   - the scoreboard's records cover SND.UNA to SND.NXT without a gap, and its
 //     sums are those of its records; no SACKed byte is sent again unless the
 //     peer takes its SACK back;
