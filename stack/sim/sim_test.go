@@ -188,8 +188,11 @@ func TestTransfersOnBadPaths(t *testing.T) {
 // as far as it goes, and nothing is left behind.
 func TestRandomCloses(t *testing.T) {
 	seeds := 300
-	if long() {
+	switch {
+	case long():
 		seeds = 5000
+	case testing.Short():
+		seeds = 60
 	}
 	for seed := range seeds {
 		w := Config{Seed: uint64(seed + 1)}
