@@ -17,7 +17,7 @@ func gridSize() int {
 	const combinations = 8 * 6 * 6 // of loss, round trip and buffer
 	switch {
 	case long():
-		return 300 * combinations
+		return 150 * combinations
 	case runtime.GOARCH == "wasm":
 		return combinations / 2
 	case testing.Short():
