@@ -116,6 +116,9 @@ func (a *actor) heard(peer *actor) error {
 	if a.eof && !a.shutR && a.err == nil && !peer.shutW && !peer.closed {
 		return fmt.Errorf("%s heard an end that nobody said", a.name)
 	}
+	if a.eof && !a.shutR && a.err == nil && !peer.shutW && peer.cause&(aborted|unreadData) != 0 {
+		return fmt.Errorf("%s heard a reset as an end", a.name)
+	}
 	return nil
 }
 
