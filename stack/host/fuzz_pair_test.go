@@ -261,7 +261,9 @@ func (d *duel) wait(until clock.Instant) {
 		h.Expire(d.now)
 		d.transmit()
 		for round := 0; h.Deadline().Due(d.now); round++ {
-			require.Less(d.t, round, 4, "host %d is due at %v, and it is %v", i, h.Deadline(), d.now)
+			if round == 4 {
+				d.t.Fatalf("host %d is due at %v, and it is %v", i, h.Deadline(), d.now)
+			}
 			h.Expire(d.now)
 			d.transmit()
 		}
@@ -331,7 +333,9 @@ func (d *duel) deliverAll() {
 // look holds both hosts to their invariants.
 func (d *duel) look() {
 	for i, h := range d.hosts {
-		require.NoError(d.t, d.audits[i].Check(h), "host %d", i)
+		if err := d.audits[i].Check(h); err != nil { // require costs more than the check
+			d.t.Fatalf("host %d: %v", i, err)
+		}
 	}
 }
 
@@ -462,7 +466,9 @@ func duelOf(t *testing.T, in []byte) {
 		for _, h := range d.hosts {
 			d.events = append(d.events[:0], h.Events()...)
 			for _, r := range d.events {
-				require.NotZero(t, r.Mask)
+				if r.Mask == 0 {
+					t.Fatalf("no news of %v", r.Socket)
+				}
 			}
 		}
 	}
