@@ -5,6 +5,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
 // A listener is what a stream has while it listens: TCP's part with the SYN
@@ -154,4 +155,62 @@ func (h *Host) closeListener(now clock.Instant, e *socket) {
 	*l = listener{tcp: l.tcp}
 	h.freeLis = append(h.freeLis, l)
 	h.budget.Give(connCost)
+}
+
+// arriveListener gives the segment in h.arrival, which no connection claimed,
+// to a listener. What needs an answer at once gets it as a packet of the host's
+// own: a flood of SYNs is bounded by their queue.
+func (h *Host) arriveListener(now clock.Instant, s *socket, flow tcp.Flow) {
+	l := &s.lis.tcp
+	verdict, hs := l.Arrive(now, flow, &h.arrival, s.lis.full())
+	switch verdict {
+	case tcp.Answered:
+		h.touch(s)
+	case tcp.Established:
+		h.establish(now, s, hs)
+	case tcp.Reset:
+		h.refuse(now, flow.Local, flow.Remote)
+	case tcp.Cookie:
+		l.Cookie(now, flow, &h.arrival, &h.segment)
+		h.queueSegment(s, flow)
+	}
+}
+
+// establish makes the connection of a finished handshake and lets the segment
+// that finished it arrive there.
+func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
+	s := h.newPassive()
+	if s == nil {
+		h.drop(trace.DropMemory)
+		l.lis.tcp.Keep(now, hs)
+		h.touch(l)
+		return
+	}
+	flow := hs.Flow()
+	s.local, s.remote = flow.Local, flow.Remote
+	s.ttl, s.tos, s.reuse = l.ttl, l.tos, l.reuse
+	s.linger, s.lingerOn = l.linger, l.lingerOn
+	s.parent = l.id
+	l.lis.waiting++
+	h.counters.TCP.PassiveOpens++
+	s.conn = h.newConn()
+	mtu, _ := h.pathMTU(s.remote.Addr(), streamPaths)
+	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), mtu)
+	s.state = tcp.StateSynReceived
+	h.bind(s, s.local)
+	h.flows.add(s, h.flowHash(s.local, s.remote))
+	h.arrive(now, s)
+}
+
+// newPassive takes a socket and the memory for its connection, or returns nil.
+func (h *Host) newPassive() *socket {
+	s, err := h.newSocket(Stream)
+	if err != nil {
+		return nil
+	}
+	if !h.budget.Take(connCost) {
+		h.freeSocket(s)
+		return nil
+	}
+	return s
 }

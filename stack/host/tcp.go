@@ -58,19 +58,7 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 		h.refuse(now, local, remote)
 		return
 	}
-	full := s.lis.full()
-	verdict, hs := s.lis.tcp.Arrive(now, tcp.Flow{Local: local, Remote: remote}, &h.arrival, full)
-	switch verdict {
-	case tcp.Established:
-		h.establish(now, s, hs)
-	case tcp.Reset:
-		h.refuse(now, local, remote)
-	case tcp.Dropped:
-		if full {
-			h.counters.TCP.ListenDrops++
-		}
-	}
-	h.touch(s)
+	h.arriveListener(now, s, tcp.Flow{Local: local, Remote: remote})
 }
 
 // replace ends a connection in TIME-WAIT whose four-tuple the segment in
@@ -92,35 +80,6 @@ func (h *Host) arrive(now clock.Instant, s *socket) {
 	s.conn.Arrive(now, &h.arrival)
 	h.collect(now, s)
 	h.touch(s)
-}
-
-// establish makes the connection of a finished handshake and lets the segment
-// that finished it arrive there.
-func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
-	s, err := h.newSocket(Stream)
-	if err != nil {
-		h.drop(trace.DropMemory)
-		return
-	}
-	if !h.budget.Take(connCost) {
-		h.freeSocket(s)
-		h.drop(trace.DropMemory)
-		return
-	}
-	flow := hs.Flow()
-	s.local, s.remote = flow.Local, flow.Remote
-	s.ttl, s.tos, s.reuse = l.ttl, l.tos, l.reuse
-	s.linger, s.lingerOn = l.linger, l.lingerOn
-	s.parent = l.id
-	l.lis.waiting++
-	h.counters.TCP.PassiveOpens++
-	s.conn = h.newConn()
-	mtu, _ := h.pathMTU(s.remote.Addr(), streamPaths)
-	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), mtu)
-	s.state = tcp.StateSynReceived
-	h.bind(s, s.local)
-	h.flows.add(s, h.flowHash(s.local, s.remote))
-	h.arrive(now, s)
 }
 
 // flowHash hashes a four-tuple, keyed: nobody outside can make flows that collide.

@@ -12,16 +12,19 @@ import (
 type Handshake struct {
 	flow     Flow
 	since    clock.Instant // of tsRecent
-	sent     clock.Instant // last SYN-ACK
+	sent     clock.Instant // last SYN-ACK; Never: by a cookie
 	due      clock.Instant // when the SYN-ACK is repeated
+	outside  clock.Instant // last answer to a segment without effect
 	iss, irs wire.Seq
 	tsRecent uint32
 	tsOff    uint32
 	opt      agreed
 	window   uint16 // that the SYN-ACK offered
-	retries  uint8
-	owes     uint8 // what the listener has to send for it
+	retries  uint8  // timeouts
+	repeats  uint8  // SYN-ACKs beyond the first
+	owes     uint8  // what the listener has to send for it
 	used     bool
+	acked    bool // the SYN-ACK was acknowledged, but the connection has to wait
 
 	chain      int32 // next in the hash bucket, or in the free list
 	prev, next int32 // in its queue by age
