@@ -45,8 +45,7 @@ func (l *Listener) Close() {
 	if l.env == nil {
 		return
 	}
-	l.env.Budget.Give(l.syns.charged)
-	l.syns.init()
+	l.syns.release(l.env)
 	l.pending = queue{none, none}
 }
 
@@ -247,6 +246,7 @@ func (l *Listener) Expire(now clock.Instant) {
 		on, again := l.repeat(r)
 		if !on {
 			l.forget(i)
+			l.syns.shrink(l.env)
 			continue
 		}
 		l.syns.dequeue(i)

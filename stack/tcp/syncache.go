@@ -132,6 +132,20 @@ func (t *synCache) grow(e *Env) bool {
 	return true
 }
 
+// release gives the memory back, and forgets all records.
+func (t *synCache) release(e *Env) {
+	e.Budget.Give(t.charged)
+	t.init()
+}
+
+// shrink gives the memory of a flood back when its last record has run out.
+// Where records come and go by handshakes the slab stays.
+func (t *synCache) shrink(e *Env) {
+	if t.n == 0 && len(t.recs) > firstSYNs {
+		t.release(e)
+	}
+}
+
 // remove forgets record i, which must not be in the pending list.
 func (t *synCache) remove(e *Env, i int32) {
 	r := &t.recs[i]
