@@ -5,7 +5,6 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp"
-	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
 // A listener is what a stream has while it listens: TCP's part with the SYN
@@ -113,6 +112,10 @@ func (h *Host) Accept(now clock.Instant, s Handle) (Handle, error) {
 		return 0, ErrWouldBlock
 	}
 	child.owned, child.parent = true, 0
+	child.conn.Claim()
+	if !child.ended {
+		h.touch(child)
+	}
 	h.raise(child) // what came before there was somebody to tell
 	return child.id, nil
 }
@@ -174,32 +177,6 @@ func (h *Host) arriveListener(now clock.Instant, s *socket, flow tcp.Flow) {
 		l.Cookie(now, flow, &h.arrival, &h.segment)
 		h.queueSegment(s, flow)
 	}
-}
-
-// establish makes the connection of a finished handshake and lets the segment
-// that finished it arrive there.
-func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
-	s := h.newPassive()
-	if s == nil {
-		h.drop(trace.DropMemory)
-		l.lis.tcp.Keep(now, hs)
-		h.touch(l)
-		return
-	}
-	flow := hs.Flow()
-	s.local, s.remote = flow.Local, flow.Remote
-	s.ttl, s.tos, s.reuse = l.ttl, l.tos, l.reuse
-	s.linger, s.lingerOn = l.linger, l.lingerOn
-	s.parent = l.id
-	l.lis.waiting++
-	h.counters.TCP.PassiveOpens++
-	s.conn = h.newConn()
-	mtu, _ := h.pathMTU(s.remote.Addr(), streamPaths)
-	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), mtu)
-	s.state = tcp.StateSynReceived
-	h.bind(s, s.local)
-	h.flows.add(s, h.flowHash(s.local, s.remote))
-	h.arrive(now, s)
 }
 
 // newPassive takes a socket and the memory for its connection, or returns nil.

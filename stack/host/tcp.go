@@ -82,6 +82,33 @@ func (h *Host) arrive(now clock.Instant, s *socket) {
 	h.touch(s)
 }
 
+// establish makes the connection of a finished handshake and lets the segment
+// that finished it arrive there.
+func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
+	s := h.newPassive()
+	if s == nil {
+		h.drop(trace.DropMemory)
+		l.lis.tcp.Keep(now, hs)
+		h.touch(l)
+		return
+	}
+	flow := hs.Flow()
+	s.local, s.remote = flow.Local, flow.Remote
+	s.ttl, s.tos, s.reuse = l.ttl, l.tos, l.reuse
+	s.linger, s.lingerOn = l.linger, l.lingerOn
+	s.parent = l.id
+	l.lis.waiting++
+	h.counters.TCP.PassiveOpens++
+	s.conn = h.newConn()
+	mtu, _ := h.pathMTU(s.remote.Addr(), streamPaths)
+	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), mtu)
+	s.conn.Unclaimed()
+	s.state = tcp.StateSynReceived
+	h.bind(s, s.local)
+	h.flows.add(s, h.flowHash(s.local, s.remote))
+	h.arrive(now, s)
+}
+
 // flowHash hashes a four-tuple, keyed: nobody outside can make flows that collide.
 func (h *Host) flowHash(local, remote netip.AddrPort) uint32 {
 	var b [12]byte

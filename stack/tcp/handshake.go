@@ -44,6 +44,7 @@ func (c *Conn) transmitSYN(now clock.Instant, out *Segment) bool {
 		out.Seg.Ack = c.rcv.nxt
 		c.rcv.acked = c.rcv.nxt
 		c.rcv.adv = wire.MaxSeq(c.rcv.adv, c.rcv.nxt.Add(int(out.Seg.Window)))
+		out.Seg.Window = uint16(min(c.rcv.adv.Sub(c.rcv.nxt), 65535)) // what was offered stays (RFC 9293 SHLD-14)
 		out.Seg.Options = synOptions(c.env, &c.opts, tsClock(now, c.tsOff), c.rcv.tsRecent, &c.opt)
 	} else {
 		out.Seg.Options = synOptions(c.env, &c.opts, tsClock(now, c.tsOff), 0, nil)

@@ -276,8 +276,8 @@ func (l *Listener) Transmit(now clock.Instant, flow *Flow, out *Segment) bool {
 	*out = Segment{DF: true}
 	out.Seg.SrcPort, out.Seg.DstPort = r.flow.Local.Port(), r.flow.Remote.Port()
 	out.Seg.Ack = r.irs.Add(1)
-	out.Seg.Window = synWindow(l.env, &l.opts)
-	r.window = max(r.window, out.Seg.Window)
+	r.window = max(r.window, synWindow(l.env, &l.opts)) // what was offered stays (RFC 9293 SHLD-14)
+	out.Seg.Window = r.window
 	ts := tsClock(now, r.tsOff)
 	if what == owesSynAck {
 		out.Why = trace.SendSYNACK

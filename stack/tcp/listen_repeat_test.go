@@ -150,3 +150,32 @@ func TestKeep(t *testing.T) {
 	require.Equal(t, none, l.syns.find(e, g))
 	require.NotEqual(t, clock.Never, l.Deadline())
 }
+
+// A SYN-ACK that goes again offers no less than before, though memory is short
+// by now (RFC 9293 SHLD-14): the listener's, and that of crossed opens.
+func TestSynAckWindowStays(t *testing.T) {
+	l, e := listening(t, Config{})
+	f := client(1)
+	before := synAcked(t, l, f, 5).Seg.Window
+	short := e.Budget.Free() - 40000
+	require.True(t, e.Budget.Take(short))
+	l.Expire(epoch.Add(time.Second))
+	require.Equal(t, before, transmitted(t, l, f).Seg.Window)
+	e.Budget.Give(short)
+
+	c := new(Conn)
+	c.Init(e, 2, f, Options{}, 1500)
+	defer c.Release()
+	c.Open(epoch)
+	var out Segment
+	require.True(t, c.Transmit(epoch, &out))
+	c.Arrive(epoch, arrival(wire.SYN, 5, 0))
+	require.True(t, c.Transmit(epoch, &out))
+	require.Equal(t, wire.SYN|wire.ACK, out.Seg.Flags)
+	require.Equal(t, before, out.Seg.Window)
+	require.True(t, e.Budget.Take(short))
+	defer e.Budget.Give(short)
+	c.Expire(epoch.Add(time.Second))
+	require.True(t, c.Transmit(epoch.Add(time.Second), &out))
+	require.Equal(t, before, out.Seg.Window)
+}
