@@ -14,13 +14,17 @@ const unclaimedBytes = 4 << 10
 // quarter is, and then none.
 func (c *Conn) Unclaimed() { c.unclaimed = true }
 
-// Claim ends that. It owes a window update where the window opens by much.
+// Claim ends that. It owes a window update where that opens the window by much.
 func (c *Conn) Claim() {
+	if !c.unclaimed {
+		return
+	}
+	was := c.roomToOffer()
 	c.unclaimed = false
 	if !c.state.receives() || c.state == StateClosed {
 		return
 	}
-	if room := c.roomToOffer(); c.worthOffering(room) && room >= 2*c.rcv.adv.Sub(c.rcv.nxt) {
+	if room := c.roomToOffer(); room > was && c.worthOffering(room) && room >= 2*c.rcv.adv.Sub(c.rcv.nxt) {
 		c.has |= owesWindow
 	}
 }

@@ -18,10 +18,14 @@ func TestCookieMSS(t *testing.T) { // RFC 4987 3.6, RFC 9293 MUST-16
 	for mss := minPeerMSS; mss <= 65535; mss++ {
 		f := client(mss)
 		got, ok := e.openCookie(epoch, &f, 5, e.cookie(epoch, &f, 5, uint16(mss)))
-		require.True(t, ok, mss)
-		require.LessOrEqual(t, int(got), mss, "never above the peer's")
+		want := cookieMSS[0] // the largest that is not above the peer's
 		for _, m := range cookieMSS {
-			require.False(t, int(m) <= mss && m > got, "%d: not %d but %d", mss, got, m)
+			if int(m) <= mss {
+				want = m
+			}
+		}
+		if !ok || got != want {
+			t.Fatalf("%d became %d, %v; want %d", mss, got, ok, want)
 		}
 	}
 }
@@ -32,11 +36,11 @@ func TestCookieLasts(t *testing.T) {
 	for _, made := range []clock.Instant{1, clock.Instant(63 * time.Second), clock.Instant(64 * time.Second), epoch,
 		clock.Instant(255 * 64 * time.Second), clock.Instant(1<<31) * clock.Instant(time.Second)} {
 		c := e.cookie(made, &f, 5, 1460)
-		for s := range 20000 {
-			now := made.Add(time.Duration(s) * time.Second)
+		for s := range 600 {
+			now := made.Add(time.Duration(s) * 10 * time.Second)
 			_, ok := e.openCookie(now, &f, 5, c)
 			age := cookieTime(now) - cookieTime(made)
-			require.Equal(t, age < 2, ok, "made %v, %d s old", made, s)
+			require.Equal(t, age < 2, ok, "made %v, %d s old", made, 10*s)
 		}
 	}
 	_, ok := e.openCookie(1, &f, 5, e.cookie(epoch, &f, 5, 1460))
@@ -47,7 +51,7 @@ func TestCookieLasts(t *testing.T) {
 // and a guess is as good as none.
 func TestCookieForged(t *testing.T) {
 	e := NewEnv(Config{}, [32]byte{3}, buffer.NewBudget(0), nil)
-	for i := range 500 {
+	for i := range 100 {
 		f, irs := client(i), wire.Seq(i*7919)
 		c := e.cookie(epoch, &f, irs, 1460)
 		for bit := range 32 {
@@ -67,7 +71,9 @@ func TestCookieForged(t *testing.T) {
 	r, f := rand.New(rand.NewPCG(1, 2)), client(1)
 	for range 1 << 18 {
 		_, ok := e.openCookie(epoch, &f, 5, wire.Seq(r.Uint32()))
-		require.False(t, ok)
+		if ok {
+			t.Fatal("a guess was good")
+		}
 	}
 	_, ok := e.openCookie(epoch, &f, 5, other.cookie(epoch, &f, 5, 1460))
 	require.False(t, ok, "another host's")
@@ -98,12 +104,12 @@ func TestCookieStamp(t *testing.T) {
 			last := a.stamp(from)
 			for ts := from; ts != from+300; ts++ {
 				v := a.stamp(ts)
-				require.Less(t, ts-v, uint32(64))
-				require.False(t, tsLess(v, last), "it never goes back")
-				last = v
 				var b agreed
 				b.unstamp(e, &Options{}, v)
-				require.Equal(t, a, b)
+				if ts-v >= 64 || tsLess(v, last) || a != b {
+					t.Fatalf("%+v at %d: %d after %d, which says %+v", a, ts, v, last, b)
+				}
+				last = v
 			}
 		}
 	}
