@@ -178,6 +178,41 @@ func TestAttack_38_Reflection(t *testing.T) {
 	}
 }
 
+// Nor does it where the attacker completes handshakes of his own in between.
+func TestAttack_38_ReflectionWithHandshakes(t *testing.T) {
+	w := newWorld(t)
+	w.listen(w.b, 1000)
+	var f forger
+	in, out := 0, 0
+	last := map[netip.AddrPort]wire.TCP{}
+	w.seen = func(from *Host, p []byte) {
+		if from != w.b {
+			return
+		}
+		out += len(p)
+		ip, seg, _ := wire.DecodeIPv4(p)
+		h, _, err := wire.DecodeTCP(seg)
+		require.NoError(t, err)
+		last[netip.AddrPortFrom(ip.Dst, h.DstPort)] = h
+	}
+	send := func(i int, h wire.TCP) {
+		p := f.segment(f.flow(i), h, nil)
+		in += len(p)
+		w.b.Input(w.now, packet(p))
+		w.flush()
+	}
+	for i := range 500 {
+		send(2*i, wire.TCP{Flags: wire.SYN, Seq: 5})
+		synAck := last[f.flow(2*i)]
+		send(2*i, wire.TCP{Flags: wire.ACK, Seq: 6, Ack: synAck.Seq.Add(1)})
+		send(2*i+1, wire.TCP{Flags: wire.SYN, Seq: 5})
+		w.run(time.Second)
+	}
+	w.run(10 * time.Minute)
+	require.Less(t, out, 3*in)
+	w.quiesce()
+}
+
 // Whoever completes handshakes that nobody accepts fills the accept queue and
 // no more; data that they send is bounded; closing the listener resets them.
 func TestAttack_39_NobodyAccepts(t *testing.T) {

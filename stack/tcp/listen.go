@@ -36,9 +36,17 @@ func (l *Listener) Init(e *Env, id uint64, o Options) {
 	l.syns.init()
 }
 
-// Options returns what connections inherit; SetOptions changes it for those to come.
-func (l *Listener) Options() Options     { return l.opts }
-func (l *Listener) SetOptions(o Options) { l.opts = o }
+// Options returns what connections inherit.
+func (l *Listener) Options() Options { return l.opts }
+
+// SetOptions changes what connections to come inherit. Cookies that are out are
+// good no more where that changes the scale of our window, which they do not tell.
+func (l *Listener) SetOptions(o Options) {
+	if windowShift(o.recvBuffer()) != windowShift(l.opts.recvBuffer()) {
+		l.baked = clock.Never
+	}
+	l.opts = o
+}
 
 // Close forgets the SYN records. (Their peers find a closed port.)
 func (l *Listener) Close() {
@@ -90,6 +98,7 @@ func (l *Listener) arriveCookie(now clock.Instant, flow Flow, in *Arrival, full 
 	case full:
 		return l.overflow(now, in), nil
 	}
+	l.proven()
 	return Established, &l.done
 }
 
@@ -206,32 +215,38 @@ func (l *Listener) owe(i int32, what uint8) {
 		r.owes = min(r.owes, what)
 		return
 	}
-	r.owes, r.pending = what, none
+	r.owes, r.pendingPrev, r.pendingNext = what, l.pending.tail, none
 	if l.pending.tail == none {
 		l.pending.head = i
 	} else {
-		l.syns.recs[l.pending.tail].pending = i
+		l.syns.recs[l.pending.tail].pendingNext = i
 	}
 	l.pending.tail = i
 }
 
+// unowe takes record i out of the pending list.
+func (l *Listener) unowe(i int32) {
+	recs := l.syns.recs
+	r := &recs[i]
+	if r.owes == owesNothing {
+		return
+	}
+	if r.pendingPrev == none {
+		l.pending.head = r.pendingNext
+	} else {
+		recs[r.pendingPrev].pendingNext = r.pendingNext
+	}
+	if r.pendingNext == none {
+		l.pending.tail = r.pendingPrev
+	} else {
+		recs[r.pendingNext].pendingPrev = r.pendingPrev
+	}
+	r.owes, r.pendingPrev, r.pendingNext = owesNothing, none, none
+}
+
 // forget removes record i, from the pending list too.
 func (l *Listener) forget(i int32) {
-	recs := l.syns.recs
-	if recs[i].owes != owesNothing {
-		before := none
-		for j := l.pending.head; j != i; j = recs[j].pending {
-			before = j
-		}
-		if before == none {
-			l.pending.head = recs[i].pending
-		} else {
-			recs[before].pending = recs[i].pending
-		}
-		if l.pending.tail == i {
-			l.pending.tail = before
-		}
-	}
+	l.unowe(i)
 	l.syns.remove(l.env, i)
 }
 
@@ -266,12 +281,8 @@ func (l *Listener) Transmit(now clock.Instant, flow *Flow, out *Segment) bool {
 		return false
 	}
 	r := &l.syns.recs[i]
-	l.pending.head = r.pending
-	if l.pending.head == none {
-		l.pending.tail = none
-	}
 	what := r.owes
-	r.owes, r.pending = owesNothing, none
+	l.unowe(i)
 	*flow = r.flow
 	*out = Segment{DF: true}
 	out.Seg.SrcPort, out.Seg.DstPort = r.flow.Local.Port(), r.flow.Remote.Port()

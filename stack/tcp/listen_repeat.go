@@ -18,6 +18,10 @@ import (
 // SYN-ACKs for each SYN, not eight (RFC 4987 3.2 and 3.5 count on fewer, too).
 const spareRepeats = 64
 
+// earnedRepeats is what a handshake fills up. An attacker who comes through some
+// from an address of his own still draws less than three times what he sends.
+const earnedRepeats = 4
+
 // repeat judges a record whose timer is due: whether it waits on, and whether
 // the SYN-ACK is sent again.
 func (l *Listener) repeat(r *Handshake) (on, again bool) {
@@ -39,7 +43,7 @@ func (l *Listener) repeat(r *Handshake) (on, again bool) {
 }
 
 // proven notes that a peer has come through its handshake.
-func (l *Listener) proven() { l.spare = min(l.spare+defaultSYNRetries, spareRepeats) }
+func (l *Listener) proven() { l.spare = min(l.spare+earnedRepeats, spareRepeats) }
 
 // synAckTimeout is how long the SYN-ACK waits after n timeouts.
 func synAckTimeout(n uint8) time.Duration {
@@ -108,6 +112,7 @@ func (l *Listener) Keep(now clock.Instant, hs *Handshake) {
 	chain := r.chain
 	*r = *hs
 	r.used, r.acked, r.owes = true, true, owesNothing
-	r.chain, r.prev, r.next, r.pending, r.due = chain, none, none, none, clock.Never
+	r.chain, r.prev, r.next, r.due = chain, none, none, clock.Never
+	r.pendingPrev, r.pendingNext = none, none
 	l.syns.enqueue(i, now.Add(synAckTimeout(r.retries)))
 }

@@ -28,7 +28,8 @@ type Handshake struct {
 
 	chain      int32 // next in the hash bucket, or in the free list
 	prev, next int32 // in its queue by age
-	pending    int32 // next to be sent for
+	// Its place among those that are to be sent for.
+	pendingPrev, pendingNext int32
 }
 
 // Flow returns the four-tuple of the handshake.
@@ -97,7 +98,7 @@ func (t *synCache) insert(e *Env, f Flow) int32 {
 	r := &t.recs[i]
 	t.free = r.chain
 	b := t.bucket(e, &f)
-	*r = Handshake{flow: f, used: true, chain: *b, prev: none, next: none, pending: none}
+	*r = Handshake{flow: f, used: true, chain: *b, prev: none, next: none, pendingPrev: none, pendingNext: none}
 	*b = i
 	t.n++
 	return i
