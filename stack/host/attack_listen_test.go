@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/trace"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
@@ -210,6 +211,47 @@ func TestAttack_38_ReflectionWithHandshakes(t *testing.T) {
 	}
 	w.run(10 * time.Minute)
 	require.Less(t, out, 3*in)
+	w.quiesce()
+}
+
+// Cookies work between sockets of one host, too.
+func TestCookiesToOurselves(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.TCP.SYNCookies = tcp.CookiesAlways })
+	l := w.listen(w.a, 5)
+	for _, addr := range []netip.Addr{loopback, addrA} {
+		c := w.dial(w.a, addr)
+		s, err := w.a.Accept(w.now, l)
+		require.NoError(t, err)
+		w.says(w.a, c, w.a, s, "to ourselves")
+	}
+	require.EqualValues(t, 2, w.a.Counters().TCP.SyncookiesRecv)
+	w.quiesce()
+}
+
+// A host without memory for a connection lets the handshake wait.
+func TestNoMemoryForAConnection(t *testing.T) {
+	w := newWorld(t)
+	l := w.listen(w.b, 5)
+	full := false
+	taken := 0
+	w.seen = func(from *Host, p []byte) { // between the SYN-ACK and the ACK
+		if from == w.b && p[33] == byte(wire.SYN|wire.ACK) && !full {
+			full, taken = true, w.b.budget.Free()-socketCost
+			require.True(t, w.b.budget.Take(taken))
+		}
+	}
+	c := w.dial(w.a, addrB)
+	_, err := w.b.Accept(w.now, l)
+	require.Equal(t, ErrWouldBlock, err)
+	require.Len(t, w.b.Sockets(nil), 1)
+	n := w.b.Counters()
+	require.EqualValues(t, 1, n.TCP.ListenDrops)
+	require.EqualValues(t, 1, n.Drop[trace.DropMemory])
+	w.b.budget.Give(taken)
+	w.run(2 * time.Second)
+	s, err := w.b.Accept(w.now, l)
+	require.NoError(t, err)
+	w.says(w.a, c, w.b, s, "after all")
 	w.quiesce()
 }
 

@@ -56,7 +56,10 @@ func (a *attacker) every(rate int, d time.Duration, f func()) {
 	a.After(step, func() { a.every(rate, d-step, f) })
 }
 
-// goodput runs a bulk transfer each way for ten seconds, with short
+// shorts is how many short connections there are, four each second.
+const shorts = 16
+
+// goodput runs a bulk transfer each way for four seconds, with short
 // connections to the same listener beside it, and an attack or none. It returns
 // the bytes that the bulk connections carried, and how many of the short ones
 // came to their end.
@@ -65,7 +68,7 @@ func goodput(t *testing.T, attack func(*attacker)) (bytes, short int) {
 	p := &pair{World: New(Config{Seed: 5})}
 	p.client = addHost(t, p.World, "client", "192.0.2.1/24", link.Features{})
 	var err error
-	p.server, err = p.AddHost("server", host.Config{Memory: 8 << 20, Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.2/24")}}, link.Features{})
+	p.server, err = p.AddHost("server", host.Config{Memory: 4 << 20, Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.2/24")}}, link.Features{})
 	require.NoError(t, err)
 	access := link.Faults{Delay: 10 * ms, Rate: 1250000, Queue: 64 << 10}
 	p.Connect(p.client, p.server, access, access)
@@ -86,7 +89,7 @@ func goodput(t *testing.T, attack func(*attacker)) (bytes, short int) {
 		attack(a)
 	}
 	before := all[0].Received + all[1].Sent
-	for range 40 {
+	for range shorts {
 		require.NoError(t, p.Run(250*ms))
 		dial(Plan{Seed: 3, Send: 500})
 	}
@@ -102,13 +105,13 @@ func goodput(t *testing.T, attack func(*attacker)) (bytes, short int) {
 
 func TestAttack_37_Goodput(t *testing.T) {
 	alone, short := goodput(t, nil)
-	require.Equal(t, 40, short)
+	require.Equal(t, shorts, short)
 	var victim *attacker
 	flooded, short := goodput(t, func(a *attacker) {
 		victim = a
-		a.every(1000, 12*time.Second, a.syn)
+		a.every(1000, 5*time.Second, a.syn)
 	})
-	require.Equal(t, 40, short, "honest clients connect")
+	require.Equal(t, shorts, short, "honest clients connect")
 	require.GreaterOrEqual(t, flooded, alone*9/10)
 	require.NotZero(t, victim.server.Counters().TCP.SyncookiesSent)
 	t.Logf("%d bytes alone, %d beside %d SYNs", alone, flooded, victim.n)
@@ -118,7 +121,7 @@ func TestAttack_37_Goodput(t *testing.T) {
 // do not take the memory of those that somebody reads.
 func TestAttack_39_Goodput(t *testing.T) {
 	alone, _ := goodput(t, nil)
-	const at, backlog = 81, 1000
+	const at, backlog = 81, 500
 	waiting := 0
 	flooded, short := goodput(t, func(a *attacker) {
 		s, err := a.server.Open(a.Now(), host.Stream)
@@ -128,11 +131,11 @@ func TestAttack_39_Goodput(t *testing.T) {
 		evil, err := a.AddHost("evil", host.Config{Memory: 1 << 30, Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.66/24")}}, link.Features{})
 		require.NoError(t, err)
 		a.Connect(evil, a.server, link.Faults{Delay: ms}, link.Faults{Delay: ms})
-		a.every(500, 3*time.Second, func() {
+		a.every(300, 2*time.Second, func() {
 			_, err := evil.Dial(netip.AddrPortFrom(serverAddr.Addr(), at), Plan{Send: 32 << 10})
 			require.NoError(t, err)
 		})
-		a.After(9*time.Second, func() {
+		a.After(4*time.Second, func() {
 			for _, d := range a.server.Sockets(nil) {
 				if d.Local.Port() == at && d.State != tcp.StateListen {
 					waiting++
@@ -140,14 +143,14 @@ func TestAttack_39_Goodput(t *testing.T) {
 			}
 			require.NoError(t, a.server.Close(a.Now(), s))
 		})
-		a.After(9500*ms, func() {
+		a.After(4500*ms, func() {
 			for _, d := range a.server.Sockets(nil) {
 				require.NotEqualValues(t, at, d.Local.Port(), "closing the listener resets them")
 			}
 		})
 	})
 	require.Equal(t, backlog+1, waiting, "the accept queue is full, and no fuller")
-	require.Equal(t, 40, short)
+	require.Equal(t, shorts, short)
 	require.GreaterOrEqual(t, flooded, alone*9/10)
 	t.Logf("%d bytes alone, %d beside the attack", alone, flooded)
 }
