@@ -79,6 +79,7 @@ func newTCPConfig(r *rand.Rand) tcp.Config {
 		ECN:        pick(r, tcp.ECNAccept, tcp.ECNAccept, tcp.ECNRequest, tcp.ECNOff),
 		Congestion: pick(r, "", "", "reno"),
 		DelayedACK: pick[time.Duration](r, 0, 0, 100*ms),
+		SYNCookies: pick(r, tcp.CookiesWhenFull, tcp.CookiesWhenFull, tcp.CookiesWhenFull, tcp.CookiesAlways),
 	}
 }
 

@@ -144,8 +144,9 @@ func (a *actor) String() string {
 //	timed out   the path loses packets, and R2, or the tries of a SYN, or the
 //	            keep-alive probes, or the user's own timeout are over
 //	reset       the peer aborted, or closed with data unread, or closed before
-//	            our end and data came for nobody; or it gave up (as an orphan,
-//	            too); or its handshake did, and nobody was accepted
+//	            our end and data came for nobody; or it gave up, as an orphan
+//	            too, which waits 100 s for an answer or for a window that we who
+//	            do not read keep closed; or its handshake did, and nobody was accepted
 //	refused     the listener had gone, or a simultaneous opener
 //	aborted     the program itself, by a shutdown while connecting
 func (p *play) mayFail(a, peer *actor) error {
@@ -163,7 +164,9 @@ func (p *play) mayFail(a, peer *actor) error {
 			legal = a.finishedAt.Sub(a.began) >= least
 		}
 	case tcp.ErrReset:
+		const orphan = 100 * time.Second
 		legal = peer.cause != 0 || peer.err == tcp.ErrTimeout || peer.closed && p.cell.lossy() ||
+			peer.closed && a.finishedAt.Sub(peer.finishedAt) >= orphan ||
 			p.server == nil && (p.cell.lossy() || !p.listening)
 	case tcp.ErrRefused:
 		legal = a.name == "client" && !p.listening || p.cell.simultaneous && peer.closed

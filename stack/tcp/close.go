@@ -69,14 +69,14 @@ func (c *Conn) Abort(now clock.Instant) {
 
 // abort ends the connection with an RST where the peer knows of it.
 func (c *Conn) abort(now clock.Instant, why Error) {
-	state := c.state
+	state, seq := c.state, c.pureSeq()
 	c.end(now, why)
 	switch state {
 	case StateSynReceived, StateEstablished, StateFinWait1, StateFinWait2, StateCloseWait:
-		c.oweRST(c.snd.nxt, true)
+		c.oweRST(seq, true)
 	case StateLastAck, StateClosing:
 		if c.snd.una != c.snd.nxt {
-			c.oweRST(c.snd.nxt, true)
+			c.oweRST(seq, true)
 		}
 	}
 }

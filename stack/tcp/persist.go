@@ -3,6 +3,7 @@ package tcp
 import (
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // persisting reports whether the peer's window is closed with something to
@@ -56,4 +57,20 @@ func (c *Conn) windowOpened(now clock.Instant) {
 		c.sb.markAll()
 	}
 	c.armRetransmit(now, true)
+}
+
+// pureSeq is SEG.SEQ of a segment without text: SND.NXT.
+//
+// Deviates from RFC 9293 s.3.10: not beyond the peer's window, as Linux. Behind
+// a closed one a probe is out, and the peer takes an ACK or RST only at its
+// RCV.NXT (3.4, MUST-66), which is the edge; all others it would drop, and time
+// out for want of the ACKs in them. What a scaled window loses by rounding
+// (RFC 7323 2.4) has arrived.
+func (c *Conn) pureSeq() wire.Seq {
+	edge := c.snd.una.Add(int(c.snd.wnd))
+	over := c.snd.nxt.Sub(edge)
+	if over <= 0 || !c.state.synchronized() || c.snd.wnd > 0 && over < 1<<c.opt.sndShift {
+		return c.snd.nxt
+	}
+	return edge
 }
