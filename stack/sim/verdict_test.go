@@ -146,7 +146,9 @@ func (a *actor) String() string {
 //	reset       the peer aborted, or closed with data unread, or closed before
 //	            our end and data came for nobody; or it gave up, as an orphan
 //	            too, which waits 100 s for an answer or for a window that we who
-//	            do not read keep closed; or its handshake did, and nobody was accepted
+//	            do not read keep closed; or its handshake did, and nobody was accepted;
+//	            or it made the handshake by a cookie, and data came before the ACK
+//	            that redeems it (as on Linux: nothing else of the SYN is known)
 //	refused     the listener had gone, or a simultaneous opener
 //	aborted     the program itself, by a shutdown while connecting
 func (p *play) mayFail(a, peer *actor) error {
@@ -167,7 +169,8 @@ func (p *play) mayFail(a, peer *actor) error {
 		const orphan = 100 * time.Second
 		legal = peer.cause != 0 || peer.err == tcp.ErrTimeout || peer.closed && p.cell.lossy() ||
 			peer.closed && a.finishedAt.Sub(peer.finishedAt) >= orphan ||
-			p.server == nil && (p.cell.lossy() || !p.listening)
+			p.server == nil && (p.cell.lossy() || !p.listening) ||
+			p.cell.tcp[1].SYNCookies == tcp.CookiesAlways && p.cell.there.Reorder > 0
 	case tcp.ErrRefused:
 		legal = a.name == "client" && !p.listening || p.cell.simultaneous && peer.closed
 	case tcp.ErrAborted:
