@@ -243,9 +243,11 @@ func TestSameSeedSameHash(t *testing.T) {
 		t.Logf("trace hash of seed %d: %x", seed, h) // compared between machines
 	}
 	for _, n := range []int{0, 101, 263, 1031, 2000} {
-		_, p, err := runCell(newCell(n), nil)
+		c := newCell(n)
+		c.memory = [2]int{} // where it is scarce, windows follow the size of our records, and so of pointers
+		_, p, err := runCell(c, nil)
 		require.NoError(t, err)
-		_, q, err := runCell(newCell(n), nil)
+		_, q, err := runCell(c, nil)
 		require.NoError(t, err)
 		require.Equal(t, p.Hash(), q.Hash(), "cell %d", n)
 		t.Logf("trace hash of seed %d of the grid: %x", n, p.Hash())
