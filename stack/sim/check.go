@@ -60,10 +60,13 @@ func (c *checker) sent(b []byte) error {
 // segment checks a segment's size, its place in the peer's window, and its own
 // window.
 func (c *checker) segment(key half, h *wire.TCP, header, payload int) error {
-	if h.Flags&wire.RST != 0 {
-		return nil // may be for a connection that we have not seen
-	}
 	me, peer := c.halves[key], c.halves[half{key.to, key.from}]
+	if h.Flags&wire.RST != 0 {
+		if me != nil { // a cookie that is redeemed once more may follow, without a SYN
+			me.acked = false
+		}
+		return nil
+	}
 	if h.Flags&wire.SYN != 0 {
 		c.open(key, h)
 		return nil

@@ -222,7 +222,7 @@ func auditTimeOrder(c *Conn) error {
 			out--
 		}
 	}
-	const enough = 1 << 20 // with less, the list may be refused memory: then the timer repairs
+	const enough = 16 << 20 // with less, the list may be refused memory: then the timer repairs
 	if out < 0 && c.env.Budget.Limit() >= enough {
 		return Breach("a retransmission that RACK does not know")
 	}
