@@ -42,6 +42,15 @@ type TCPCounters struct {
 	ActiveOpens, PassiveOpens, AttemptFails, EstabResets, CurrEstab uint64
 	InSegs, OutSegs, RetransSegs, InErrs, OutRsts, InCsumErrors     uint64
 	ListenDrops                                                     uint64 // Linux's TcpExt: a full backlog
+
+	// The memory of connections, named as Linux does in TcpExt and sockstat.
+	TW, TWRecycled   uint64 // records of TIME-WAIT that ended by their timer; that made room for a new connection
+	TimeWaitOverflow uint64 // ... that ended early, or were not made: there were too many
+	AbortOnMemory    uint64 // connections reset because memory was short
+	AbortOnOrphans   uint64 // ... because there were too many orphans
+	MemoryPressures  uint64 // how often the last of the Budget was reached
+	CurrTimeWait     uint64 // gauge: records of TIME-WAIT
+	CurrOrphans      uint64 // gauge: connections without an owner, TIME-WAIT not counted
 }
 
 // Counters returns the SNMP-named counters (RFC 4293, 4022, 4113). What it
@@ -52,6 +61,7 @@ func (h *Host) Counters() *Counters {
 		h.shown.Drop[why] += n
 	}
 	h.shown.TCP.RetransSegs = h.env.Stats.Retransmitted
+	h.shown.TCP.CurrTimeWait, h.shown.TCP.CurrOrphans = uint64(h.waits.n), uint64(h.orphans.n)
 	return &h.shown
 }
 

@@ -36,6 +36,7 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 	}
 	a.ECN = in.ip.TOS & 3
 	a.Segments = 1
+	a.HasPrior = false
 	if in.gso > 0 && len(a.Payload) > 0 {
 		a.Segments = (len(a.Payload) + int(in.gso) - 1) / int(in.gso)
 	}
@@ -47,15 +48,24 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 
 // demux finds who the segment in h.arrival is for.
 func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
-	old := h.flowSocket(local, remote)
+	hash := h.flowHash(local, remote)
+	old := h.flowByHash(hash, local, remote)
 	if old != nil && old.conn.State() != tcp.StateClosed && !h.replace(now, old) {
 		h.arrive(now, old)
+		return
+	}
+	if i := h.waits.find(now, hash, local, remote); i != none && !h.reopenPassive(now, i, local) {
+		h.arriveWait(now, i)
 		return
 	}
 	s := h.listenerFor(local)
 	if s == nil {
 		h.drop(trace.DropTCPNoConn)
 		h.refuse(now, local, remote)
+		return
+	}
+	if h.arrival.Seg.Flags&(wire.SYN|wire.ACK|wire.RST) == wire.SYN && h.scarce() {
+		h.drop(trace.DropMemory)
 		return
 	}
 	full := s.lis.full()
@@ -79,6 +89,7 @@ func (h *Host) replace(now clock.Instant, s *socket) bool {
 	if s.conn.State() != tcp.StateTimeWait || h.listenerFor(s.local) == nil || !s.conn.Reusable(now, &h.arrival) {
 		return false
 	}
+	s.conn.Reopen(&h.arrival)
 	s.conn.Abort(now) // of TIME-WAIT: nothing is sent
 	h.collect(now, s)
 	s.err = nil // the old connection had come to its end
@@ -97,6 +108,10 @@ func (h *Host) arrive(now clock.Instant, s *socket) {
 // establish makes the connection of a finished handshake and lets the segment
 // that finished it arrive there.
 func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
+	if h.scarce() {
+		h.drop(trace.DropMemory)
+		return
+	}
 	s, err := h.newSocket(Stream)
 	if err != nil {
 		h.drop(trace.DropMemory)
@@ -135,7 +150,10 @@ func (h *Host) flowHash(local, remote netip.AddrPort) uint32 {
 
 // flowSocket returns the stream with this four-tuple, or nil.
 func (h *Host) flowSocket(local, remote netip.AddrPort) *socket {
-	hash := h.flowHash(local, remote)
+	return h.flowByHash(h.flowHash(local, remote), local, remote)
+}
+
+func (h *Host) flowByHash(hash uint32, local, remote netip.AddrPort) *socket {
 	for s := h.flows.bucket(hash); s != nil; s = s.hashNext {
 		if s.hash == hash && s.remote == remote && s.local == local {
 			return s
@@ -151,10 +169,8 @@ func (h *Host) collect(now clock.Instant, s *socket) {
 	if st := s.conn.State(); st != s.state {
 		h.countState(s, st)
 		s.state = st
-		if st == tcp.StateTimeWait {
-			h.enterTimeWait(now, s)
-		}
 	}
+	h.watch(now, s)
 	if ev == 0 {
 		h.lingerOver(s)
 		return
@@ -226,6 +242,7 @@ func (h *Host) lingerOver(s *socket) {
 func (h *Host) finish(now clock.Instant, s *socket) {
 	if !s.ended {
 		s.ended = true
+		h.unwatch(s)
 		h.flows.remove(s)
 		if !s.fixedPort {
 			h.unbind(s)
@@ -283,6 +300,9 @@ func (h *Host) reportTCP(now clock.Instant, r *report) bool {
 	quoted := wire.Seq(binary.BigEndian.Uint32(r.payload[4:]))
 	s := h.flowSocket(local, remote)
 	if s == nil {
+		if h.waits.find(now, h.flowHash(local, remote), local, remote) != none {
+			return false // it has nothing on its way
+		}
 		if l := h.listenerFor(local); l != nil && !r.tooBig {
 			l.lis.tcp.Unreachable(now, tcp.Flow{Local: local, Remote: remote}, r.err, quoted)
 			h.touch(l)

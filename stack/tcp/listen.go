@@ -82,7 +82,7 @@ func (l *Listener) arriveNew(now clock.Instant, flow Flow, in *Arrival, full boo
 		return l.drop(now, trace.DropBacklog, in)
 	}
 	r, o := &l.syns.recs[i], &in.Seg.Options
-	r.irs, r.iss = in.Seg.Seq, l.env.isn(now, flow)
+	r.irs, r.iss = in.Seg.Seq, in.isn(now, l.env, flow)
 	r.opt = agree(l.env, &l.opts, o)
 	r.opt.ecn = l.env.acceptsECN(f)
 	r.tsRecent, r.since = o.TSVal, now

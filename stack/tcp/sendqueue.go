@@ -36,7 +36,7 @@ func (c *Conn) Writable() int {
 // Write copies p to the send ring and returns how many bytes there was room for.
 // When the Budget refuses some, call Transmit, and EvWritable comes once there is memory.
 func (c *Conn) Write(now clock.Instant, p []byte) int {
-	n := min(len(p), c.Writable())
+	n := c.mayQueue(min(len(p), c.Writable()))
 	if n == 0 {
 		return 0
 	}
@@ -51,7 +51,7 @@ func (c *Conn) Write(now clock.Instant, p []byte) int {
 // SendSpan lends up to n bytes of room in the send ring; SendCommit says how many
 // were filled. When the Budget has none, call Transmit, and EvWritable comes once it has.
 func (c *Conn) SendSpan(n int) [2][]byte {
-	n = min(n, c.Writable(), maxLend)
+	n = c.mayQueue(min(n, c.Writable(), maxLend))
 	if n <= 0 {
 		return [2][]byte{}
 	}
@@ -101,7 +101,7 @@ func (c *Conn) memoryTimeout(now clock.Instant) {
 		c.has &^= starved
 		return
 	}
-	if c.env.Budget.Free() < buffer.MinChunk {
+	if !c.roomAgain() {
 		c.armMemory(now)
 		return
 	}
