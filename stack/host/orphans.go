@@ -69,6 +69,7 @@ func (h *Host) watch(now clock.Instant, s *socket) {
 	s.watched = w
 	switch w {
 	case inStalled:
+		s.agedBytes = s.conn.Delivered()
 		h.stalled.push(now, s)
 	case inOrphans:
 		h.orphans.push(now, s)
@@ -88,6 +89,8 @@ func (s *socket) category() watched {
 		return inOrphans
 	case s.conn.Stalled():
 		return inStalled
+	case s.watched == inStalled && s.conn.Unacked() > 0 && s.conn.Delivered()-s.agedBytes < int64(s.conn.MSS()):
+		return inStalled // a byte now and then is no progress
 	}
 	return unwatched
 }

@@ -48,14 +48,15 @@ type socket struct {
 	acceptNext         *socket // in the listener's accept queue
 	parent             Handle  // the listener, until accepted
 
-	hash  uint32
-	news  Mask // alarm bits and Urgent, to tell once
-	kind  Kind
-	state tcp.State // of conn when last looked at
-	ttl   uint8
-	tos   uint8
-	soft  tcp.Error // of datagram sockets: what the latest ICMP error says
-	by    [4]byte   // who sent the latest ICMP error
+	hash      uint32
+	news      Mask  // alarm bits and Urgent, to tell once
+	agedBytes int64 // that had reached the peer when it came to stalled
+	kind      Kind
+	state     tcp.State // of conn when last looked at
+	ttl       uint8
+	tos       uint8
+	soft      tcp.Error // of datagram sockets: what the latest ICMP error says
+	by        [4]byte   // who sent the latest ICMP error
 
 	watched watched // which of orphans and stalled it is in
 

@@ -65,10 +65,11 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 		return
 	}
 	if h.arrival.Seg.Flags&(wire.SYN|wire.ACK|wire.RST) == wire.SYN && h.scarce() {
+		h.counters.TCP.ListenDrops++
 		h.drop(trace.DropMemory)
 		return
 	}
-	full := s.lis.full()
+	full := s.lis.full() || h.scarce() // the record waits, and so does the peer
 	verdict, hs := s.lis.tcp.Arrive(now, tcp.Flow{Local: local, Remote: remote}, &h.arrival, full)
 	switch verdict {
 	case tcp.Established:
@@ -86,7 +87,7 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 // replace ends a connection in TIME-WAIT whose four-tuple the segment in
 // h.arrival uses anew (RFC 6191), and reports whether it did.
 func (h *Host) replace(now clock.Instant, s *socket) bool {
-	if s.conn.State() != tcp.StateTimeWait || h.listenerFor(s.local) == nil || !s.conn.Reusable(now, &h.arrival) {
+	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listenerFor(s.local) == nil || !s.conn.Reusable(now, &h.arrival) {
 		return false
 	}
 	s.conn.Reopen(&h.arrival)
@@ -108,10 +109,6 @@ func (h *Host) arrive(now clock.Instant, s *socket) {
 // establish makes the connection of a finished handshake and lets the segment
 // that finished it arrive there.
 func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
-	if h.scarce() {
-		h.drop(trace.DropMemory)
-		return
-	}
 	s, err := h.newSocket(Stream)
 	if err != nil {
 		h.drop(trace.DropMemory)

@@ -61,6 +61,9 @@ func (c *Conn) roomAgain() bool {
 // behind it.
 func (c *Conn) Stalled() bool { return c.persisting() }
 
+// Delivered returns how many bytes are known to have reached the peer.
+func (c *Conn) Delivered() int64 { return c.count.delivered }
+
 // Stuck reports whether c makes no progress: it has nothing to send any more, or
 // the peer takes nothing of it.
 func (c *Conn) Stuck() bool {
