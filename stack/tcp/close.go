@@ -73,12 +73,21 @@ func (c *Conn) abort(now clock.Instant, why Error) {
 	c.end(now, why)
 	switch state {
 	case StateSynReceived, StateEstablished, StateFinWait1, StateFinWait2, StateCloseWait:
-		c.oweRST(c.snd.nxt, true)
+		c.oweRST(c.resetSeq(), true)
 	case StateLastAck, StateClosing:
 		if c.snd.una != c.snd.nxt {
-			c.oweRST(c.snd.nxt, true)
+			c.oweRST(c.resetSeq(), true)
 		}
 	}
+}
+
+// resetSeq is where the reset of an abort begins.
+//
+// Deviates from RFC 9293 s.3.10.5: not at SND.NXT where that lies beyond the
+// peer's window, as on Linux. Only a probe gets there, a closed window does not
+// take it, and the peer would ignore a reset outside (RFC 5961 3.2).
+func (c *Conn) resetSeq() wire.Seq {
+	return wire.MinSeq(c.snd.nxt, c.snd.una.Add(int(c.snd.wnd)))
 }
 
 // end is the end of the connection, for a reason or for none.
