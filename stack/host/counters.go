@@ -44,7 +44,7 @@ type TCPCounters struct {
 	ListenDrops                                                     uint64 // Linux's TcpExt: a full backlog
 
 	// The memory of connections, named as Linux does in TcpExt and sockstat.
-	TW, TWRecycled   uint64 // records of TIME-WAIT that ended by their timer; that made room for a new connection
+	TW, TWRecycled   uint64 // records of TIME-WAIT that ended by their timer; connections in it that made room for a new one
 	TimeWaitOverflow uint64 // ... that ended early, or were not made: there were too many
 	AbortOnMemory    uint64 // connections reset because memory was short
 	AbortOnOrphans   uint64 // ... because there were too many orphans

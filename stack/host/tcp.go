@@ -90,6 +90,7 @@ func (h *Host) replace(now clock.Instant, s *socket) bool {
 	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listenerFor(s.local) == nil || !s.conn.Reusable(now, &h.arrival) {
 		return false
 	}
+	h.counters.TCP.TWRecycled++
 	s.conn.Reopen(&h.arrival)
 	s.conn.Abort(now) // of TIME-WAIT: nothing is sent
 	h.collect(now, s)

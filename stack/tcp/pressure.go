@@ -36,7 +36,7 @@ func (c *Conn) sendShare() int {
 	b := c.env.Budget
 	share := b.Free() / 2
 	if b.Free() < b.Limit()/2 {
-		delivered := int(min(c.count.delivered, maxBuffer))
+		delivered := int(min(c.count.delivered, maxBuffer/4)) // twice that fits any int
 		share = min(share, min(b.Limit()/firstPart, firstToSend)+2*delivered)
 	}
 	return max(max(share, leastToSend)-c.out.Len(), 0)
