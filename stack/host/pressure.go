@@ -46,9 +46,8 @@ func (h *Host) relieve(now clock.Instant) {
 	if !h.env.Few() {
 		return
 	}
-	h.env.Reclaim(now)
 	again := reliefEvery
-	if h.scarce() && !h.resetOldest(now) {
+	if !h.env.Reclaim(now) || h.scarce() && !h.resetOldest(now) {
 		again = reliefSoon
 	}
 	h.due.set(&h.relief, now.Add(again))

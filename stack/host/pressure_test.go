@@ -10,6 +10,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // drain takes all of h's Budget but left bytes, and returns what gives it back.
@@ -288,6 +289,50 @@ func TestReqC_PersistAbort(t *testing.T) {
 	giveBack := drain(t, w.a, 1000)
 	w.run(2 * time.Second)
 	require.Equal(t, tcp.StateClosed, w.state(w.a, c), "for the sake of others")
+	giveBack()
+	w.quiesce()
+}
+
+// All data out of order goes before anybody is reset.
+func TestRelieveBeginsWithOutOfOrderData(t *testing.T) {
+	w := newWorld(t)
+	l := w.listen(w.b, 100)
+	smallBuffers(t, w.b, w.now, l)
+	w.full(l, 1)
+	w.run(2 * time.Minute)
+	back := w.listen(w.a, 100)
+	last := [][]byte{}
+	w.seen = func(from *Host, p []byte) {
+		if from == w.b && p[9] == wire.ProtoTCP {
+			last = append(last, append([]byte{}, p...))
+		}
+	}
+	const conns = 50
+	for range conns {
+		last = last[:0]
+		w.dial(w.b, addrA)
+		_, err := w.a.Accept(w.now, back)
+		require.NoError(t, err)
+		seg, _, err := wire.DecodeTCP(last[len(last)-1][20:])
+		require.NoError(t, err)
+		seg.Seq, seg.Flags = seg.Seq.Add(100), wire.ACK
+		b := make([]byte, seg.HeaderLen()+500)
+		seg.Encode(b)
+		p := raw(wire.IPv4{Src: addrB, Dst: addrA, Protocol: wire.ProtoTCP}, b)
+		wire.SetTransportChecksum(p, [2][]byte{})
+		w.a.Input(w.now, packet(p))
+		w.flush()
+	}
+	w.seen = nil
+	giveBack := drain(t, w.a, 1000)
+	before := w.a.budget.Used()
+	w.flush()
+	w.a.Expire(w.now)
+	require.Less(t, w.a.budget.Used(), before)
+	require.Zero(t, w.a.Counters().TCP.AbortOnMemory, "there is more to do first")
+	w.run(time.Second)
+	require.EqualValues(t, conns, w.a.Counters().Drop[trace.DropMemory])
+	require.EqualValues(t, 1, w.a.Counters().TCP.AbortOnMemory)
 	giveBack()
 	w.quiesce()
 }

@@ -79,15 +79,17 @@ func (c *Conn) GiveUp(now clock.Instant, why trace.Reason) {
 
 // Reclaim gives up out-of-order data, which its senders have still, until the
 // last part of the Budget is free or it has looked at a few connections: those
-// that began to hold some first.
-func (e *Env) Reclaim(now clock.Instant) {
+// that began to hold some first. It reports whether it is done: there is room,
+// or nothing left to give up.
+func (e *Env) Reclaim(now clock.Instant) bool {
 	for range reclaimSteps {
 		r := e.firstHolder
 		if r == nil || !e.Few() {
-			return
+			return true
 		}
 		r.owner.forgetOutOfOrder(now)
 	}
+	return e.firstHolder == nil || !e.Few()
 }
 
 // forgetOutOfOrder gives up all out-of-order data (RFC 2018 8 allows it, SACKed

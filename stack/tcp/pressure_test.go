@@ -160,11 +160,11 @@ func TestReclaimTakesTheOldest(t *testing.T) {
 		return n
 	}
 	e := first.env
-	e.Reclaim(first.now)
+	require.True(t, e.Reclaim(first.now))
 	require.Equal(t, len(rigs), held(), "there is enough")
 	others := e.Budget.Free()
 	require.True(t, e.Budget.Take(others))
-	e.Reclaim(first.now)
+	require.False(t, e.Reclaim(first.now), "there is more to do")
 	require.Equal(t, len(rigs)-reclaimSteps, held())
 	require.Nil(t, rigs[0].c.re)
 	require.Nil(t, rigs[reclaimSteps-1].c.re)
