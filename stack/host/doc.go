@@ -11,6 +11,7 @@
 //	  -> inputUDP (udp.go) -> datagram queue (datagrams.go)
 //	  -> inputTCP (tcp.go) -> tcp.Conn.Arrive -> ready queue
 //	                       -> tcp.TimeWait.Arrive (timewait.go)
+//	     or arriveListener (listen.go) -> tcp.Listener.Arrive -> establish -> accept queue
 //
 // and a leaving one comes from the queue of the host's own packets (output.go,
 // fragment.go), or from a connection in the ready queue (tcp_output.go);
