@@ -11,7 +11,7 @@ import (
 // wrote. Both are kept in lists by age, so that finding the oldest costs nothing.
 
 // The bounds of orphans: as Linux's net.ipv4.tcp_max_orphans, and a share of the
-// Budget. Beyond them the oldest is reset.
+// Budget. Beyond them the oldest that does not progress is reset.
 const (
 	maxOrphans  = 16384
 	orphanShare = 4 // a quarter, were they all without data
@@ -75,9 +75,31 @@ func (h *Host) watch(now clock.Instant, s *socket) {
 		h.orphans.push(now, s)
 		if h.orphans.n > h.orphanLimit() {
 			h.counters.TCP.AbortOnOrphans++
-			h.sacrifice(now, h.orphans.head, trace.EndOrphans)
+			h.sacrifice(now, h.idlestOrphan(now), trace.EndOrphans)
 		}
 	}
+}
+
+// secondChances is how many orphans that progress one new orphan may put behind
+// the others.
+const secondChances = 16
+
+// idlestOrphan returns the oldest orphan that makes no progress. Those that do
+// and are older get a second chance, behind the others; but only so many.
+func (h *Host) idlestOrphan(now clock.Instant) *socket {
+	for range secondChances {
+		if h.orphans.head.conn.Stuck() {
+			break
+		}
+		h.spare(now, h.orphans.head)
+	}
+	return h.orphans.head
+}
+
+// spare puts an orphan behind the others.
+func (h *Host) spare(now clock.Instant, s *socket) {
+	h.orphans.remove(s)
+	h.orphans.push(now, s)
 }
 
 // category says which list by age s belongs to.

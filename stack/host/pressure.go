@@ -65,9 +65,7 @@ func (h *Host) resetOldest(now clock.Instant) bool {
 			return true
 		}
 		if s.watched == inOrphans && !s.conn.Stuck() {
-			// It progresses: it gets a second chance, behind the others.
-			h.orphans.remove(s)
-			h.orphans.push(now, s)
+			h.spare(now, s) // it progresses
 			continue
 		}
 		h.counters.TCP.AbortOnMemory++
