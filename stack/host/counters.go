@@ -46,7 +46,7 @@ type TCPCounters struct {
 
 	// The memory of connections, named as Linux does in TcpExt and sockstat.
 	TW, TWRecycled   uint64 // records of TIME-WAIT that ended by their timer; connections in it that made room for a new one
-	TimeWaitOverflow uint64 // ... that ended early, or were not made: there were too many
+	TimeWaitOverflow uint64 // ... that ended early: there were too many, or no memory for more
 	AbortOnMemory    uint64 // connections reset because memory was short
 	AbortOnOrphans   uint64 // ... because there were too many orphans
 	MemoryPressures  uint64 // how often the last of the Budget was reached

@@ -238,11 +238,7 @@ func (h *Host) retire(now clock.Instant, s *socket) bool {
 	h.finish(now, s) // first: what it held makes room
 	w := &h.waits
 	if w.n == len(w.recs) && !w.grow(h.budget, h.timeWaitLimit()) {
-		h.counters.TCP.TimeWaitOverflow++
-		if w.n == 0 {
-			r.End(now, h.env, uint64(r.id), trace.DropMemory)
-			return true
-		}
+		h.counters.TCP.TimeWaitOverflow++ // of at least one: the first cost nothing
 		h.endWait(now, w.oldest, trace.DropMemory)
 	}
 	w.insert(&r)

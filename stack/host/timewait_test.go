@@ -342,7 +342,7 @@ func TestTimeWaitAndICMP(t *testing.T) {
 	w.quiesce()
 }
 
-// Where not even the first record fits, TIME-WAIT is given up, and counted.
+// Where there is no memory for more records the oldest makes room, and is counted.
 func TestTimeWaitWithoutMemory(t *testing.T) {
 	w := newWorld(t)
 	l := w.listen(w.b, 5)
