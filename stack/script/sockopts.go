@@ -66,6 +66,7 @@ var sockopts = map[string]sockopt{
 	"TCP_KEEPIDLE":     span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.KeepIdle }),
 	"TCP_KEEPINTVL":    span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.KeepIntvl }),
 	"TCP_USER_TIMEOUT": span(time.Millisecond, func(o *host.Options) *time.Duration { return &o.TCP.UserTimeout }),
+	"TCP_LINGER2":      span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.FinWait2 }),
 	"IP_TTL":           octet(func(o *host.Options) *uint8 { return &o.TTL }),
 	"IP_TOS":           octet(func(o *host.Options) *uint8 { return &o.TOS }),
 }

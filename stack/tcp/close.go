@@ -119,10 +119,20 @@ func (c *Conn) takeFIN(now clock.Instant) {
 	}
 }
 
-// armFinWait2 bounds how long a peer may leave an orphan half closed.
+// armFinWait2 bounds how long a peer may leave an orphan half closed. As on
+// Linux an owner may have chosen not to wait at all (TCP_LINGER2 below 0): then
+// the peer's FIN, which is still to come, finds a reset.
+//
+// Deviates from RFC 9293 s.3.6: FIN-WAIT-2 ends without the peer's FIN where
+// nobody is left to wait for it; a peer that never sends it would hold the
+// connection for good.
 func (c *Conn) armFinWait2(now clock.Instant) {
-	if c.has&orphan != 0 {
-		c.timers[timerTimeWait] = now.Add(c.env.Config.FinWait2)
+	switch {
+	case c.has&orphan == 0:
+	case c.opts.FinWait2 < 0:
+		c.abort(now, 0)
+	default:
+		c.timers[timerTimeWait] = now.Add(orDefault(c.opts.FinWait2, c.env.Config.FinWait2))
 	}
 }
 

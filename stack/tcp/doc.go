@@ -20,6 +20,7 @@
 //	ecn.go controllers.go                      RFC 3168; which controller a connection has
 //	undo.go frto.go                            retransmissions that were for nothing: RFC 3522 and 4015, D-SACKs, RFC 5682
 //	close.go timers.go trace.go info.go        FIN, abort, TIME-WAIT; the timer table; events; tcp_info
+//	timewait.go pressure.go                   TIME-WAIT as a small record; what goes when memory is short
 //	audit.go                                   the invariants below, for tests, simulator and fuzzers
 //
 // Place in the walk: host.Input decodes a segment, finds the connection and

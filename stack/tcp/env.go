@@ -89,6 +89,9 @@ type Env struct {
 	lists       *reassembly // free list
 	numLists    int
 	controllers []congestion.Controller
+	firstHolder *reassembly // those in use, the oldest first
+	lastHolder  *reassembly
+	ending      trace.Reason      // why GiveUp ends a connection
 	sample      congestion.Sample // of the ACK under way: one for all, so that none is allocated
 }
 

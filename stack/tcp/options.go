@@ -25,6 +25,7 @@ type Options struct {
 	UserTimeout time.Duration // RFC 9293 3.9.1; 0: by R2
 	SYNRetries  int           // of the SYN, and of a listener's SYN-ACKs; 0: as many as last at least 180 s (MUST-23)
 	Congestion  string        // name of the controller; "" or unknown: the host's
+	FinWait2    time.Duration // how long an orphan stays in FIN-WAIT-2 (TCP_LINGER2). 0: the host's; below 0: not at all, it is reset
 }
 
 const (
