@@ -89,6 +89,8 @@ func (a *Audit) Idle(h *Host) error {
 	switch {
 	case h.flows.n+h.listeners.n+h.tcp.n+h.udp.n+h.echo.n != 0:
 		return tcp.Breach("sockets that nobody owns")
+	case h.waits.n+h.orphans.n+h.stalled.n != 0:
+		return tcp.Breach("records of connections that are over")
 	case h.budget.Used() != 0:
 		return tcp.Breach("memory that did not come back")
 	case h.Pending():
