@@ -33,6 +33,7 @@ type pair struct {
 
 func newPair(t testing.TB, cfg Config, f link.Faults, feat link.Features) *pair {
 	t.Helper()
+	cfg.Audit = true
 	p := &pair{World: New(cfg)}
 	p.client = addHost(t, p.World, "client", "192.0.2.1/24", feat)
 	p.server = addHost(t, p.World, "server", "192.0.2.2/24", feat)
