@@ -21,6 +21,7 @@ type Config struct {
 	DelayedACK   time.Duration // 0: 40 ms; at most 500 ms (RFC 9293 MUST-40)
 	SYNBacklog   int           // SYN records per listener; 0: 1024
 	FinWait2     time.Duration // how long an orphan stays in FIN-WAIT-2. 0: 60 s
+	MTUProbing   MTUProbing    // 0: search for the path MTU when a black hole is suspected (RFC 4821)
 }
 
 // The defaults of Config.
@@ -73,12 +74,14 @@ type Env struct {
 
 	isnKey, tsKey, flowKey [2]uint64 // of SipHash: ISNs, timestamp offsets, SYN records
 
-	scoreboards *scoreboard // free list
-	freeRecords int         // records in the free list's scoreboards
-	lists       *reassembly // free list
-	numLists    int
-	controllers []congestion.Controller
-	sample      congestion.Sample // of the ACK under way: one for all, so that none is allocated
+	scoreboards  *scoreboard // free list
+	freeRecords  int         // records in the free list's scoreboards
+	lists        *reassembly // free list
+	searches     *mtuSearch  // free list
+	freeSearches int
+	numLists     int
+	controllers  []congestion.Controller
+	sample       congestion.Sample // of the ACK under way: one for all, so that none is allocated
 }
 
 // NewEnv returns an Env whose secrets (ISNs, timestamp offsets) come from

@@ -18,6 +18,7 @@ type Options struct {
 	Cork        bool          // send full segments only, for at most 200 ms
 	QuickACK    bool          // acknowledge at once
 	KeepAlive   bool          // RFC 9293 3.8.4; off by default
+	NoDF        bool          // let routers fragment our segments: for IP_PMTUDISC_DONT
 	KeepIdle    time.Duration // 0: 2 h
 	KeepIntvl   time.Duration // 0: 75 s
 	KeepCount   int           // 0: 9
@@ -64,6 +65,7 @@ const (
 	minPeerMSS     = 48  // smaller ones would cost more header than data (CVE-2019-11479)
 	maxWindowShift = 14  // RFC 7323 2.3
 	minMTU         = 68  // RFC 791
+	maxMTU         = 65535
 )
 
 // advertisedMSS is what the MSS option of our SYN says (RFC 9293 3.7.1,

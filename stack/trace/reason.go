@@ -29,6 +29,7 @@ const (
 	SendProbe     // zero-window probe
 	SendKeepalive // keep-alive probe
 	SendLimited   // limited transmit (RFC 3042)
+	SendMTUProbe  // larger than is known to pass (RFC 4821)
 
 	// Why another packet was sent.
 	SendUDP
@@ -123,6 +124,7 @@ var reasons = [numReasons]string{
 	SendProbe:     "zero-window probe",
 	SendKeepalive: "keep-alive probe",
 	SendLimited:   "limited transmit",
+	SendMTUProbe:  "path MTU probe",
 
 	SendUDP:         "datagram",
 	SendEcho:        "echo request",
