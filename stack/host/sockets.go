@@ -46,14 +46,17 @@ type socket struct {
 	acceptNext         *socket // in the listener's accept queue
 	parent             Handle  // the listener, until accepted
 
-	hash  uint32
-	news  Mask // alarm bits and Urgent, to tell once
-	kind  Kind
-	state tcp.State // of conn when last looked at
-	ttl   uint8
-	tos   uint8
-	soft  tcp.Error // of datagram sockets: what the latest ICMP error says
-	by    [4]byte   // who sent the latest ICMP error
+	hash     uint32
+	pathGen  uint32 // of what conn was last told of its path
+	news     Mask   // alarm bits and Urgent, to tell once
+	kind     Kind
+	state    tcp.State // of conn when last looked at
+	ttl      uint8
+	tos      uint8
+	soft     tcp.Error // of datagram sockets: what the latest ICMP error says
+	by       [4]byte   // who sent the latest ICMP error
+	gotTOS   uint8     // of the latest segment
+	discover Discovery
 
 	live      bool // in use
 	owned     bool // a caller has the handle
@@ -72,6 +75,7 @@ type socket struct {
 	tellGone  bool // somebody lingers
 	passed    bool // in TIME-WAIT and held by its owner when its turn to make room came
 	blocked   bool // a datagram found the host's queue full
+	recvErr   bool // soft errors are pending errors too
 }
 
 const (
