@@ -236,49 +236,5 @@ func (c *Conn) optionLen(sack int) int {
 	return n
 }
 
-// refreshMSS follows a change of the path MTU, the peer's MSS or our bound.
-func (c *Conn) refreshMSS() {
-	most := c.mtuCeiling()
-	if c.search != nil {
-		most = min(most, int(c.search.low))
-	}
-	c.mss = uint16(most - headers)
-	if c.cc != nil {
-		c.cc.SetMSS(c.sendMSS(0))
-	}
-}
-
-// SetPMTU tells the path MTU in bytes, never more than the link's. Below 552
-// it counts as 552 and the segments may be fragmented (RFC 1191 3, 6.1 and
-// the attack that forges small ones). What is in flight and too large for it
-// goes again at once, and that is no sign of congestion (RFC 1191 6.5).
-func (c *Conn) SetPMTU(now clock.Instant, mtu int) {
-	if c.state == StateClosed {
-		return
-	}
-	was := int(c.mtu)
-	c.setMTU(mtu)
-	if c.search != nil {
-		c.boundSearch(was)
-	}
-	c.followSize()
-	if c.sb != nil && c.sb.lostBytes > c.sb.resentBytes && c.state.synchronized() {
-		c.armRetransmit(now, true)
-	}
-}
-
-// fragments reports whether segments may be fragmented on their way: no DF, and
-// no super-segments, for a device would give their pieces identifications of its own.
-func (c *Conn) fragments() bool { return c.has&smallMTU != 0 || c.opts.NoDF }
-
-func (c *Conn) setMTU(mtu int) {
-	c.has &^= smallMTU
-	if mtu < min(leastMTU, c.env.MTU) {
-		mtu = leastMTU
-		c.has |= smallMTU
-	}
-	c.mtu = uint16(max(min(mtu, c.env.MTU, maxMTU), minMTU))
-}
-
 // initialRTO is that of a connection without a sample (RFC 6298 2.1).
 const initialRTO = time.Second

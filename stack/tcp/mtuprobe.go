@@ -64,25 +64,6 @@ type mtuSearch struct {
 
 const searchSize = int(unsafe.Sizeof(mtuSearch{}))
 
-// mtuCeiling is what the largest segment may be by all that is not the search:
-// the path MTU, the peer's MSS and the owner's bound; with headers, bytes.
-func (c *Conn) mtuCeiling() int {
-	mss := min(int(c.opt.peerMSS), int(c.mtu)-headers)
-	if c.opts.MaxSeg > 0 {
-		mss = min(mss, max(c.opts.MaxSeg, minPeerMSS))
-	}
-	return max(mss+headers, minMTU)
-}
-
-// PathMTU returns the path MTU in bytes, as far as it is known: what SetPMTU
-// told, or less where the connection has found out that this does not pass.
-func (c *Conn) PathMTU() int {
-	if c.search != nil {
-		return min(int(c.mtu), int(c.search.low))
-	}
-	return int(c.mtu)
-}
-
 // searchFrom begins a search above low, unless there is no memory for it.
 func (c *Conn) searchFrom(low int) bool {
 	if c.search == nil {
@@ -95,15 +76,6 @@ func (c *Conn) searchFrom(low int) bool {
 	*m = mtuSearch{low: int32(low), high: int32(c.mtuCeiling()), first: true}
 	c.followSize()
 	return true
-}
-
-// followSize follows a change of what the search knows.
-func (c *Conn) followSize() {
-	old := c.mss
-	c.refreshMSS()
-	if c.mss < old && c.sb != nil && c.state.synchronized() {
-		c.sb.markLarger(c.sendMSS(0))
-	}
 }
 
 // beginSearch begins one on a new connection, where every connection has one.

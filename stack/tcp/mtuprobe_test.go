@@ -82,7 +82,8 @@ func TestBlackHole(t *testing.T) {
 				}
 			}
 			w.transfer(1<<20, 0)
-			require.Less(t, w.now.Sub(began), 5*time.Second, "%d probes", len(hole.probes)); t.Log(w.now.Sub(began), hole.probes, hole.largest, hole.swallowed)
+			require.Less(t, w.now.Sub(began), 5*time.Second, "%d probes", len(hole.probes))
+			t.Log(w.now.Sub(began), hole.probes, hole.largest, hole.swallowed)
 			require.LessOrEqual(t, len(hole.probes), c.probes)
 			require.NotEmpty(t, hole.probes)
 			require.GreaterOrEqual(t, hole.largest, c.mtu-searchEnd, "found")
@@ -96,4 +97,159 @@ func TestBlackHole(t *testing.T) {
 			}
 		})
 	}
+}
+
+// MTUProbeOff leaves it to ICMP: the connection gives up.
+func TestBlackHoleNobodyLooksFor(t *testing.T) {
+	w := newWorld(t, 1, Config{MTUProbing: MTUProbeOff}, Options{UserTimeout: time.Minute})
+	hole := dig(w, 1280)
+	w.establish()
+	w.a.conn.Write(w.now, make([]byte, 100000))
+	w.flush(w.a)
+	for w.a.conn.State() != StateClosed && w.step() {
+		continue
+	}
+	require.Equal(t, ErrTimeout, w.a.conn.Err())
+	require.Empty(t, hole.probes)
+}
+
+// What was no black hole but a pause of the whole path costs one round trip: the
+// first probe is of full size, and that ends the search.
+func TestSearchAfterOutage(t *testing.T) {
+	w := newWorld(t, 1, Config{}, Options{})
+	hole := dig(w, 0)
+	pause := epoch.Add(6 * time.Second)
+	swallow := w.lose
+	w.lose = func(from *peer, s *Segment) bool {
+		hole.mtu = 1500
+		if w.now > epoch.Add(100*ms) && w.now < pause {
+			hole.mtu = 0
+		}
+		return swallow(from, s)
+	}
+	fell := false
+	w.see = func(p *peer, _ *Segment) { fell = fell || w.a.conn.search != nil }
+	w.transfer(4<<20, 0)
+	require.True(t, fell)
+	require.Equal(t, []int{1500}, hole.probes)
+	require.Nil(t, w.a.conn.search)
+	require.Less(t, w.now.Sub(pause), 4*time.Second)
+}
+
+// searcher is a connection that has found 1280 where 1500 were thought to pass,
+// and the world around it.
+func searcher(t *testing.T) (*world, *blackHole) {
+	w := newWorld(t, 1, Config{}, Options{})
+	hole := dig(w, 1280)
+	w.establish()
+	w.more(1 << 20)
+	require.Equal(t, 1280, w.a.conn.PathMTU())
+	require.Equal(t, EvPathMTU, w.a.conn.Events()&EvPathMTU)
+	return w, hole
+}
+
+// more sends n bytes from a to b and waits until they have arrived.
+func (w *world) more(n int) {
+	a, b := w.a.conn, w.b.conn
+	buf := make([]byte, 1<<16)
+	for got := 0; got < n || a.snd.una != a.snd.nxt; {
+		if want := min(n-a.out.Len()-got, a.Writable()); want > 0 {
+			a.Write(w.now, make([]byte, want))
+			w.flush(w.a)
+		}
+		require.True(w.t, w.step(), "it stopped: %v", w)
+		for k := b.Read(w.now, buf); k > 0; k = b.Read(w.now, buf) {
+			got += k
+			w.flush(w.b)
+		}
+	}
+}
+
+// A search that is over begins anew after ten minutes, not before (RFC 4821 7.5).
+func TestSearchAgain(t *testing.T) {
+	w, hole := searcher(t)
+	hole.mtu, hole.probes = 1500, nil
+	w.now = w.now.Add(searchAgain - time.Minute)
+	w.more(1 << 18)
+	require.Empty(t, hole.probes)
+	w.now = w.now.Add(time.Minute)
+	w.more(1 << 18)
+	require.Equal(t, []int{1500}, hole.probes)
+	require.Equal(t, 1500, w.a.conn.PathMTU())
+	require.Zero(t, w.a.env.Budget.Used(), "the search is over for good")
+}
+
+// A router that says its MTU after all bounds the search, and ends it.
+func TestSearchHearsOfRouter(t *testing.T) {
+	w, hole := searcher(t)
+	a := w.a.conn
+	hole.probes = nil
+	a.SetPMTU(w.now, 1000)
+	require.Equal(t, 1000-52, a.MSS())
+	w.more(1 << 16)
+	require.Empty(t, hole.probes)
+	a.SetPMTU(w.now, 1500) // the router's word is too old
+	require.Equal(t, 1000-52, a.MSS(), "up only by probes")
+	hole.mtu = 1500
+	w.more(1 << 18)
+	require.Equal(t, []int{1500}, hole.probes)
+	require.Equal(t, 1500-52, a.MSS())
+}
+
+// A probe refused by a router is not waited for.
+func TestProbeRefused(t *testing.T) {
+	w, hole := searcher(t)
+	a := w.a.conn
+	hole.probes = nil
+	w.now = w.now.Add(searchAgain)
+	a.Write(w.now, make([]byte, 100000))
+	w.flush(w.a)
+	require.Equal(t, []int{1500}, hole.probes)
+	before := a.cc.Window()
+	a.SetPMTU(w.now, 1400)
+	require.Zero(t, a.search.size)
+	require.Positive(t, a.sb.lostBytes)
+	w.flush(w.a)
+	require.Equal(t, a.sb.lostBytes, a.sb.resentBytes, "at once")
+	require.Equal(t, before, a.cc.Window())
+}
+
+// A probe that is lost among others says nothing; the loss is congestion (RFC
+// 4821 7.6.3). Three times in a row it counts as failed.
+func TestProbeLostAmongOthers(t *testing.T) {
+	w, hole := searcher(t)
+	a := w.a.conn
+	hole.mtu = 1500
+	swallow, kill := w.lose, 0
+	w.lose = func(p *peer, s *Segment) bool {
+		if p == w.a && s.Why == trace.SendMTUProbe {
+			kill = 3
+		}
+		if p == w.a && kill > 0 && s.Len() > 0 {
+			kill--
+			return swallow(p, s) || true
+		}
+		return swallow(p, s)
+	}
+	for i := range maxUnclear {
+		hole.probes = nil
+		before := a.cc.Window()
+		w.now = w.now.Add(searchAgain)
+		w.more(1 << 18)
+		require.Less(t, a.cc.Ssthresh(), before, "%d", i)
+		if len(hole.probes) >= maxUnclear {
+			break
+		}
+	}
+	require.Less(t, int(a.search.high), 1500)
+}
+
+// Without room in the Budget there is no search, and no harm.
+func TestSearchWithoutMemory(t *testing.T) {
+	w := newWorld(t, 1, Config{}, Options{})
+	w.establish()
+	b := w.a.env.Budget
+	require.True(t, b.Take(b.Free()))
+	require.False(t, w.a.conn.searchFrom(baseMTU))
+	require.Equal(t, 1500-52, w.a.conn.MSS())
 }
