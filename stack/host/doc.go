@@ -15,6 +15,10 @@
 // fragment.go), or from a connection in the ready queue (tcp_output.go);
 // packets to our own addresses cross a bounded queue inside Transmit (loop.go).
 //
+// What a router, or a connection's own search, tells of a path's MTU goes into
+// the caches of pmtu.go, and from there to all connections that go the same way,
+// each before it sends next (pmtu_streams.go).
+//
 // Invariants: the same seed and the same inputs give the same outputs, byte for
 // byte: nothing depends on a map's order, and ties of deadlines break by socket
 // index. Every packet without effect is counted once in Counters.Drop. What
