@@ -85,24 +85,27 @@ func (c *Conn) beginSearch() {
 	}
 }
 
-// suspectPath is told that the oldest segment has timed out once more, and
-// whether the path swallows its like (RFC 4821 7.7, RFC 2923 2.1).
+// suspectPath is told that the oldest segment has timed out once more, and judges
+// whether the path swallows its like (RFC 4821 7.7, RFC 2923 2.1). Where larger
+// ones are SACKed it takes longer to believe that: the path may have changed since.
 func (c *Conn) suspectPath() {
 	s := c.sb
 	if c.env.Config.MTUProbing == MTUProbeOff || s == nil || s.n == 0 {
 		return
 	}
-	to := leastMTU
-	switch int(c.snd.backoff) + 1 {
-	case timeoutsToBase:
-		to = baseMTU
-	case timeoutsToLeast:
-	default:
+	n, to := int(c.snd.backoff)+1, baseMTU
+	if n < timeoutsToBase {
 		return
 	}
+	if n >= timeoutsToLeast {
+		to = leastMTU
+	}
 	passes := to - headers - c.optionLen(0)
-	if r := s.at(0); min(int(r.seg), int(r.len)) <= passes || s.sackedSegs > 0 && s.sackedBytes/s.sackedSegs > passes {
-		return // it is not its size, or others of that size arrived
+	if r := s.at(0); min(int(r.seg), int(r.len)) <= passes {
+		return // it is not its size
+	}
+	if n <= timeoutsToLeast && s.sackedSegs > 0 && s.sackedBytes/s.sackedSegs > passes {
+		return
 	}
 	if c.searchFrom(to) {
 		c.search.doubted = true

@@ -253,3 +253,74 @@ func TestSearchWithoutMemory(t *testing.T) {
 	require.False(t, w.a.conn.searchFrom(baseMTU))
 	require.Equal(t, 1500-52, w.a.conn.MSS())
 }
+
+// checkSearch holds what is true of a search at any time.
+func checkSearch(t testing.TB, c *Conn) {
+	m := c.search
+	if m == nil {
+		return
+	}
+	require.GreaterOrEqual(t, int(m.low), min(leastMTU, int(c.mtu)))
+	require.LessOrEqual(t, c.MSS()+c.optionLen(0)+headers, int(m.low))
+	if m.size != 0 {
+		require.NotNil(t, c.sb)
+		require.True(t, c.snd.una.Less(m.out.r) && m.out.r.LessEq(c.snd.nxt), "a probe that is not out")
+		require.LessOrEqual(t, int(m.size), c.env.MTU)
+		require.Equal(t, int(m.size), m.out.r.Sub(m.out.l)+c.optionLen(0)+headers)
+	}
+}
+
+// Whatever happens to the path and whatever routers say meanwhile, the stream
+// arrives, and the invariants hold after every step.
+func TestSearchUnderFaults(t *testing.T) {
+	for seed := range uint64(20) {
+		cfg := Config{NoSACK: seed%3 == 0, NoTimestamps: seed%2 == 0}
+		if seed%5 == 0 {
+			cfg.MTUProbing = MTUProbeAlways
+		}
+		w := newWorld(t, seed, cfg, Options{})
+		if seed%4 == 0 {
+			w.a.env.MaxGSO = 65535
+		}
+		w.loss, w.jitter, w.dup = float64(seed%4)*0.01, time.Duration(seed%3)*3*ms, float64(seed%2)*0.01
+		hole := dig(w, 1500)
+		swallow := w.lose
+		n := 0
+		w.lose = func(p *peer, s *Segment) bool {
+			if n++; n%200 == 0 {
+				hole.mtu = []int{576, 1006, 1280, 1400, 1492, 1500}[w.rnd.IntN(6)]
+			}
+			if c := w.a.conn; p == w.a && c != nil && w.rnd.IntN(300) == 0 {
+				switch w.rnd.IntN(3) {
+				case 0:
+					c.FollowSearch(w.now, hole.mtu)
+				case 1:
+					c.opts.NoDF = !c.opts.NoDF
+				}
+			}
+			return swallow(p, s)
+		}
+		w.see = func(p *peer, s *Segment) {
+			if c := w.a.conn; p == w.a && c != nil && s.Len() > 0 {
+				checkSearch(t, c)
+			}
+		}
+		w.routers(t, hole)
+		w.transfer(300_000, 1<<16)
+	}
+}
+
+// routers makes routers tell a of the hole's MTU now and then, right or too late.
+func (w *world) routers(t testing.TB, hole *blackHole) {
+	see := w.see
+	n := 0
+	w.see = func(p *peer, s *Segment) {
+		see(p, s)
+		if n++; p == w.b && n%47 == 0 && w.a.conn != nil {
+			c := w.a.conn
+			c.SetPMTU(w.now, []int{hole.mtu, 1500, 700, 100}[w.rnd.IntN(4)])
+			checkSearch(t, c)
+			checkConn(t, c, w)
+		}
+	}
+}
