@@ -174,26 +174,58 @@ func TestReq9293_S20_ReportsOff(t *testing.T) {
 }
 
 // The same of datagrams, as on Linux: hard errors reach who has a peer, with
-// IP_RECVERR all errors reach everybody.
+// IP_RECVERR all errors reach everybody (RFC 1122 4.1.3.3).
 func TestErrorsOfDatagramsByWish(t *testing.T) {
 	quote := rawUDP(addrA, addrB, 5, 9, nil)
-	for _, connected := range []bool{false, true} {
-		for _, wish := range []bool{false, true} {
-			for code, hard := range map[uint8]bool{wire.UnreachHost: false, wire.UnreachPort: true, wire.UnreachFragNeeded: true} {
-				w := newWorld(t)
-				s := w.bound(w.a, Datagram, addrA, 5)
-				if connected {
-					require.NoError(t, w.a.Connect(w.now, s, netip.AddrPortFrom(addrB, 9)))
-				}
-				require.NoError(t, w.a.SetOptions(w.now, s, Options{RecvErr: wish}))
-				w.icmp(unreachable(code), quote)
-				want := map[uint8]error{wire.UnreachHost: tcp.ErrHostUnreachable, wire.UnreachPort: tcp.ErrPortUnreachable,
-					wire.UnreachFragNeeded: ErrMsgSize}[code]
-				if !wish && !(connected && hard) {
-					want = nil
-				}
-				require.Equal(t, want, w.a.SocketError(s), "connected %v wish %v code %d", connected, wish, code)
+	echo := rawICMP(addrA, addrB, wire.ICMP{Type: wire.ICMPEcho, Rest: 5 << 16}, nil)
+	rows := []struct {
+		m    wire.ICMP
+		err  error
+		hard bool
+	}{
+		{unreachable(0), tcp.ErrNetUnreachable, false},
+		{unreachable(1), tcp.ErrHostUnreachable, false},
+		{unreachable(2), tcp.ErrProtoUnreachable, true},
+		{unreachable(3), tcp.ErrPortUnreachable, true},
+		{unreachable(4), ErrMsgSize, true},
+		{unreachable(5), tcp.ErrHostUnreachable, false},
+		{unreachable(6), tcp.ErrNetUnreachable, true},
+		{unreachable(7), tcp.ErrHostUnreachable, true},
+		{unreachable(8), tcp.ErrHostUnreachable, true},
+		{unreachable(9), tcp.ErrNetUnreachable, true},
+		{unreachable(10), tcp.ErrHostUnreachable, true},
+		{unreachable(11), tcp.ErrNetUnreachable, false},
+		{unreachable(12), tcp.ErrHostUnreachable, false},
+		{unreachable(13), tcp.ErrHostUnreachable, true},
+		{unreachable(14), tcp.ErrHostUnreachable, true},
+		{unreachable(15), tcp.ErrHostUnreachable, true},
+		{wire.ICMP{Type: wire.ICMPTimeExceeded}, tcp.ErrHostUnreachable, false},
+		{wire.ICMP{Type: wire.ICMPTimeExceeded, Code: 1}, tcp.ErrHostUnreachable, false},
+		{wire.ICMP{Type: wire.ICMPParamProblem}, tcp.ErrProtocol, true},
+		{wire.ICMP{Type: wire.ICMPSourceQuench}, nil, false}, // RFC 6633 3
+		{wire.ICMP{Type: wire.ICMPRedirect}, nil, false},
+	}
+	for _, r := range rows {
+		for mix := range 8 {
+			connected, wish, kind := mix&1 != 0, mix&2 != 0, Datagram
+			about := quote
+			if mix&4 != 0 {
+				kind, about = Echo, echo
 			}
+			w := newWorld(t)
+			s := w.bound(w.a, kind, addrA, 5)
+			if connected {
+				require.NoError(t, w.a.Connect(w.now, s, netip.AddrPortFrom(addrB, 9)))
+			}
+			require.NoError(t, w.a.SetOptions(w.now, s, Options{RecvErr: wish}))
+			events(w.a)
+			w.icmp(r.m, about)
+			want := r.err
+			if !wish && !(connected && r.hard) {
+				want = nil
+			}
+			require.Equal(t, want != nil, events(w.a)[s]&Failed != 0)
+			require.Equal(t, want, w.a.SocketError(s), "%+v connected %v wish %v kind %v", r.m, connected, wish, kind)
 		}
 	}
 }

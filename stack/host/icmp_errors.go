@@ -52,14 +52,19 @@ func (h *Host) inputICMPError(now clock.Instant, in *datagram, m wire.ICMP, quot
 	h.received(in, 0)
 }
 
-// classify translates type and code as Linux does (icmp_err_convert).
+// classify translates type and code as Linux does, where it has no word of its own
+// for the host's state (EHOSTDOWN, ENONET) or the route's (EOPNOTSUPP).
 func (r *report) classify(m wire.ICMP) {
-	if m.Type != wire.ICMPUnreachable {
-		r.err = tcp.ErrHostUnreachable // Time Exceeded, Parameter Problem
+	switch m.Type {
+	case wire.ICMPTimeExceeded:
+		r.err = tcp.ErrHostUnreachable
+		return
+	case wire.ICMPParamProblem:
+		r.err, r.hard = tcp.ErrProtocol, true
 		return
 	}
 	switch m.Code {
-	case wire.UnreachNet:
+	case wire.UnreachNet, 11: // 11: for this type of service
 		r.err = tcp.ErrNetUnreachable
 	case wire.UnreachProtocol:
 		r.err, r.hard = tcp.ErrProtoUnreachable, true
@@ -69,7 +74,7 @@ func (r *report) classify(m wire.ICMP) {
 		r.tooBig, r.nextMTU = true, int(m.Rest&0xFFFF)
 	case 6, 9: // network unknown, prohibited
 		r.err, r.hard = tcp.ErrNetUnreachable, true
-	case 7, 10, 13, 14, 15: // host unknown, prohibited; administratively so
+	case 7, 8, 10, 13, 14, 15: // host unknown, source isolated, prohibited; administratively so
 		r.err, r.hard = tcp.ErrHostUnreachable, true
 	default:
 		r.err = tcp.ErrHostUnreachable

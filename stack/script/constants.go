@@ -65,4 +65,5 @@ var tcpErrnos = map[tcp.Error]string{
 	tcp.ErrProtoUnreachable: "ENOPROTOOPT",
 	tcp.ErrPortUnreachable:  "ECONNREFUSED",
 	tcp.ErrAborted:          "ECONNABORTED",
+	tcp.ErrProtocol:         "EPROTO",
 }

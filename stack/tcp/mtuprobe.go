@@ -116,7 +116,7 @@ func (c *Conn) suspectPath() {
 // packets of mtu bytes pass, and larger ones probably not. Ten minutes later this
 // connection tries for itself.
 func (c *Conn) FollowSearch(now clock.Instant, mtu int) {
-	if c.state == StateClosed || c.env.Config.MTUProbing == MTUProbeOff || mtu < leastMTU {
+	if c.state == StateClosed || c.state == StateTimeWait || c.env.Config.MTUProbing == MTUProbeOff || mtu < leastMTU {
 		return
 	}
 	switch m := c.search; {
