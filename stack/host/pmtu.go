@@ -28,6 +28,7 @@ type pathEntry struct {
 	dst    uint32
 	mtu    uint16
 	locked bool // below leastPMTU: send without DF
+	over   bool // of probedPaths: the search has ended
 	until  clock.Instant
 }
 

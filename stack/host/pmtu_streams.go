@@ -50,7 +50,7 @@ func (h *Host) followPath(now clock.Instant, s *socket) {
 func (h *Host) tellPath(now clock.Instant, s *socket) {
 	s.conn.SetPMTU(now, h.streamMTU(s))
 	if e := h.paths[probedPaths].find(now, number(s.remote.Addr())); e != nil {
-		s.conn.FollowSearch(now, int(e.mtu))
+		s.conn.FollowSearch(now, int(e.mtu), e.over)
 	}
 }
 
@@ -75,9 +75,9 @@ func (h *Host) pathFound(now clock.Instant, s *socket) {
 	known, _ := h.pathMTU(s.remote.Addr(), streamPaths)
 	switch {
 	case mtu < known:
-		c.store(now, dst, pathEntry{mtu: uint16(mtu)})
+		c.store(now, dst, pathEntry{mtu: uint16(mtu), over: !s.conn.Searching()})
 	case old != nil: // everything passes after all: who follows is told so, and then there is nothing to know
-		old.mtu = uint16(mtu)
+		old.mtu, old.over = uint16(mtu), true
 	default:
 		return
 	}

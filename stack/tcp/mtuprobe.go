@@ -112,22 +112,28 @@ func (c *Conn) suspectPath() {
 	}
 }
 
+// Searching reports whether larger packets than PathMTU may pass and that is
+// still to be tried.
+func (c *Conn) Searching() bool { return c.search != nil && c.search.again == clock.Never }
+
 // FollowSearch tells what another connection to the same destination has found:
-// packets of mtu bytes pass, and larger ones probably not. Ten minutes later this
-// connection tries for itself.
-func (c *Conn) FollowSearch(now clock.Instant, mtu int) {
+// packets of mtu bytes pass and, where its search is over, larger ones do not. Then
+// this connection tries for itself only ten minutes later.
+func (c *Conn) FollowSearch(now clock.Instant, mtu int, over bool) {
 	if c.state == StateClosed || c.state == StateTimeWait || c.env.Config.MTUProbing == MTUProbeOff || mtu < leastMTU {
 		return
 	}
-	switch m := c.search; {
-	case m == nil && mtu < int(c.mtu):
-		if c.searchFrom(mtu) {
-			c.search.again = now.Add(searchAgain)
-		}
+	m := c.search
+	switch {
+	case m == nil && (mtu >= int(c.mtu) || !c.searchFrom(mtu)), m != nil && mtu < int(m.low):
+		return
 	case m != nil && mtu > int(m.low):
 		m.low, m.doubted = int32(mtu), false
 		c.followSize()
 		c.settleSearch(now)
+	}
+	if m = c.search; over && m != nil && m.size == 0 {
+		m.again = now.Add(searchAgain)
 	}
 }
 
