@@ -65,7 +65,7 @@ type mtuSearch struct {
 const searchSize = int(unsafe.Sizeof(mtuSearch{}))
 
 // searchFrom begins a search above low, unless there is no memory for it.
-func (c *Conn) searchFrom(low int) bool {
+func (c *Conn) searchFrom(now clock.Instant, low int) bool {
 	if c.search == nil {
 		c.search = c.env.takeSearch()
 	}
@@ -74,21 +74,21 @@ func (c *Conn) searchFrom(low int) bool {
 		return false
 	}
 	*m = mtuSearch{low: int32(low), high: int32(c.mtuCeiling()), first: true}
-	c.followSize()
+	c.followSize(now)
 	return true
 }
 
 // beginSearch begins one on a new connection, where every connection has one.
-func (c *Conn) beginSearch() {
+func (c *Conn) beginSearch(now clock.Instant) {
 	if c.env.Config.MTUProbing == MTUProbeAlways && c.search == nil && c.mtuCeiling() >= baseMTU+searchEnd {
-		c.searchFrom(baseMTU)
+		c.searchFrom(now, baseMTU)
 	}
 }
 
 // suspectPath is told that the oldest segment has timed out once more, and judges
 // whether the path swallows its like (RFC 4821 7.7, RFC 2923 2.1). Where larger
 // ones are SACKed it takes longer to believe that: the path may have changed since.
-func (c *Conn) suspectPath() {
+func (c *Conn) suspectPath(now clock.Instant) {
 	s := c.sb
 	if c.env.Config.MTUProbing == MTUProbeOff || s == nil || s.n == 0 {
 		return
@@ -107,7 +107,7 @@ func (c *Conn) suspectPath() {
 	if n <= timeoutsToLeast && s.sackedSegs > 0 && s.sackedBytes/s.sackedSegs > passes {
 		return
 	}
-	if c.searchFrom(to) {
+	if c.searchFrom(now, to) {
 		c.search.doubted = true
 	}
 }
@@ -125,11 +125,11 @@ func (c *Conn) FollowSearch(now clock.Instant, mtu int, over bool) {
 	}
 	m := c.search
 	switch {
-	case m == nil && (mtu >= int(c.mtu) || !c.searchFrom(mtu)), m != nil && mtu < int(m.low):
+	case m == nil && (mtu >= int(c.mtu) || !c.searchFrom(now, mtu)), m != nil && mtu < int(m.low):
 		return
 	case m != nil && mtu > int(m.low):
 		m.low, m.doubted = int32(mtu), false
-		c.followSize()
+		c.followSize(now)
 		c.settleSearch(now)
 	}
 	if m = c.search; over && m != nil && m.size == 0 {

@@ -280,7 +280,7 @@ func TestSearchWithoutMemory(t *testing.T) {
 	w.establish()
 	b := w.a.env.Budget
 	require.True(t, b.Take(b.Free()))
-	require.False(t, w.a.conn.searchFrom(baseMTU))
+	require.False(t, w.a.conn.searchFrom(w.now, baseMTU))
 	require.Equal(t, 1500-52, w.a.conn.MSS())
 }
 

@@ -1,6 +1,9 @@
 package tcp
 
-import "github.com/sockeye-net/sockeye/stack/clock"
+import (
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/trace"
+)
 
 // The path MTU as the owner tells it (RFC 1191), and what the segment size is by it.
 
@@ -48,10 +51,7 @@ func (c *Conn) SetPMTU(now clock.Instant, mtu int) {
 	if c.search != nil {
 		c.boundSearch(was)
 	}
-	c.followSize()
-	if c.sb != nil && c.sb.lostBytes > c.sb.resentBytes && c.state.synchronized() {
-		c.armRetransmit(now, true)
-	}
+	c.followSize(now)
 }
 
 // fragments reports whether segments may be fragmented on their way: no DF, and
@@ -69,20 +69,22 @@ func (c *Conn) setMTU(mtu int) {
 
 // followSize follows a change of the path MTU. What is in flight and too large
 // for it is lost, which is no sign of congestion (RFC 1191 6.5).
-func (c *Conn) followSize() {
+func (c *Conn) followSize(now clock.Instant) {
 	old := c.mss
 	c.refreshMSS()
 	if c.mss >= old || c.sb == nil || !c.state.synchronized() {
 		return
 	}
-	c.excuseLoss()
-	c.sb.markLarger(c.sendMSS(0))
+	c.excuseLoss(now)
+	if c.sb.markLarger(c.sendMSS(0)) > 0 {
+		c.armRetransmit(now, true) // what goes again has its time before it
+	}
 }
 
 // excuseLoss takes the latest reduction back where all that was lost was larger
 // than a segment may be now: a small segment that passed the others by has told of
 // their loss before the router did.
-func (c *Conn) excuseLoss() {
+func (c *Conn) excuseLoss(now clock.Instant) {
 	s, mss := c.sb, c.sendMSS(0)
 	if s.rec.mode != fastRecovery || c.ep.is&undoable == 0 {
 		return
@@ -97,4 +99,5 @@ func (c *Conn) excuseLoss() {
 	s.rec = recovery{}
 	s.dupBytes = 0
 	c.snd.dupacks = 0
+	c.traceCwnd(now, trace.CwndUndo)
 }
