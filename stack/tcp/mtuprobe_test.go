@@ -81,9 +81,8 @@ func TestBlackHole(t *testing.T) {
 					fell, first = w.now, last
 				}
 			}
-			w.transfer(1<<20, 0)
+			w.transfer(1<<19, 0)
 			require.Less(t, w.now.Sub(began), 5*time.Second, "%d probes", len(hole.probes))
-			t.Log(w.now.Sub(began), hole.probes, hole.largest, hole.swallowed)
 			require.LessOrEqual(t, len(hole.probes), c.probes)
 			require.NotEmpty(t, hole.probes)
 			require.GreaterOrEqual(t, hole.largest, c.mtu-searchEnd, "found")
@@ -129,7 +128,7 @@ func TestSearchAfterOutage(t *testing.T) {
 	}
 	fell := false
 	w.see = func(p *peer, _ *Segment) { fell = fell || w.a.conn.search != nil }
-	w.transfer(4<<20, 0)
+	w.transfer(700_000, 0)
 	require.True(t, fell)
 	require.Equal(t, []int{1500}, hole.probes)
 	require.Nil(t, w.a.conn.search)
@@ -142,7 +141,7 @@ func searcher(t *testing.T) (*world, *blackHole) {
 	w := newWorld(t, 1, Config{}, Options{})
 	hole := dig(w, 1280)
 	w.establish()
-	w.more(1 << 20)
+	w.more(1 << 19)
 	require.Equal(t, 1280, w.a.conn.PathMTU())
 	require.Equal(t, EvPathMTU, w.a.conn.Events()&EvPathMTU)
 	return w, hole
@@ -336,7 +335,7 @@ func TestSearchUnderFaults(t *testing.T) {
 			}
 		}
 		w.routers(t, hole)
-		w.transfer(300_000, 1<<16)
+		w.transfer(200_000, 1<<15)
 	}
 }
 
