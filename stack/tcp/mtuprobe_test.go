@@ -128,7 +128,7 @@ func TestSearchAfterOutage(t *testing.T) {
 	}
 	fell := false
 	w.see = func(p *peer, _ *Segment) { fell = fell || w.a.conn.search != nil }
-	w.transfer(700_000, 0)
+	w.transfer(1_500_000, 0)
 	require.True(t, fell)
 	require.Equal(t, []int{1500}, hole.probes)
 	require.Nil(t, w.a.conn.search)
