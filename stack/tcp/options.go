@@ -18,7 +18,7 @@ type Options struct {
 	Cork        bool          // send full segments only, for at most 200 ms
 	QuickACK    bool          // acknowledge at once
 	KeepAlive   bool          // RFC 9293 3.8.4; off by default
-	NoDF        bool          // let routers fragment our segments: for IP_PMTUDISC_DONT
+	NoDF        bool          // let routers fragment our segments; the host sets it, from its own Discover
 	KeepIdle    time.Duration // 0: 2 h
 	KeepIntvl   time.Duration // 0: 75 s
 	KeepCount   int           // 0: 9
