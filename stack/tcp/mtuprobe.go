@@ -188,7 +188,7 @@ func (c *Conn) settleSearch(now clock.Instant) {
 // searching reports whether it is time for a probe.
 func (c *Conn) searching(now clock.Instant) bool {
 	m := c.search
-	if m.size != 0 || m.doubted {
+	if m.size != 0 {
 		return false
 	}
 	if m.again != clock.Never {

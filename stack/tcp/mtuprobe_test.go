@@ -32,6 +32,10 @@ func dig(w *world, mtu int) *blackHole {
 		size += s.Seg.HeaderLen() + 20
 		if s.Why == trace.SendMTUProbe {
 			require.Zero(w.t, s.GSOSize, "a probe is one segment")
+			c, behind := w.a.conn, 4*w.a.conn.MSS() // what draws the duplicate ACKs that tell of its loss
+			require.GreaterOrEqual(w.t, c.cwnd(), s.Len()+behind)
+			require.GreaterOrEqual(w.t, int(c.snd.wnd), s.Len()+behind)
+			require.GreaterOrEqual(w.t, c.unsent(), behind)
 			b.probes = append(b.probes, size)
 		}
 		if size > b.mtu {
@@ -352,4 +356,105 @@ func (w *world) routers(t testing.TB, hole *blackHole) {
 			checkConn(t, c, w)
 		}
 	}
+}
+
+// always has a search on from the beginning, over a path where everything passes.
+func always(t *testing.T, o Options) (*world, *blackHole) {
+	w := newWorld(t, 1, Config{MTUProbing: MTUProbeAlways}, o)
+	hole := dig(w, 1500)
+	w.establish()
+	require.Equal(t, baseMTU, w.a.conn.PathMTU())
+	return w, hole
+}
+
+// A probe goes where so much data lies behind it that its loss would show (RFC 4821 7.4).
+func TestProbeNeedsData(t *testing.T) {
+	const enough = 1448 + 4*1012
+	w, hole := always(t, Options{NoDelay: true})
+	w.more(enough - 1)
+	require.Empty(t, hole.probes)
+	w.more(enough)
+	require.Equal(t, []int{1500}, hole.probes)
+}
+
+// In a small window a probe waits until there is room, and the rest with it; in one
+// that never has room for it there is none.
+func TestProbeNeedsWindow(t *testing.T) {
+	w, hole := always(t, Options{RecvBuffer: 4096})
+	w.more(100_000)
+	require.Empty(t, hole.probes)
+	w, hole = always(t, Options{RecvBuffer: 8192})
+	w.more(100_000)
+	require.Equal(t, []int{1500}, hole.probes)
+}
+
+// What a router says bounds the search that is on, and is tried first.
+func TestSearchUpToRoutersWord(t *testing.T) {
+	w, hole := always(t, Options{})
+	w.a.conn.SetPMTU(w.now, 1300)
+	w.more(1 << 16)
+	require.Equal(t, []int{1300}, hole.probes)
+	require.Equal(t, 1300, w.a.conn.PathMTU())
+	require.NotZero(t, w.a.conn.Events()&EvPathMTU, "who follows may try it too")
+}
+
+// The size that is fallen back to is told as soon as something of it has arrived.
+func TestFallIsTold(t *testing.T) {
+	r := newRig(t, plain, Options{NoDelay: true})
+	r.c.Open(r.now)
+	r.out()
+	r.opt.HasMSS, r.opt.MSS = true, 1460
+	r.in("SA", 0, 1, 60000, 0)
+	r.out()
+	r.write(1460)
+	r.out()
+	for range timeoutsToBase {
+		require.Zero(t, r.c.Events()&EvPathMTU)
+		r.fire()
+	}
+	require.Zero(t, r.c.Events()&EvPathMTU, "a guess")
+	r.in("A", 1, 1025, 60000, 0)
+	require.NotZero(t, r.c.Events()&EvPathMTU)
+	require.Equal(t, baseMTU, r.c.PathMTU())
+}
+
+// While others of its size are SACKed, a segment that times out is not suspected of
+// its size until it has done so for long.
+func TestSACKedSizeIsNotSuspected(t *testing.T) {
+	r := sackRig(t)
+	r.write(3000)
+	r.out()
+	sack(1, 1001, 3001)(r)
+	r.out()
+	for r.c.snd.backoff < timeoutsToLeast {
+		r.fire()
+	}
+	require.Equal(t, 1000, r.c.MSS())
+	r.fire()
+	require.Equal(t, 512, r.c.MSS())
+}
+
+// A probe that is always lost among others counts as failed in the end.
+func TestProbeNeverAlone(t *testing.T) {
+	w, hole := always(t, Options{})
+	swallow, kill := w.lose, 0
+	w.lose = func(p *peer, s *Segment) bool {
+		gone := swallow(p, s)
+		if p == w.a && s.Why == trace.SendMTUProbe && s.Len() > 1400 {
+			kill = 3
+		}
+		if p == w.a && kill > 0 && s.Len() > 0 {
+			kill--
+			gone = true
+		}
+		return gone
+	}
+	w.more(1 << 20)
+	tries := 0
+	for _, size := range hole.probes {
+		if size == 1500 {
+			tries++
+		}
+	}
+	require.Equal(t, maxUnclear, tries)
 }
