@@ -119,6 +119,7 @@ func (h *Host) header(m *message) wire.IPv4 {
 func (h *Host) Transmit(now clock.Instant, out []link.Packet) int {
 	h.now = now
 	h.lent.drain(&h.parcels)
+	h.notePressure(now)
 	out = out[:min(len(out), maxBatch)]
 	n, crossings := 0, maxCrossings
 	for {
