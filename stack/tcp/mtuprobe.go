@@ -261,7 +261,7 @@ func (c *Conn) judgeSearch(now clock.Instant, advanced bool) {
 // is no sign of congestion (RFC 4821 7.6.2).
 func (c *Conn) onlySizing(newly int) bool {
 	m := c.search
-	if m == nil || m.size == 0 || newly != m.out.r.Sub(m.out.l) {
+	if m == nil || m.size == 0 {
 		return false
 	}
 	i := c.sb.find(m.out.l)
