@@ -24,6 +24,8 @@ type cell struct {
 	memory       [2]int        // of the hosts; 0: plenty
 	simultaneous bool          // both connect, nobody listens
 	deafAt       time.Duration // when the listener goes; 0: never
+	narrowAt     time.Duration // when both links get a smaller MTU; 0: never
+	narrow       int           // bytes
 }
 
 var (
@@ -69,6 +71,10 @@ func newCell(n int) *cell {
 	c.simultaneous = r.IntN(25) == 0
 	if r.IntN(25) == 0 {
 		c.deafAt = time.Duration(r.Int64N(int64(4*rtt)) + 1)
+	}
+	if r.IntN(12) == 0 {
+		c.narrowAt = time.Duration(r.Int64N(int64(20*rtt)) + 1)
+		c.narrow = min(c.feat[0].MTU, pick(r, 1280, 576, 296))
 	}
 	return c
 }
@@ -133,6 +139,9 @@ func (c *cell) String() string {
 	if c.deafAt > 0 {
 		s += fmt.Sprintf("the listener goes at %v\n", c.deafAt)
 	}
+	if c.narrowAt > 0 {
+		s += fmt.Sprintf("an MTU of %d from %v on\n", c.narrow, c.narrowAt)
+	}
 	if c.simultaneous {
 		s += "simultaneous open\n"
 	}
@@ -178,6 +187,15 @@ func newPlay(c *cell, log func(string)) (*play, error) {
 	if c.outage[1] > 0 {
 		w.After(c.outage[0], func() { p.faults(link.Faults{Loss: 1}, link.Faults{Loss: 1}) })
 		w.After(c.outage[0]+c.outage[1], func() { p.faults(c.there, c.back) })
+	}
+	if c.narrowAt > 0 {
+		w.After(c.narrowAt, func() {
+			for _, h := range w.hosts {
+				f := h.feat
+				f.MTU = c.narrow
+				h.SetLink(f)
+			}
+		})
 	}
 	return p, nil
 }
