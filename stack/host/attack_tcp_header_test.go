@@ -257,3 +257,25 @@ func TestAttack_19_AnyOptions(t *testing.T) {
 	require.Zero(t, v.info().Unacked, fmt.Sprint("the peer gets it: ", v.info()))
 	v.quiesce()
 }
+
+// A SACK option is 2 bytes and 8 for each block: of another length it says
+// nothing, though a true block is in it.
+func TestAttack_19_SACKLength(t *testing.T) {
+	for length := range 40 {
+		v := newVictim(t)
+		options := make([]byte, 40)
+		for i := range options {
+			options[i] = 1
+		}
+		options[0], options[1] = 5, byte(length)
+		seg, _, err := wire.DecodeTCP(v.last[20:])
+		require.NoError(t, err)
+		for at := 2; at+8 <= len(options); at += 8 {
+			binary.BigEndian.PutUint32(options[at:], uint32(seg.Seq.Add(40)))
+			binary.BigEndian.PutUint32(options[at+4:], uint32(seg.Seq.Add(60)))
+		}
+		answers(v.a, v.now, v.segment(wire.ACK, options, 15, nil))
+		require.Equal(t, length > 2 && length%8 == 2, v.info().Sacked > 0, length)
+		v.quiesce()
+	}
+}
