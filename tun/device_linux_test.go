@@ -187,7 +187,7 @@ func send(to, text string) error {
 	return err
 }
 
-func TestDownAndUpResumes(t *testing.T) {
+func TestAttack_75_DownAndUpResumes(t *testing.T) {
 	waitModes(t, func(t *testing.T, alone bool) {
 		ns := newNS(t)
 		d := openUp(t, ns, Config{})
@@ -210,7 +210,7 @@ func TestDownAndUpResumes(t *testing.T) {
 	})
 }
 
-func TestDeletedDeviceIsGone(t *testing.T) {
+func TestAttack_75_DeletedDeviceIsGone(t *testing.T) {
 	waitModes(t, func(t *testing.T, alone bool) {
 		ns := newNS(t)
 		before := openFDs(t)
@@ -238,7 +238,7 @@ func TestDeletedDeviceIsGone(t *testing.T) {
 	})
 }
 
-func TestMTUFollowsTheInterface(t *testing.T) {
+func TestAttack_75_MTUFollowsTheInterface(t *testing.T) {
 	ns := newNS(t)
 	d := openUp(t, ns, Config{MTU: 1400})
 	require.Equal(t, 1400, d.Features().MTU)
@@ -263,7 +263,7 @@ func TestMTUFollowsTheInterface(t *testing.T) {
 	require.Equal(t, 576, d.Features().MTU)
 }
 
-func TestRefusedPacketsAreCounted(t *testing.T) {
+func TestAttack_75_RefusedPacketsAreCounted(t *testing.T) {
 	d := openUp(t, newNS(t), Config{})
 	batch := []link.Packet{
 		{Head: []byte{0x95, 0, 0, 0}}, // neither version 4 nor 6
@@ -277,7 +277,7 @@ func TestRefusedPacketsAreCounted(t *testing.T) {
 	require.Equal(t, MaxBatch, d.Room())
 }
 
-func TestFullDeviceHasNoRoomUntilWritable(t *testing.T) {
+func TestAttack_75_FullDeviceHasNoRoomUntilWritable(t *testing.T) {
 	d := openUp(t, newNS(t), Config{})
 	err, lasting := d.q.wr.refused(unix.EAGAIN, 3)
 	require.ErrorIs(t, err, ErrFull)
