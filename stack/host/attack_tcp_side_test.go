@@ -199,52 +199,6 @@ func TestAttack_46_ConnectToOwnPort(t *testing.T) {
 	}
 }
 
-// A hundred thousand connections opened and closed leave nothing: no socket,
-// no port, no timer, no byte.
-func TestAttack_76_OpenCloseCycles(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Memory = 4 << 20 })
-	l := w.listen(w.b, 5)
-	n := 100_000
-	if testing.Short() || underRace {
-		n /= 100
-	}
-	for i := range n {
-		c := w.open(w.a, Stream)
-		require.Equal(t, ErrInProgress, w.a.Connect(w.now, c, netip.AddrPortFrom(addrB, 80)))
-		w.flush()
-		s, err := w.b.Accept(w.now, l)
-		require.NoError(t, err, i)
-		first, second := w.a, w.b
-		if i%3 == 1 { // either side may begin
-			first, second, c, s = second, first, s, c
-		}
-		if i%3 == 2 {
-			require.NoError(t, first.Abort(w.now, c))
-		} else {
-			require.NoError(t, first.Close(w.now, c))
-		}
-		w.flush()
-		require.NoError(t, second.Close(w.now, s))
-		w.flush()
-		w.now = w.now.Add(time.Millisecond)
-		at := clock.Earliest(w.a.Deadline(), w.b.Deadline())
-		if at.Due(w.now) {
-			w.a.Expire(w.now)
-			w.b.Expire(w.now)
-		}
-	}
-	w.run(2 * time.Minute)
-	require.NoError(t, w.b.Close(w.now, l))
-	for _, h := range []*Host{w.a, w.b} {
-		require.Empty(t, h.Sockets(nil))
-		require.Zero(t, h.budget.Used())
-		require.Equal(t, clock.Never, h.Deadline())
-		require.Zero(t, h.flows.n+h.tcp.n+h.listeners.n)
-		require.Less(t, len(h.sockets), 5000, "entries are used again")
-		require.EqualValues(t, 0, h.Counters().TCP.CurrEstab)
-	}
-}
-
 // Fifty days without a packet: TCP's timestamps have gone round (49.7 days),
 // and a connection, a listener, a datagram socket and a cached path go on as if
 // it had been a minute.

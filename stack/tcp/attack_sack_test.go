@@ -124,7 +124,7 @@ func TestAttack_34_SACKLies(t *testing.T) {
 		{"beyond SND.NXT", 6001, 7001},
 		{"far beyond", 1 << 30, 1<<30 + 1000},
 		{"all around the circle", 3001, 3000},
-		{"half of it", 2001, 2001 + 1<<31},
+		{"half of it", 2001, 2001 - 1<<31},
 		{"inverted", 5001, 3001},
 		{"empty", 3001, 3001},
 		{"both sides of what is out", 1, 9001},

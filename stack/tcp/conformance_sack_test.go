@@ -10,7 +10,8 @@ import (
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
-// Tests of testdata/conformance.md, part C: RFC 2018, 6675, 6191 and 1337.
+// Tests of testdata/conformance.md, part C: RFC 2018 and 6675; and of a
+// connection in TIME-WAIT, RFC 6191 and 1337.
 
 func TestReqC_SACKBlocks(t *testing.T) { // RFC 2018 3 to 5
 	for _, ts := range []bool{false, true} {
@@ -119,7 +120,7 @@ func TestReqC_SACKRecovery(t *testing.T) {
 	require.EqualValues(t, 3, r.env.Stats.Retransmitted)
 }
 
-func TestReqC_TimeWaitSYN(t *testing.T) { // RFC 6191 2
+func TestReusableByTimestampAndNumber(t *testing.T) { // RFC 6191 2, C-19
 	for _, row := range []struct {
 		rule  string
 		ts    bool // agreed
@@ -162,8 +163,8 @@ func TestReqC_TimeWaitSYN(t *testing.T) { // RFC 6191 2
 }
 
 // A reset does not end TIME-WAIT, at whatever number, and does not move its
-// end either (RFC 1337 3).
-func TestReqC_TimeWaitAssassination(t *testing.T) {
+// end either (RFC 1337 3, C-20).
+func TestNoResetEndsTimeWait(t *testing.T) {
 	r := inTimeWait(t, plain)
 	ends := r.c.timers[timerTimeWait]
 	for _, flags := range []string{"R", "RA", "RP", "RF"} {

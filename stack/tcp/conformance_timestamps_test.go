@@ -191,7 +191,7 @@ func TestReqC_TSRecentUpdate(t *testing.T) { // RFC 7323 4.3, 5.3 R3
 	require.EqualValues(t, 200, s.Seg.Options.TSEcr)
 }
 
-func TestReqC_TSOffsetKeyed(t *testing.T) { // RFC 7323 5.4, 7.1
+func TestTimestampOffsetIsKeyed(t *testing.T) { // RFC 7323 5.4, 7.1; C-16
 	first := func(seed byte, f Flow, at time.Duration) uint32 {
 		e := NewEnv(Config{}, [32]byte{seed}, establishedRig(t, plain, Options{}).env.Budget, nil)
 		var c Conn
