@@ -10,6 +10,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // Attack 46 of testdata/attacks.md: opens and closes that cross, and a
@@ -26,7 +27,14 @@ type crossing struct {
 	lives int // how many segments may still be lost
 	twice int // how many segments may still arrive and stay on their way
 	early int // how many timers may still fire while segments are on their way
-	done  []string
+	done  []happening
+}
+
+// A happening is one thing that happened.
+type happening struct {
+	what  string
+	to    int
+	flags wire.Flags
 }
 
 type flight struct {
@@ -95,7 +103,10 @@ func (x *crossing) expire() {
 
 // String tells what has happened.
 func (x *crossing) String() string {
-	s := fmt.Sprint(x.done)
+	s := ""
+	for _, h := range x.done {
+		s += fmt.Sprintf("%v %s %d, ", h.flags, h.what, h.to)
+	}
 	for i, c := range x.ends {
 		s += fmt.Sprintf("; %d: %v una %d nxt %d rcv %d", i, c.state, c.snd.una.Sub(c.snd.iss), c.snd.nxt.Sub(c.snd.iss), c.rcv.nxt.Sub(c.rcv.irs))
 	}
@@ -119,11 +130,16 @@ func (x *crossing) options() int {
 	return n
 }
 
+// note keeps what happens to the k-th segment on its way.
+func (x *crossing) note(what string, k int) {
+	x.done = append(x.done, happening{what, x.air[k].to, x.air[k].in.Seg.Flags})
+}
+
 // happen does the k-th of them.
 func (x *crossing) happen(k int) {
 	n := len(x.air)
 	if k < n {
-		x.done = append(x.done, fmt.Sprintf("%d gets %v", x.air[k].to, x.air[k].in.Seg.Flags))
+		x.note("arrives at", k)
 		x.arrive(k)
 		x.launch()
 		return
@@ -131,7 +147,7 @@ func (x *crossing) happen(k int) {
 	k -= n
 	if x.lives > 0 {
 		if k < n {
-			x.done = append(x.done, fmt.Sprintf("%v to %d is lost", x.air[k].in.Seg.Flags, x.air[k].to))
+			x.note("is lost before", k)
 			x.air = append(x.air[:k:k], x.air[k+1:]...)
 			x.lives--
 			return
@@ -139,14 +155,14 @@ func (x *crossing) happen(k int) {
 		k -= n
 	}
 	if x.twice > 0 && k < n {
-		x.done = append(x.done, fmt.Sprintf("%d gets %v, not for the last time", x.air[k].to, x.air[k].in.Seg.Flags))
+		x.note("arrives, and not for the last time, at", k)
 		x.twice--
 		x.air = append(x.air, x.air[k])
 		x.arrive(k)
 		x.launch()
 		return
 	}
-	x.done = append(x.done, "timer")
+	x.done = append(x.done, happening{what: "timer"})
 	if n > 0 {
 		x.early--
 	}
