@@ -43,6 +43,9 @@ var awaited = map[string]bool{
 	"C-7": true, "C-8": true, "C-9": true, "C-10": true, "C-21": true, "C-24": true,
 }
 
+// mostDeviations is how many rows may deviate that are not of the scope dev.
+const mostDeviations = 5
+
 // strict reports whether the row may not be for later.
 func (r *requirement) strict() bool {
 	_, digits, _ := strings.Cut(r.id, "-")
@@ -161,6 +164,7 @@ func TestConformanceMatrix(t *testing.T) {
 	rows, tests := readMatrix(t, string(text)), testNames(t)
 	seen, named := map[string]bool{}, map[string]bool{}
 	count := map[string]map[string]int{}
+	var deviations []string // beyond those that were foreseen
 	for _, r := range rows {
 		if seen[r.id] {
 			t.Errorf("%s is there twice", r.id)
@@ -169,6 +173,9 @@ func TestConformanceMatrix(t *testing.T) {
 		named[matrixParts[r.part].prefix+r.test] = true
 		for _, fault := range r.faults(tests) {
 			t.Errorf("%s %s", r.id, fault)
+		}
+		if r.scope != "dev" && strings.HasPrefix(r.decision, "Deviation") {
+			deviations = append(deviations, r.id)
 		}
 		if count[r.part] == nil {
 			count[r.part] = map[string]int{}
@@ -183,6 +190,7 @@ func TestConformanceMatrix(t *testing.T) {
 		require.Equal(t, want, n, "rows of part %s", part)
 		t.Logf("part %s: %v", part, count[part])
 	}
+	require.LessOrEqual(t, len(deviations), mostDeviations, "%v", deviations)
 	for name, path := range tests {
 		if strings.HasPrefix(name, "TestReq") && !named[name] {
 			t.Errorf("%s in %s has no row", name, path)
