@@ -377,3 +377,40 @@ func TestAttack_27_LimitOfAnswers(t *testing.T) {
 		require.Equal(t, StateEstablished, r.c.State(), row.rule)
 	}
 }
+
+// A SYN record has the same limit: an end that takes our SYN-ACK for false
+// cannot make us answer each of its answers.
+func TestAttack_27_LimitOfARecord(t *testing.T) {
+	for _, row := range []struct {
+		rule  string
+		flags wire.Flags
+		seq   wire.Seq
+		text  int
+		want  int // answers to 200 in two seconds
+	}{
+		{"an ACK outside the window", wire.ACK, 1 << 30, 0, 4},
+		{"a SYN with another number", wire.SYN, 77, 0, 4},
+		{"the same SYN again", wire.SYN, 5, 0, 4},
+		{"a RST beside RCV.NXT", wire.RST, 9, 0, 4},
+		{"data outside the window", wire.ACK, 1 << 30, 50, 200},
+	} {
+		l, _ := listening(t, plain)
+		now := epoch
+		require.Equal(t, Answered, must(l.Arrive(now, client(1), arrival(wire.SYN, 5, 0), false)))
+		sent := -1 // the SYN-ACK itself
+		var f Flow
+		var out Segment
+		for range 200 {
+			in := arrival(row.flags, row.seq, 1)
+			in.Payload = make([]byte, row.text)
+			if sent >= 0 {
+				l.Arrive(now, client(1), in, false)
+			}
+			for l.Transmit(now, &f, &out) {
+				sent++
+			}
+			now = now.Add(10 * ms)
+		}
+		require.InDelta(t, row.want, sent, 1, row.rule)
+	}
+}
