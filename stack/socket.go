@@ -152,11 +152,28 @@ func (s *Socket) SendTo(p []byte, to netip.AddrPort, f Flags) (n int, err error)
 }
 
 // Recv receives on a connected socket. On a stream 0, nil is its end.
-func (s *Socket) Recv(p []byte, f Flags) (got int, err error) {
+func (s *Socket) Recv(p []byte, f Flags) (int, error) {
+	n, _, err := s.RecvMsg(p, f)
+	return n, err
+}
+
+// RecvFrom receives one datagram: n bytes of it are in p, its whole length is
+// size, and from sent it. On a stream it is Recv.
+func (s *Socket) RecvFrom(p []byte, f Flags) (n, size int, from netip.AddrPort, err error) {
+	n, m, err := s.RecvMsg(p, f)
+	return n, m.Size, m.From, err
+}
+
+// RecvMsg is RecvFrom that also gives the rest of what the headers said. On a
+// stream it is Recv, with the TOS of the latest segment.
+func (s *Socket) RecvMsg(p []byte, f Flags) (got int, m host.Meta, err error) {
 	err = s.until(&s.rd, f, func(now clock.Instant) error {
 		for {
-			n, err := s.sh.host.Recv(now, s.handle, p[got:], recvFlags(f))
+			n, meta, err := s.sh.host.RecvMsg(now, s.handle, p[got:], recvFlags(f))
 			got += n
+			if err == nil {
+				m = meta
+			}
 			if got > 0 && err != nil && err != host.ErrWouldBlock {
 				s.rd.err = err // connections tell it once
 			}
@@ -168,28 +185,10 @@ func (s *Socket) Recv(p []byte, f Flags) (got int, err error) {
 	if got > 0 {
 		err = nil // the next call has it
 	}
-	return got, err
-}
-
-// RecvFrom receives one datagram: n bytes of it are in p, its whole length is
-// size, and from sent it. On a stream it is Recv.
-func (s *Socket) RecvFrom(p []byte, f Flags) (n, size int, from netip.AddrPort, err error) {
-	n, m, err := s.RecvMsg(p, f)
-	return n, m.Size, m.From, err
-}
-
-// RecvMsg is RecvFrom that also gives the rest of what the headers said. On a
-// stream it is Recv.
-func (s *Socket) RecvMsg(p []byte, f Flags) (n int, m host.Meta, err error) {
 	if s.kind == host.Stream {
-		n, err = s.Recv(p, f)
-		return n, host.Meta{Size: n}, err
+		m = host.Meta{Size: got, TOS: m.TOS}
 	}
-	err = s.until(&s.rd, f, func(now clock.Instant) (err error) {
-		n, m, err = s.sh.host.RecvMsg(now, s.handle, p, recvFlags(f))
-		return err
-	})
-	return n, m, err
+	return got, m, err
 }
 
 func recvFlags(f Flags) host.RecvFlags {
@@ -377,6 +376,16 @@ func (s *Socket) SetOptions(set func(*host.Options)) error {
 		set(&o)
 		return s.sh.host.SetOptions(now, s.handle, o)
 	})
+}
+
+// PathMTU returns the MTU of the path to the peer in bytes, as far as it is known,
+// or host.ErrNotConnected.
+func (s *Socket) PathMTU() (n int, err error) {
+	err = s.call(func(clock.Instant) (err error) {
+		n, err = s.sh.host.PathMTU(s.handle)
+		return err
+	})
+	return n, err
 }
 
 // Info describes a stream socket as Linux's tcp_info does.

@@ -141,7 +141,8 @@ type Meta struct {
 }
 
 // RecvMsg is RecvFrom that also gives the rest of what the headers said. Of a
-// stream only Size and From are set.
+// stream only Size and From are set, and TOS, which is that of the latest segment
+// to arrive (RFC 9293 3.9.1.9, MAY-9).
 func (h *Host) RecvMsg(now clock.Instant, s Handle, p []byte, f RecvFlags) (int, Meta, error) {
 	e, err := h.find(now, s)
 	if err != nil {
@@ -149,7 +150,7 @@ func (h *Host) RecvMsg(now clock.Instant, s Handle, p []byte, f RecvFlags) (int,
 	}
 	if e.kind == Stream {
 		n, err := h.recvStream(now, e, p, f)
-		return n, Meta{Size: n, From: e.remote}, err
+		return n, Meta{Size: n, From: e.remote, TOS: e.gotTOS}, err
 	}
 	return h.recvDatagram(e, p, f)
 }

@@ -137,7 +137,7 @@ func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.Add
 	if s.dg.sendRoom() <= 0 {
 		return 0, ErrWouldBlock
 	}
-	m := message{src: src, dst: to.Addr(), tos: s.tos, ttl: s.ttl, df: true, owner: s.id}
+	m := message{src: src, dst: to.Addr(), tos: s.tos, ttl: s.ttl, df: true, discover: s.discover, owner: s.id}
 	if s.kind == Echo {
 		err = h.sendEcho(s, &m, p)
 	} else {

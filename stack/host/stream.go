@@ -37,8 +37,7 @@ func (h *Host) connectStream(now clock.Instant, e *socket, to netip.AddrPort) er
 	h.counters.TCP.ActiveOpens++
 	o := e.tcpOptions()
 	e.conn = h.newConn()
-	mtu, _ := h.pathMTU(to.Addr(), streamPaths)
-	e.conn.Init(h.env, uint64(e.id), tcp.Flow{Local: e.local, Remote: to}, o, mtu)
+	e.conn.Init(h.env, uint64(e.id), tcp.Flow{Local: e.local, Remote: to}, o, h.streamMTU(e))
 	e.state = tcp.StateClosed
 	h.flows.add(e, h.flowHash(e.local, to))
 	h.openStream(now, e)

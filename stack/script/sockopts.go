@@ -69,6 +69,11 @@ var sockopts = map[string]sockopt{
 	"TCP_LINGER2":      span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.FinWait2 }),
 	"IP_TTL":           octet(func(o *host.Options) *uint8 { return &o.TTL }),
 	"IP_TOS":           octet(func(o *host.Options) *uint8 { return &o.TOS }),
+	"IP_RECVERR":       flag(func(o *host.Options) *bool { return &o.RecvErr }),
+	"IP_MTU_DISCOVER": {
+		func(o *host.Options, n int) { o.Discover = host.DiscoverDont + host.Discovery(n) },
+		func(o *host.Options) int { return int(o.Discover - host.DiscoverDont) },
+	},
 }
 
 func (m *machine) setsockopt(r *running) outcome {
@@ -109,8 +114,11 @@ func (r *running) linger(o *host.Options) error {
 
 func (m *machine) getsockopt(r *running) outcome {
 	name, want := r.c.arg(2).name, r.c.arg(3)
-	if name == "SO_ERROR" {
+	switch name {
+	case "SO_ERROR":
 		return m.socketError(r, want)
+	case "IP_MTU":
+		return m.pathMTU(r, want)
 	}
 	opt, ok := sockopts[name]
 	if !ok {
@@ -137,6 +145,19 @@ func (m *machine) socketError(r *running, want value) outcome {
 		return outcome{wrong: "SO_ERROR is " + got}
 	}
 	return outcome{}
+}
+
+// pathMTU takes [1500].
+func (m *machine) pathMTU(r *running, want value) outcome {
+	got, err := m.h.PathMTU(r.d.s)
+	if err != nil {
+		return outcome{err: err}
+	}
+	n, err := want.number()
+	if err == nil && got != n {
+		return outcome{wrong: fmt.Sprintf("IP_MTU is %d", got)}
+	}
+	return outcome{err: err}
 }
 
 // arg returns an argument; one that is not there is "...".

@@ -59,6 +59,23 @@ const (
 const (
 	IP_TOS = 1
 	IP_TTL = 2 // 1 to 255; -1: the default
+
+	IP_PKTINFO      = 8  // without effect, like the next two: RecvMsg tells it in any case
+	IP_MTU_DISCOVER = 10 // one of IP_PMTUDISC
+	IP_RECVERR      = 11 // soft ICMP errors become the pending error, of datagram sockets without a peer too
+	IP_RECVTTL      = 12
+	IP_RECVTOS      = 13
+	IP_MTU          = 14 // get only, connected sockets: the known path MTU, bytes
+)
+
+// Values of IP_MTU_DISCOVER. Of streams, all but the first are the second.
+const (
+	IP_PMTUDISC_DONT      = 0 // DF never
+	IP_PMTUDISC_WANT      = 1 // the default: DF on what fits the known path MTU, fragments of what does not
+	IP_PMTUDISC_DO        = 2 // DF always; EMSGSIZE beyond the known path MTU
+	IP_PMTUDISC_PROBE     = 3 // DF always; EMSGSIZE beyond the link's MTU
+	IP_PMTUDISC_INTERFACE = 4 // DF never, no ICMP message is believed; EMSGSIZE beyond the link's MTU
+	IP_PMTUDISC_OMIT      = 5 // the same, but with fragments
 )
 
 // Options at level IPPROTO_TCP.

@@ -53,6 +53,7 @@ type descriptor struct {
 	connecting atomic.Bool  // a non-blocking Connect has not been asked how it went
 	recvTimeo  atomic.Int64 // nanoseconds; 0: for ever
 	sendTimeo  atomic.Int64
+	told       atomic.Uint32 // see pathOption
 
 	mu      sync.Mutex
 	sendErr error // met after part of a Send was done: the next call's

@@ -378,23 +378,26 @@ var programs = []struct {
 
 func TestAsOnLinux(t *testing.T) {
 	for _, p := range programs {
-		t.Run(p.name, func(t *testing.T) {
-			api, _ := pair(t)
-			var ours transcript
-			p.run(t, api, &ours)
-			require.NotEmpty(t, ours.lines)
-			k := theKernel()
-			if k == nil {
-				return // ran without a panic; the lines are Linux's
-			}
-			var linux transcript
-			p.run(t, k, &linux)
-			require.Len(t, ours.lines, len(linux.lines))
-			for i, want := range linux.lines {
-				if want != ours.lines[i] {
-					t.Errorf("\n  Linux: %s\n  ours:  %s", want, ours.lines[i])
-				}
-			}
-		})
+		t.Run(p.name, func(t *testing.T) { asOnLinux(t, p.run) })
+	}
+}
+
+// asOnLinux fails unless run sees the same on our stack and on Linux.
+func asOnLinux(t *testing.T, run func(*testing.T, calls, *transcript)) {
+	api, _ := pair(t)
+	var ours transcript
+	run(t, api, &ours)
+	require.NotEmpty(t, ours.lines)
+	k := theKernel()
+	if k == nil {
+		return // ran without a panic; the lines are Linux's
+	}
+	var linux transcript
+	run(t, k, &linux)
+	require.Len(t, ours.lines, len(linux.lines))
+	for i, want := range linux.lines {
+		if want != ours.lines[i] {
+			t.Errorf("\n  Linux: %s\n  ours:  %s", want, ours.lines[i])
+		}
 	}
 }

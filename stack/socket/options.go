@@ -112,7 +112,7 @@ func (d *descriptor) ipOption(opt, v int) (func(*host.Options), error) {
 		}
 		return func(o *host.Options) { o.TTL = uint8(v) }, nil
 	}
-	return nil, syscall.ENOPROTOOPT
+	return d.pathOption(opt, v)
 }
 
 // intRange is what Linux takes for the numbers of IPPROTO_TCP.
@@ -187,7 +187,7 @@ func (d *descriptor) getInt(level, opt int) (int, error) {
 	case level == SOL_SOCKET:
 		v, err = d.getSocket(&o, opt)
 	case level == IPPROTO_IP:
-		v, err = getIP(&o, opt)
+		v, err = d.getIP(&o, opt)
 	case level == IPPROTO_TCP && d.stream():
 		v, err = getTCP(&o, opt)
 	default:
@@ -250,7 +250,7 @@ func (d *descriptor) getSocket(o *host.Options, opt int) (int, error) {
 	return -1, syscall.ENOPROTOOPT
 }
 
-func getIP(o *host.Options, opt int) (int, error) {
+func (d *descriptor) getIP(o *host.Options, opt int) (int, error) {
 	const defaultTTL = 64
 	switch {
 	case opt == IP_TOS:
@@ -260,7 +260,7 @@ func getIP(o *host.Options, opt int) (int, error) {
 	case opt == IP_TTL:
 		return int(o.TTL), nil
 	}
-	return -1, syscall.ENOPROTOOPT
+	return d.getPath(o, opt)
 }
 
 func getTCP(o *host.Options, opt int) (int, error) {

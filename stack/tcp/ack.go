@@ -76,6 +76,9 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 // and gives the scoreboard back when nothing is outstanding.
 func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool) {
 	c.count.delivered += int64(delivered)
+	if c.search != nil {
+		c.judgeSearch(now, advanced)
+	}
 	newly := 0
 	if delivered > 0 || advanced || c.snd.dupacks > 0 {
 		newly = c.detectLoss(now, delivered, advanced)

@@ -20,6 +20,7 @@ const (
 	EvConnected                   // ESTABLISHED was reached
 	EvClosed                      // the connection is over: Err says how
 	EvUrgent                      // the peer's urgent mark moved forward
+	EvPathMTU                     // the connection found out by itself what its path carries: PathMTU
 )
 
 // Conn is one TCP connection as a value. Init it before any other call. It
@@ -31,6 +32,7 @@ type Conn struct {
 	env      *Env
 	sb       *scoreboard // nil while nothing is outstanding
 	re       *reassembly // nil while nothing is out of order
+	search   *mtuSearch  // nil while the path is not suspected
 	cc       congestion.Controller
 	id       uint64
 	flow     Flow
@@ -44,8 +46,8 @@ type Conn struct {
 	out      buffer.Ring // bytes to send: the first is the oldest unacknowledged
 	ep       episode     // the latest reduction for loss
 	has      facts
-	mtu      int32 // path MTU, bytes
-	mss      int32 // largest segment: the smaller of peer's MSS and path MTU, options not subtracted
+	mtu      uint16 // path MTU, bytes
+	mss      uint16 // largest segment: the smaller of peer's MSS and path MTU, options not subtracted
 	tsOff    uint32
 	opt      agreed
 	ecnPoint wire.Seq // SND.NXT when the window fell, where ecnHeld
@@ -154,7 +156,7 @@ const owesAny = owesSYN | owesACK | owesDelayed | owesChallenge | owesProbe | ow
 // events; mtu is the path MTU in bytes.
 func (c *Conn) Init(e *Env, id uint64, flow Flow, o Options, mtu int) {
 	*c = Conn{env: e, id: id, flow: flow, opts: o, state: StateClosed}
-	c.mtu = int32(max(min(mtu, e.MTU), minMTU))
+	c.setMTU(mtu)
 	c.opt.peerMSS = defaultPeerMSS
 	c.tsOff = e.tsOffset(flow)
 	c.rtt.init()
@@ -180,6 +182,7 @@ func (c *Conn) Release() {
 func (c *Conn) releaseSide() {
 	c.dropScoreboard()
 	c.dropReassembly()
+	c.dropSearch()
 	c.ep = episode{}
 	if c.cc != nil {
 		c.env.putController(c.cc)
@@ -233,40 +236,6 @@ func (c *Conn) optionLen(sack int) int {
 		n += 4 + 8*sack
 	}
 	return n
-}
-
-// refreshMSS follows a change of the path MTU, the peer's MSS or our bound.
-func (c *Conn) refreshMSS() {
-	mss := min(int(c.opt.peerMSS), int(c.mtu)-headers)
-	if c.opts.MaxSeg > 0 {
-		mss = min(mss, max(c.opts.MaxSeg, minPeerMSS))
-	}
-	c.mss = int32(max(mss, minMTU-headers))
-	if c.cc != nil {
-		c.cc.SetMSS(c.sendMSS(0))
-	}
-}
-
-// SetPMTU tells the path MTU in bytes, never more than the link's. Below 552
-// it counts as 552 and the segments may be fragmented (RFC 1191 3, 6.1 and
-// the attack that forges small ones).
-func (c *Conn) SetPMTU(_ clock.Instant, mtu int) {
-	if c.state == StateClosed {
-		return
-	}
-	const least = 552
-	if mtu < least {
-		mtu = least
-		c.has |= smallMTU
-	} else {
-		c.has &^= smallMTU
-	}
-	old := c.mss
-	c.mtu = int32(min(mtu, c.env.MTU))
-	c.refreshMSS()
-	if c.mss < old && c.sb != nil && c.state.synchronized() {
-		c.sb.markLarger(c.sendMSS(0))
-	}
 }
 
 // initialRTO is that of a connection without a sample (RFC 6298 2.1).

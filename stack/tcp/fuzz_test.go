@@ -99,7 +99,11 @@ func (s *script) call(now clock.Instant, c *Conn, body []byte) {
 		c.SetOptions(now, Options{NoDelay: m&1 != 0, Cork: m&2 != 0, QuickACK: m&4 != 0, KeepAlive: m&8 != 0,
 			RecvBuffer: s.int(2) << 2, SendBuffer: s.int(2) << 2, MaxSeg: s.int(1) * 8, UserTimeout: time.Duration(s.byte()) * time.Second})
 	case 10:
-		c.SetPMTU(now, s.int(2))
+		mtu := s.int(2)
+		c.SetPMTU(now, mtu)
+		if mtu&1 != 0 {
+			c.FollowSearch(now, mtu, mtu&2 != 0)
+		}
 	case 11:
 		c.Unreachable(now, Error(s.byte()%10), c.snd.una)
 	case 12:

@@ -143,6 +143,7 @@ func (c *Conn) establish(now clock.Instant, s *arriving) {
 	c.progress(now)
 	c.cc = c.env.controller(c.opts.Congestion)
 	c.cc.SetMSS(c.sendMSS(0))
+	c.beginSearch(now)
 	if c.snd.retries > 1 {
 		// More than one SYN was lost: begin with the loss window (RFC 5681 3.1),
 		// but that says nothing about ssthresh, so the flight counts as endless.

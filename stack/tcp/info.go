@@ -56,7 +56,7 @@ func (c *Conn) Info(now clock.Instant) Info {
 		Timestamps: c.opt.ts, SACK: c.opt.sack, WindowScaling: c.opt.scale, ECN: c.opt.ecn,
 		SndWscale: c.opt.sndShift, RcvWscale: c.opt.rcvShift,
 		RTO: c.timeout(), ATO: c.env.Config.DelayedACK, SndMSS: mss, RcvMSS: int(c.rcv.mss),
-		PMTU: int(c.mtu), RTT: c.rtt.srtt, RTTVar: c.rtt.rttvar, MinRTT: c.rtt.min,
+		PMTU: c.PathMTU(), RTT: c.rtt.srtt, RTTVar: c.rtt.rttvar, MinRTT: c.rtt.min,
 		AdvMSS: advertisedMSS(c.env, &c.opts), SndWnd: int(c.snd.wnd), RcvWnd: c.rcv.adv.Sub(c.rcv.nxt),
 		BytesAcked: c.count.delivered, BytesSent: c.count.sent, BytesRetrans: c.count.retrans,
 		BytesReceived: c.count.received, Unacked: segments(c.snd.nxt.Sub(c.snd.una)),

@@ -18,6 +18,7 @@ type Options struct {
 	Cork        bool          // send full segments only, for at most 200 ms
 	QuickACK    bool          // acknowledge at once
 	KeepAlive   bool          // RFC 9293 3.8.4; off by default
+	NoDF        bool          // let routers fragment our segments; the host sets it, from its own Discover
 	DeferAccept uint8         // of a listener: for how many SYN-ACK timeouts a bare ACK waits for data (DeferTimeouts); 0: none
 	KeepIdle    time.Duration // 0: 2 h
 	KeepIntvl   time.Duration // 0: 75 s
@@ -66,6 +67,7 @@ const (
 	minPeerMSS     = 48  // smaller ones would cost more header than data (CVE-2019-11479)
 	maxWindowShift = 14  // RFC 7323 2.3
 	minMTU         = 68  // RFC 791
+	maxMTU         = 65535
 )
 
 // advertisedMSS is what the MSS option of our SYN says (RFC 9293 3.7.1,

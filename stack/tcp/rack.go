@@ -147,6 +147,9 @@ func (c *Conn) detectByTime(now clock.Instant, delivered int) int {
 	if once+twice == 0 {
 		return 0
 	}
+	if s.rec.mode == open && twice == 0 && c.onlySizing(once) {
+		return 0
+	}
 	// The loss of what was sent again since the last reduction is a second sign
 	// of congestion (RFC 5681 4.3).
 	if s.rec.mode == open || twice > 0 && latest >= s.rec.since {

@@ -73,6 +73,9 @@ func (c *Conn) detectByCount(now clock.Instant, delivered int, advanced bool) (n
 		if c.snd.dupacks < dupThresh || c.snd.una.LessEq(c.snd.guard) {
 			return 0
 		}
+		if c.countedSizing() {
+			return 0
+		}
 		newly = s.markHead(c.env, c.sendMSS(0))
 		c.enterRecovery(now, delivered)
 		s.rec.counted = true

@@ -95,6 +95,7 @@ func (c *Conn) retransmitTimeout(now clock.Instant) {
 	if c.giveUp(now) {
 		return
 	}
+	c.suspectPath(now)
 	c.enterLoss(now)
 	c.backOff()
 	c.timers[timerRetransmit] = now.Add(c.timeout())

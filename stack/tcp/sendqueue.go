@@ -202,7 +202,7 @@ func (c *Conn) nextNew(mss int) int {
 // segments, or one segment.
 func (c *Conn) burst(mss int) int {
 	most := min(c.env.MaxGSO-maxHeaders/2, maxLend)
-	if c.env.MaxGSO == 0 || most < 2*mss || c.has&smallMTU != 0 {
+	if c.env.MaxGSO == 0 || most < 2*mss || c.fragments() {
 		return mss
 	}
 	return most - most%mss

@@ -31,7 +31,7 @@ func (c *Conn) Transmit(now clock.Instant, out *Segment) bool {
 
 // begin fills out's header for sequence number seq.
 func (c *Conn) begin(out *Segment, seq wire.Seq, flags wire.Flags, why trace.Reason) {
-	*out = Segment{DF: c.has&smallMTU == 0, Why: why}
+	*out = Segment{DF: !c.fragments(), Why: why}
 	out.Seg.SrcPort, out.Seg.DstPort = c.flow.Local.Port(), c.flow.Remote.Port()
 	out.Seg.Seq = seq
 	out.Seg.Flags = flags
@@ -156,6 +156,11 @@ func (c *Conn) sendNew(now clock.Instant, out *Segment, mss int, sack bool) bool
 		return false
 	}
 	c.restart(now)
+	if c.search != nil {
+		if ok, wait := c.transmitSizing(now, out, sack); ok || wait {
+			return ok
+		}
+	}
 	n := c.nextNew(mss)
 	edge := c.snd.una.Add(int(c.snd.wnd))
 	fin := c.has&(finQueued|finSent) == finQueued && n == c.unsent() &&
@@ -223,6 +228,8 @@ func (c *Conn) whyNew(n int) trace.Reason {
 		return trace.SendLimited
 	case n == 0:
 		return trace.SendFIN
+	case c.sizing():
+		return trace.SendMTUProbe
 	}
 	return trace.SendData
 }
@@ -316,6 +323,9 @@ func (c *Conn) sendAgain(now clock.Instant, out *Segment, i, mss int, sack bool)
 // resent renews record i.
 func (c *Conn) resent(now clock.Instant, i, mss int) {
 	r := c.sb.at(i)
+	if c.search != nil {
+		c.sizingResent(now, r)
+	}
 	r.sent, r.delivered = now, c.count.delivered
 	r.seg = uint16(min(mss, 65535))
 	if r.flags&(lost|resent) == lost {
