@@ -33,6 +33,8 @@ const (
 	DontWait Flags = 1 << iota // ErrWouldBlock instead of waiting
 	Peek                       // leave what is received in the queue
 	WaitAll                    // streams: fill the buffer, unless the end or an error comes first
+	OOB                        // streams: Send's last byte is urgent; Recv takes the urgent byte, and never waits
+	More                       // streams: more is sent at once, so a partial segment may wait for it
 )
 
 // usable says why the socket takes no calls, or nil. The lock is held.
@@ -129,7 +131,7 @@ func (s *Socket) Accept(f Flags) (*Socket, error) {
 func (s *Socket) Send(p []byte, f Flags) (sent int, err error) {
 	err = s.until(&s.wr, f, func(now clock.Instant) error {
 		for {
-			n, err := s.sh.host.Send(now, s.handle, p[sent:])
+			n, err := s.sh.host.SendWith(now, s.handle, p[sent:], sendFlags(f))
 			sent += n
 			if err != nil || s.kind != host.Stream || sent == len(p) {
 				return err
@@ -153,6 +155,9 @@ func (s *Socket) SendTo(p []byte, to netip.AddrPort, f Flags) (n int, err error)
 
 // Recv receives on a connected socket. On a stream 0, nil is its end.
 func (s *Socket) Recv(p []byte, f Flags) (got int, err error) {
+	if f&OOB != 0 {
+		return s.recvUrgent(p, f)
+	}
 	err = s.until(&s.rd, f, func(now clock.Instant) error {
 		for {
 			n, err := s.sh.host.Recv(now, s.handle, p[got:], recvFlags(f))
@@ -160,7 +165,7 @@ func (s *Socket) Recv(p []byte, f Flags) (got int, err error) {
 			if got > 0 && err != nil && err != host.ErrWouldBlock {
 				s.rd.err = err // connections tell it once
 			}
-			if err != nil || n == 0 || f&WaitAll == 0 || f&Peek != 0 || s.kind != host.Stream || got == len(p) {
+			if err != nil || n == 0 || f&WaitAll == 0 || f&Peek != 0 || s.kind != host.Stream || got == len(p) || s.atMark() {
 				return err
 			}
 		}

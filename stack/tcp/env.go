@@ -78,6 +78,7 @@ type Env struct {
 	lists       *reassembly // free list
 	numLists    int
 	controllers []congestion.Controller
+	settings    sharedSettings
 	sample      congestion.Sample // of the ACK under way: one for all, so that none is allocated
 }
 

@@ -16,19 +16,32 @@ type Options struct {
 	MaxSeg      int           // upper bound of our MSS, sent and advertised; 0: from the MTU
 	NoDelay     bool          // Nagle off (RFC 9293 MUST-17)
 	Cork        bool          // send full segments only, for at most 200 ms
-	QuickACK    bool          // acknowledge at once
+	QuickACK    bool          // acknowledge each segment at once, for good (SetQuickACK is TCP_QUICKACK)
+	OOBInline   bool          // urgent bytes stay in the stream
 	KeepAlive   bool          // RFC 9293 3.8.4; off by default
 	KeepIdle    time.Duration // 0: 2 h
 	KeepIntvl   time.Duration // 0: 75 s
 	KeepCount   int           // 0: 9
 	UserTimeout time.Duration // RFC 9293 3.9.1; 0: by R2
 	SYNRetries  int           // 0: as many as last at least 180 s (MUST-23)
-	Congestion  string        // name of the controller; "" or unknown: the host's
+	FinWait2    time.Duration // how long an orphan stays in FIN-WAIT-2; 0: Config's; negative: not at all
+
+	// WindowClamp bounds the window that is offered, bytes, beside RecvBuffer;
+	// where it is set before the connection opens the window scale follows it.
+	// 0: no bound.
+	WindowClamp int
+
+	// NotSentLowat bounds the bytes that the send buffer takes beyond those
+	// that have left; with half of them the owner is told EvWritable. 0: no bound.
+	NotSentLowat int
+
+	Congestion string // name of the controller; "" or unknown: the host's
 }
 
 const (
 	defaultBuffer    = 1 << 20
 	minBuffer        = 2 << 10
+	minClamp         = 1152    // of WindowClamp, as Linux
 	maxBuffer        = 1 << 30 // the largest window that may be offered (RFC 7323 2.3)
 	defaultKeepIdle  = 2 * time.Hour
 	defaultKeepIntvl = 75 * time.Second
@@ -53,6 +66,14 @@ func (o *Options) sendBuffer() int {
 
 func (o *Options) recvBuffer() int {
 	return min(max(orDefault(o.RecvBuffer, defaultBuffer), minBuffer), maxBuffer)
+}
+
+// window returns the largest window to offer, bytes.
+func (o *Options) window() int {
+	if o.WindowClamp > 0 {
+		return min(o.recvBuffer(), max(o.WindowClamp, minClamp))
+	}
+	return o.recvBuffer()
 }
 
 // Header sizes, bytes.
@@ -101,7 +122,7 @@ func synOptions(e *Env, o *Options, tsVal, tsEcr uint32, peer *agreed) wire.TCPO
 	}
 	if !cfg.NoScale && (peer == nil || peer.scale) {
 		opts.HasWindowScale = true
-		opts.WindowScale = windowShift(o.recvBuffer())
+		opts.WindowScale = windowShift(o.window())
 	}
 	if !cfg.NoTimestamps && (peer == nil || peer.ts) {
 		opts.HasTimestamps = true
@@ -122,29 +143,44 @@ func agree(e *Env, o *Options, syn *wire.TCPOptions) agreed {
 		a.scale = true
 		// A shift above 14 is taken as 14 (RFC 7323 2.3).
 		a.sndShift = min(syn.WindowScale, maxWindowShift)
-		a.rcvShift = windowShift(o.recvBuffer())
+		a.rcvShift = windowShift(o.window())
 	}
 	return a
 }
 
 // Options returns the options in force.
-func (c *Conn) Options() Options { return c.opts }
+func (c *Conn) Options() Options {
+	if c.opts == nil {
+		return Options{}
+	}
+	return c.opts.Options
+}
 
 // SetOptions replaces the options. The window scale of an open connection
-// stays as agreed, so a larger RecvBuffer counts as far as it reaches.
+// stays as agreed, so a larger RecvBuffer counts as far as it reaches; so does
+// MaxSeg, which the SYN has told.
 func (c *Conn) SetOptions(now clock.Instant, o Options) {
-	renamed := c.opts.Congestion != o.Congestion
-	c.opts = o
-	if renamed && c.cc != nil {
+	if c.state != StateClosed {
+		o.MaxSeg = c.opts.MaxSeg
+	}
+	old := c.opts.Options
+	c.env.settings.leave(c.opts)
+	c.opts = c.env.settings.use(&o)
+	if old.Congestion != o.Congestion && c.cc != nil {
 		c.changeController(now)
 	}
 	if c.state == StateClosed {
 		return
 	}
 	c.refreshMSS()
-	if !o.Cork {
-		c.timers[timerCork] = clock.Never
-		c.has &^= corkOver
+	if !o.Cork && c.calls&moreSoon == 0 {
+		c.uncork()
+	}
+	if o.NoDelay && !old.NoDelay {
+		c.Push(now)
+	}
+	if old.NotSentLowat != o.NotSentLowat && c.WritableSoon() {
+		c.events |= EvWritable
 	}
 	if o.QuickACK && c.rcv.nxt != c.rcv.acked {
 		c.oweACK()
