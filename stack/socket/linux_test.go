@@ -328,15 +328,14 @@ var programs = []struct {
 			{socket.IPPROTO_TCP, socket.TCP_NODELAY}, {socket.IPPROTO_TCP, socket.TCP_CORK}, {socket.IPPROTO_TCP, socket.TCP_MAXSEG},
 			{socket.IPPROTO_TCP, socket.TCP_KEEPIDLE}, {socket.IPPROTO_TCP, socket.TCP_KEEPINTVL},
 			{socket.IPPROTO_TCP, socket.TCP_KEEPCNT}, {socket.IPPROTO_TCP, socket.TCP_SYNCNT}, {socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT},
+			{socket.IPPROTO_TCP, socket.TCP_LINGER2}, {socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP}, {socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT},
+			{socket.SOL_SOCKET, socket.SO_OOBINLINE},
 		} {
 			for _, v := range []int{-2, -1, 0, 1, 2, 87, 88, 127, 128, 255, 256, 32767, 32768} {
 				tr.note(fmt.Sprint("stream ", o, v), c.SetSockOptInt(s, o.level, o.opt, v))
 				if o.opt != socket.SO_KEEPALIVE || o.level != socket.SOL_SOCKET {
 					tr.note(fmt.Sprint("datagram ", o, v), c.SetSockOptInt(u, o.level, o.opt, v))
 				}
-			}
-			if o.opt == socket.TCP_MAXSEG && o.level == socket.IPPROTO_TCP {
-				continue // Linux tells 536 until there is a connection
 			}
 			v, err := c.GetSockOptInt(s, o.level, o.opt)
 			tr.note(fmt.Sprint("get stream ", o), err, v)
@@ -351,7 +350,8 @@ var programs = []struct {
 			{socket.SOL_SOCKET, socket.SO_LINGER}, {socket.IPPROTO_IP, socket.IP_TTL}, {socket.IPPROTO_IP, socket.IP_TOS},
 			{socket.IPPROTO_TCP, socket.TCP_NODELAY}, {socket.IPPROTO_TCP, socket.TCP_CORK}, {socket.IPPROTO_TCP, socket.TCP_KEEPIDLE},
 			{socket.IPPROTO_TCP, socket.TCP_KEEPINTVL}, {socket.IPPROTO_TCP, socket.TCP_KEEPCNT}, {socket.IPPROTO_TCP, socket.TCP_MAXSEG},
-			{socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT},
+			{socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT}, {socket.IPPROTO_TCP, socket.TCP_LINGER2}, {socket.IPPROTO_TCP, socket.TCP_QUICKACK},
+			{socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP}, {socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT}, {socket.SOL_SOCKET, socket.SO_OOBINLINE},
 		} {
 			v, err := c.GetSockOptInt(s, o.level, o.opt)
 			tr.note(fmt.Sprint("stream ", o), err, v)
@@ -377,23 +377,27 @@ var programs = []struct {
 
 func TestAsOnLinux(t *testing.T) {
 	for _, p := range programs {
-		t.Run(p.name, func(t *testing.T) {
-			api, _ := pair(t)
-			var ours transcript
-			p.run(t, api, &ours)
-			require.NotEmpty(t, ours.lines)
-			k := theKernel()
-			if k == nil {
-				return // ran without a panic; the lines are Linux's
-			}
-			var linux transcript
-			p.run(t, k, &linux)
-			require.Len(t, ours.lines, len(linux.lines))
-			for i, want := range linux.lines {
-				if want != ours.lines[i] {
-					t.Errorf("\n  Linux: %s\n  ours:  %s", want, ours.lines[i])
-				}
-			}
-		})
+		t.Run(p.name, func(t *testing.T) { compare(t, p.run) })
+	}
+}
+
+// compare runs a program on our stack and on the system's.
+func compare(t *testing.T, run func(*testing.T, calls, *transcript)) {
+	t.Helper()
+	api, _ := pair(t)
+	var ours transcript
+	run(t, api, &ours)
+	require.NotEmpty(t, ours.lines)
+	k := theKernel()
+	if k == nil {
+		return // ran without a panic; the lines are Linux's
+	}
+	var linux transcript
+	run(t, k, &linux)
+	require.Len(t, ours.lines, len(linux.lines))
+	for i, want := range linux.lines {
+		if want != ours.lines[i] {
+			t.Errorf("\n  Linux: %s\n  ours:  %s", want, ours.lines[i])
+		}
 	}
 }

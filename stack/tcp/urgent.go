@@ -47,8 +47,8 @@ func (c *Conn) WriteUrgent(now clock.Instant, p []byte) int {
 }
 
 // stampUrgent gives a segment that begins before the mark the pointer to it,
-// whatever the segment carries; a mark beyond 64 KiB is announced as far as the
-// field reaches once all before it has been sent (RFC 9293 3.8.5, as Linux).
+// whatever the segment carries. A mark beyond 64 KiB is announced as far as the
+// field reaches where that is beyond all that has been sent (as on Linux).
 func (c *Conn) stampUrgent(out *Segment) {
 	ahead := c.snd.up.Sub(out.Seg.Seq)
 	switch {
