@@ -223,7 +223,7 @@ func (c *Conn) InitPassive(now clock.Instant, e *Env, id uint64, hs *Handshake, 
 		c.rcv.tsRecent, c.rcv.tsRecentAt = hs.tsRecent, hs.since
 	}
 	c.snd.retries = hs.retries
-	c.count.segsAgain = uint32(hs.retries)
+	c.count.segsAgain, c.count.segsIn = uint32(hs.retries), 1 // the SYN, as on Linux
 	c.snd.lastSend = hs.sent
 	c.refreshMSS()
 	c.setState(now, StateSynReceived)

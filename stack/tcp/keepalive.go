@@ -35,9 +35,6 @@ func (c *Conn) idle(now clock.Instant) time.Duration {
 // keepaliveTimeout probes an idle peer (RFC 9293 3.8.4). One unanswered probe
 // proves nothing (MUST-29).
 func (c *Conn) keepaliveTimeout(now clock.Instant) {
-	if !c.opts.KeepAlive {
-		return
-	}
 	c.traceTimer(now, trace.TimerKeepalive)
 	// Only an idle connection is probed (MUST-26); others have their own timers.
 	idle := orDefault(c.opts.KeepIdle, defaultKeepIdle)
