@@ -17,14 +17,15 @@ type Options struct {
 	NoDelay     bool          // Nagle off (RFC 9293 MUST-17)
 	Cork        bool          // send full segments only, for at most 200 ms
 	QuickACK    bool          // acknowledge each segment at once, for good (SetQuickACK is TCP_QUICKACK)
-	OOBInline   bool          // urgent bytes stay in the stream
 	KeepAlive   bool          // RFC 9293 3.8.4; off by default
 	KeepIdle    time.Duration // 0: 2 h
 	KeepIntvl   time.Duration // 0: 75 s
 	KeepCount   int           // 0: 9
 	UserTimeout time.Duration // RFC 9293 3.9.1; 0: by R2
 	SYNRetries  int           // 0: as many as last at least 180 s (MUST-23)
-	FinWait2    time.Duration // how long an orphan stays in FIN-WAIT-2; 0: Config's; negative: not at all
+	Congestion  string        // name of the controller; "" or unknown: the host's
+	FinWait2    time.Duration // how long an orphan stays in FIN-WAIT-2 (TCP_LINGER2). 0: the host's; below 0: not at all, it is reset
+	OOBInline   bool          // urgent bytes stay in the stream
 
 	// WindowClamp bounds the window that is offered, bytes, beside RecvBuffer;
 	// where it is set before the connection opens the window scale follows it.
@@ -34,8 +35,6 @@ type Options struct {
 	// NotSentLowat bounds the bytes that the send buffer takes beyond those
 	// that have left; with half of them the owner is told EvWritable. 0: no bound.
 	NotSentLowat int
-
-	Congestion string // name of the controller; "" or unknown: the host's
 }
 
 const (
