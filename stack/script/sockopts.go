@@ -62,11 +62,15 @@ var sockopts = map[string]sockopt{
 	"TCP_NOTSENT_LOWAT": count(func(o *host.Options) *int { return &o.TCP.NotSentLowat }),
 	"TCP_LINGER2":       span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.FinWait2 }),
 	"TCP_SYNCNT":        count(func(o *host.Options) *int { return &o.TCP.SYNRetries }),
-	"TCP_KEEPIDLE":      span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.KeepIdle }),
-	"TCP_KEEPINTVL":     span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.KeepIntvl }),
-	"TCP_USER_TIMEOUT":  span(time.Millisecond, func(o *host.Options) *time.Duration { return &o.TCP.UserTimeout }),
-	"IP_TTL":            octet(func(o *host.Options) *uint8 { return &o.TTL }),
-	"IP_TOS":            octet(func(o *host.Options) *uint8 { return &o.TOS }),
+	"TCP_DEFER_ACCEPT": {
+		func(o *host.Options, n int) { o.TCP.DeferAccept = tcp.DeferTimeouts(wholeSecs(n)) },
+		func(o *host.Options) int { return int(tcp.DeferPeriod(o.TCP.DeferAccept) / time.Second) },
+	},
+	"TCP_KEEPIDLE":     span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.KeepIdle }),
+	"TCP_KEEPINTVL":    span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.KeepIntvl }),
+	"TCP_USER_TIMEOUT": span(time.Millisecond, func(o *host.Options) *time.Duration { return &o.TCP.UserTimeout }),
+	"IP_TTL":           octet(func(o *host.Options) *uint8 { return &o.TTL }),
+	"IP_TOS":           octet(func(o *host.Options) *uint8 { return &o.TOS }),
 }
 
 func (m *machine) setsockopt(r *running) outcome {

@@ -71,8 +71,9 @@ const (
 	TCP_KEEPIDLE      = 4  // seconds, 1 to 32767
 	TCP_KEEPINTVL     = 5  // seconds, 1 to 32767
 	TCP_KEEPCNT       = 6  // 1 to 127
-	TCP_SYNCNT        = 7  // 1 to 127
+	TCP_SYNCNT        = 7  // 1 to 127; of a listener: how often its SYN-ACKs are repeated
 	TCP_LINGER2       = 8  // seconds an orphan stays in FIN-WAIT-2, up to 120; 0: the default; below: none
+	TCP_DEFER_ACCEPT  = 9  // listeners: seconds that a connection waits for data before it is accepted, rounded up to SYN-ACK timeouts
 	TCP_WINDOW_CLAMP  = 10 // bytes, at least 1152; 0, before there is a connection: no bound
 	TCP_INFO          = 11 // GetTCPInfo
 	TCP_QUICKACK      = 12 // from now on, and not for good

@@ -79,6 +79,9 @@ func tcpOption(opt, v int) func(*tcp.Options) {
 		return func(o *tcp.Options) { o.SYNRetries = v }
 	case TCP_LINGER2:
 		return func(o *tcp.Options) { o.FinWait2 = time.Duration(min(max(v, -1), maxLinger2)) * time.Second }
+	case TCP_DEFER_ACCEPT:
+		n := tcp.DeferTimeouts(time.Duration(v) * time.Second)
+		return func(o *tcp.Options) { o.DeferAccept = n }
 	case TCP_USER_TIMEOUT:
 		return func(o *tcp.Options) { o.UserTimeout = time.Duration(v) * time.Millisecond }
 	case TCP_NOTSENT_LOWAT:
@@ -126,6 +129,8 @@ func (d *descriptor) getTCP(t *tcp.Options, opt int) (int, error) {
 			return -1, nil
 		}
 		return orDefault(int(t.FinWait2/time.Second), defaultLinger2), nil
+	case TCP_DEFER_ACCEPT:
+		return int(tcp.DeferPeriod(t.DeferAccept) / time.Second), nil
 	case TCP_USER_TIMEOUT:
 		return int(t.UserTimeout / time.Millisecond), nil
 	case TCP_NOTSENT_LOWAT:
