@@ -3,7 +3,6 @@ package socket_test
 import (
 	"net/netip"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -145,7 +144,7 @@ func TestInfoWithTheKernel(t *testing.T) {
 			k, err = unix.GetsockoptTCPInfo(kfd, unix.IPPROTO_TCP, unix.TCP_INFO)
 			require.NoError(t, err)
 			return us.Unacked == 0 && k.Unacked == 0 && us.BytesAcked == int64(k.Bytes_received)
-		}, 10*time.Second, time.Millisecond)
+		}, patience, tick)
 
 		require.EqualValues(t, k.State, us.State)
 		require.EqualValues(t, k.Ca_state, us.CAState)

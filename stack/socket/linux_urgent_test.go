@@ -13,6 +13,12 @@ import (
 // Programs about urgent data, and about when segments go: each has to see on our
 // stack what it sees on Linux.
 
+// How long tests wait for what a peer did, and how often they look.
+const (
+	patience = 10 * time.Second
+	tick     = time.Millisecond
+)
+
 // sent sends all of p.
 func sent(t *testing.T, c calls, fd int, p string, flags int) {
 	t.Helper()
@@ -27,7 +33,7 @@ func ready(t *testing.T, c calls, fd, bits int) {
 	require.Eventually(t, func() bool {
 		got, err := c.Ready(fd, bits)
 		return err == nil && got&bits == bits
-	}, 10*time.Second, time.Millisecond, "poll %#x of %d", bits, fd)
+	}, patience, tick, "poll %#x of %d", bits, fd)
 }
 
 // queued waits until so much lies in the receive queue.
@@ -37,7 +43,7 @@ func queued(t *testing.T, c calls, fd, n int) {
 	require.Eventually(t, func() bool {
 		got, _ = c.Ioctl(fd, socket.SIOCINQ)
 		return got == n
-	}, 10*time.Second, time.Millisecond, "SIOCINQ of %d", fd)
+	}, patience, tick, "SIOCINQ of %d", fd)
 }
 
 const anything = socket.POLLIN | socket.POLLPRI | socket.POLLRDHUP
@@ -136,7 +142,7 @@ var urgentPrograms = []struct {
 			n, err := c.Recv(b, make([]byte, 9), socket.MSG_PEEK|socket.MSG_DONTWAIT)
 			q, _ := c.Ioctl(a, socket.SIOCOUTQ)
 			return err == nil && n == 2 && q == 0
-		}, 10*time.Second, time.Millisecond)
+		}, patience, tick)
 		tr.look("abXcd", c, b)
 		tr.take("one", c, b, 1, 0)
 		tr.take("up to the mark", c, b, 9, 0)
@@ -276,14 +282,14 @@ var urgentPrograms = []struct {
 		queued(t, c, b, 6)
 		tr.take("both", c, b, 9, 0)
 		require.NoError(t, c.SetSockOptInt(a, socket.IPPROTO_TCP, socket.TCP_CORK, 1))
-		require.Eventually(t, func() bool { q, _ := c.Ioctl(a, socket.SIOCOUTQ); return q == 0 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { q, _ := c.Ioctl(a, socket.SIOCOUTQ); return q == 0 }, patience, tick)
 		sent(t, c, a, "three", 0)
 		n, err = c.Ioctl(a, socket.SIOCOUTQNSD)
 		tr.note("corked", err, n)
 		require.NoError(t, c.SetSockOptInt(a, socket.IPPROTO_TCP, socket.TCP_NODELAY, 1))
 		queued(t, c, b, 5)
 		tr.take("TCP_NODELAY pushes", c, b, 9, 0)
-		require.Eventually(t, func() bool { q, _ := c.Ioctl(a, socket.SIOCOUTQ); return q == 0 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { q, _ := c.Ioctl(a, socket.SIOCOUTQ); return q == 0 }, patience, tick)
 		sent(t, c, a, "four", 0)
 		n, err = c.Ioctl(a, socket.SIOCOUTQNSD)
 		tr.note("corked again", err, n)

@@ -19,7 +19,7 @@ const (
 	EvWritable                    // room in the send buffer came back
 	EvConnected                   // ESTABLISHED was reached
 	EvClosed                      // the connection is over: Err says how
-	EvUrgent                      // the peer's urgent mark moved forward
+	EvUrgent                      // the peer's urgent mark moved forward, or the byte there has come
 )
 
 // Conn is one TCP connection as a value. Init it before any other call. It

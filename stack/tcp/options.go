@@ -186,5 +186,5 @@ func (c *Conn) SetOptions(now clock.Instant, o Options) {
 		c.oweACK()
 	}
 	c.armKeepalive(now)
-	c.armUser(now)
+	c.moveUser(now, old.UserTimeout)
 }

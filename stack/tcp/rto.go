@@ -140,6 +140,15 @@ func (c *Conn) progress(now clock.Instant) {
 	c.armUser(now)
 }
 
+// moveUser follows a change of the user timeout from old: what runs counts from
+// when it began.
+func (c *Conn) moveUser(now clock.Instant, old time.Duration) {
+	if t := &c.timers[timerUser]; *t != clock.Never && c.opts.UserTimeout != old {
+		*t = max(t.Add(c.opts.UserTimeout-old), now)
+	}
+	c.armUser(now)
+}
+
 // armUser starts the user timeout while something is outstanding or cannot be
 // sent (RFC 9293 3.9.1, RFC 5482).
 func (c *Conn) armUser(now clock.Instant) {

@@ -65,6 +65,7 @@ func (c *Conn) SendCommit(now clock.Instant, n int) {
 		c.out.Trim(c.env.Budget)
 		return
 	}
+	c.noMore()
 	c.out.Extend(n)
 	c.queued(now)
 }

@@ -90,6 +90,10 @@ func (c *Conn) arriveURG(s *arriving) {
 }
 
 // moveMark takes the announcement of an urgent byte at up.
+//
+// Deviates from RFC 9293 s.3.10.7.4: a mark on bytes that were received before
+// is no news although the owner may not have read them, as on Linux; an old
+// duplicate must not mark what it did not mark at first.
 func (c *Conn) moveMark(up wire.Seq) {
 	if up.Less(c.rcv.nxt) || c.rcv.urgent != noUrgentByte && up.LessEq(c.rcv.up) {
 		return
