@@ -25,6 +25,7 @@
 //	undo.go frto.go                            retransmissions that were for nothing: RFC 3522 and 4015, D-SACKs, RFC 5682
 //	close.go timers.go trace.go                FIN, abort, TIME-WAIT; the timer table; events
 //	info.go info_counters.go                   tcp_info, and what is counted for it
+//	timewait.go pressure.go                   TIME-WAIT as a small record; what goes when memory is short
 //
 // Place in the walk: host.Input decodes a segment, finds the connection and
 // calls Arrive, which changes the connection's variables and owes segments;

@@ -90,6 +90,9 @@ type Env struct {
 	numLists    int
 	controllers []congestion.Controller
 	settings    sharedSettings
+	firstHolder *reassembly // those in use, the oldest first
+	lastHolder  *reassembly
+	ending      trace.Reason      // why GiveUp ends a connection
 	sample      congestion.Sample // of the ACK under way: one for all, so that none is allocated
 }
 

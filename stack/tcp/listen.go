@@ -116,7 +116,7 @@ func (l *Listener) arriveSYN(now clock.Instant, flow Flow, in *Arrival) Verdict 
 		return Cookie
 	}
 	r, o := &l.syns.recs[i], &in.Seg.Options
-	r.irs, r.iss = in.Seg.Seq, l.env.isn(now, flow)
+	r.irs, r.iss = in.Seg.Seq, in.isn(now, l.env, flow)
 	r.opt = agree(l.env, &l.opts, o)
 	r.opt.ecn = l.env.acceptsECN(f)
 	r.tsRecent, r.since = o.TSVal, now

@@ -83,6 +83,10 @@ const (
 	TimerReorder // RACK (RFC 8985)
 	TimerTLP
 
+	// Why we ended a connection whose owner did not.
+	EndOrphans // too many connections without an owner
+	EndMemory  // memory was short, and it made no progress
+
 	// Why the congestion window changed.
 	CwndACK
 	CwndFastRecovery
@@ -175,6 +179,9 @@ var reasons = [numReasons]string{
 	TimerSYNACK:     "SYN-ACK timer",
 	TimerReorder:    "reordering timer",
 	TimerTLP:        "tail-loss timer",
+
+	EndOrphans: "too many connections without an owner",
+	EndMemory:  "memory was short, and it made no progress",
 
 	CwndACK:          "acknowledged",
 	CwndFastRecovery: "fast recovery",
