@@ -38,10 +38,7 @@ var matrixParts = map[string]struct {
 // those may be that are awaited.
 const everyRule = false
 
-var awaited = map[string]bool{
-	"MUST-30": true, "MUST-33": true, "MAY-6": true, "MAY-14": true,
-	"C-7": true, "C-8": true, "C-9": true, "C-10": true,
-}
+var awaited = map[string]bool{"C-7": true, "C-8": true, "C-9": true, "C-10": true}
 
 // mostDeviations is how many rows may deviate that are not of the scope dev.
 const mostDeviations = 5
