@@ -15,7 +15,7 @@ func (c *Conn) Open(now clock.Instant) {
 		return
 	}
 	c.number(c.env.isn(now, c.flow))
-	c.opt.rcvShift = windowShift(c.opts.recvBuffer())
+	c.opt.rcvShift = windowShift(c.opts.window())
 	c.has |= owesSYN
 	c.setState(now, StateSynSent)
 	c.timers[timerRetransmit] = now.Add(c.timeout())
@@ -39,22 +39,22 @@ func (c *Conn) transmitSYN(now clock.Instant, out *Segment) bool {
 		flags, why = wire.SYN|wire.ACK, trace.SendSYNACK
 	}
 	c.begin(out, c.snd.iss, flags|c.synECN(), why)
-	out.Seg.Window = synWindow(c.env, &c.opts)
+	out.Seg.Window = synWindow(c.env, &c.opts.Options)
 	if c.state == StateSynReceived {
 		out.Seg.Ack = c.rcv.nxt
 		c.rcv.acked = c.rcv.nxt
 		c.rcv.adv = wire.MaxSeq(c.rcv.adv, c.rcv.nxt.Add(int(out.Seg.Window)))
 		out.Seg.Window = uint16(min(c.rcv.adv.Sub(c.rcv.nxt), 65535)) // what was offered stays (RFC 9293 SHLD-14)
-		out.Seg.Options = synOptions(c.env, &c.opts, tsClock(now, c.tsOff), c.rcv.tsRecent, &c.opt)
+		out.Seg.Options = synOptions(c.env, &c.opts.Options, tsClock(now, c.tsOff), c.rcv.tsRecent, &c.opt)
 	} else {
-		out.Seg.Options = synOptions(c.env, &c.opts, tsClock(now, c.tsOff), 0, nil)
+		out.Seg.Options = synOptions(c.env, &c.opts.Options, tsClock(now, c.tsOff), 0, nil)
 		if out.Seg.Options.HasWindowScale {
 			out.Seg.Options.WindowScale = c.opt.rcvShift
 		}
 		c.rcv.adv = wire.MaxSeq(c.rcv.adv, wire.Seq(out.Seg.Window)) // counted from RCV.NXT, which is 0 yet
 	}
 	c.snd.lastSend = now
-	c.traceSent(now, out)
+	c.leaves(now, out)
 	return true
 }
 
@@ -64,7 +64,9 @@ func (c *Conn) synTimeout(now clock.Instant) {
 		c.timedOut(now)
 		return
 	}
+	c.countTimeout(c.snd.retries == 0)
 	c.snd.retries++
+	c.count.segsAgain++
 	c.env.Stats.Retransmitted++
 	c.backOff()
 	c.has |= owesSYN
@@ -117,7 +119,7 @@ func (c *Conn) arriveSynSent(now clock.Instant, s *arriving) {
 func (c *Conn) takeSYN(now clock.Instant, s *arriving) {
 	o := &s.in.Seg.Options
 	shift := c.opt.rcvShift
-	c.opt = agree(c.env, &c.opts, o)
+	c.opt = agree(c.env, &c.opts.Options, o)
 	if c.opt.scale {
 		c.opt.rcvShift = shift // the buffer may have changed since
 	}
@@ -143,6 +145,7 @@ func (c *Conn) begun(now clock.Instant, irs wire.Seq) {
 // establish follows the ACK of our SYN.
 func (c *Conn) establish(now clock.Instant, s *arriving) {
 	c.snd.una = s.ack
+	c.countDelivered(1, false) // the SYN
 	c.snd.wnd = s.window(c)
 	c.snd.maxWnd = c.snd.wnd
 	c.snd.wl1, c.snd.wl2 = s.in.Seg.Seq, s.ack
@@ -176,7 +179,7 @@ func (c *Conn) firstSample(now clock.Instant, s *arriving) {
 	}
 	if m > 0 {
 		c.rtt.sample(m)
-		c.rtt.noteMin(m)
+		c.rtt.noteMin(now, m)
 		c.has |= measured
 	} else if c.snd.retries > 0 {
 		c.rtt.rto = synLossRTO
@@ -232,6 +235,7 @@ func (c *Conn) InitPassive(now clock.Instant, e *Env, id uint64, hs *Handshake, 
 		c.rcv.tsRecent, c.rcv.tsRecentAt = hs.tsRecent, hs.since
 	}
 	c.snd.retries = hs.repeats
+	c.count.segsAgain, c.count.segsIn = uint32(hs.repeats), 1 // the SYN, as on Linux
 	c.snd.lastSend = hs.sent
 	c.refreshMSS()
 	c.setState(now, StateSynReceived)

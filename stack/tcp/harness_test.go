@@ -403,4 +403,5 @@ func (w *world) check(p *peer) {
 // sees more.
 func checkConn(t testing.TB, c *Conn, why any) {
 	require.NoError(t, new(Audit).Check(c, false), "%v", why)
+	checkMarks(t, c, why)
 }

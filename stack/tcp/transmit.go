@@ -26,6 +26,7 @@ func (c *Conn) Transmit(now clock.Instant, out *Segment) bool {
 	}
 	c.armPersist(now)
 	c.armMemory(now)
+	c.clockBusy(now)
 	return false
 }
 
@@ -54,8 +55,11 @@ func (c *Conn) finish(now clock.Instant, out *Segment, sack bool) {
 	if sack {
 		c.fillSACK(&out.Seg.Options)
 	}
+	if c.calls&urgentOut != 0 {
+		c.stampUrgent(out)
+	}
 	c.ackSent()
-	c.traceSent(now, out)
+	c.leaves(now, out)
 }
 
 func (c *Conn) transmitRST(now clock.Instant, out *Segment) bool {
@@ -65,7 +69,7 @@ func (c *Conn) transmitRST(now clock.Instant, out *Segment) bool {
 		out.Seg.Flags |= wire.ACK
 		out.Seg.Ack = c.rcv.nxt
 	}
-	c.traceSent(now, out)
+	c.leaves(now, out)
 	return true
 }
 
@@ -153,7 +157,6 @@ func (c *Conn) transmitData(now clock.Instant, out *Segment) bool {
 // sendNew sends the next bytes that were never sent, and the FIN after them.
 func (c *Conn) sendNew(now clock.Instant, out *Segment, mss int, sack bool) bool {
 	if c.waiting() == 0 {
-		c.has &^= corkOver // what comes next is held again
 		return false
 	}
 	c.restart(now)
@@ -211,6 +214,10 @@ func (c *Conn) sendRange(now clock.Instant, out *Segment, n int, fin bool, mss i
 		c.snd.small = c.snd.nxt
 	}
 	c.has &^= overrideSWS
+	if c.unsent() == 0 {
+		c.allSent()
+	}
+	c.lowSent(n)
 	if c.has&(owesACK|owesDelayed) != 0 && n > 0 {
 		c.has |= pingpong // data answers data: the next ACK may wait for a ride
 	}
@@ -317,6 +324,7 @@ func (c *Conn) sendAgain(now clock.Instant, out *Segment, i, mss int, sack bool)
 	c.attach(out, r.seq.Sub(c.snd.una), n, mss)
 	c.resent(now, i, mss)
 	c.count.retrans += int64(n)
+	c.count.segsAgain += inSegments(n, mss)
 	c.env.Stats.Retransmitted++
 	c.sent(now, out, n, sack)
 }
