@@ -1,0 +1,208 @@
+package oracle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/tcpip"
+	gtcp "gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+
+	"github.com/sockeye-net/sockeye/stack"
+	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/tun"
+	"github.com/sockeye-net/sockeye/tun/setup"
+)
+
+// The path of a goodput comparison: 20 ms there and back, and a bottleneck of
+// 100 Mbit/s whose queue holds one bandwidth-delay product.
+const (
+	goodputTime  = 10 * time.Second
+	goodputSeeds = 5
+	pathDelay    = 10 * time.Millisecond // each way
+	pathRate     = 100e6 / 8             // bytes per second
+	pathQueue    = 250_000               // bytes: 100 Mbit/s * 20 ms
+	lateBy       = 3 * time.Millisecond
+)
+
+// A goodputCell is one row of the table: what happens to the data. ACKs are
+// only delayed.
+type goodputCell struct {
+	name string
+	data link.Faults
+}
+
+func goodputCells() []goodputCell {
+	bounded := func(f link.Faults) link.Faults {
+		f.Delay, f.Rate, f.Queue = pathDelay, pathRate, pathQueue
+		return f
+	}
+	return []goodputCell{
+		{"loss=0", bounded(link.Faults{})},
+		{"loss=0.1%", bounded(link.Faults{Loss: .001})},
+		{"loss=1%", bounded(link.Faults{Loss: .01})},
+		{"loss=5%", bounded(link.Faults{Loss: .05})},
+		{"late=1%", bounded(link.Faults{Reorder: .01, ReorderDelay: lateBy})},
+		{"unlimited", link.Faults{Delay: pathDelay}},
+		{"unlimited,late=1%", link.Faults{Delay: pathDelay, Reorder: .01, ReorderDelay: lateBy}},
+	}
+}
+
+// BenchmarkGoodput lets ours, gVisor and the kernel send for ten seconds to the
+// kernel of a network namespace, each through a link.Impair of its own with
+// the same seed: 20 ms there and back, 100 Mbit/s with a queue of one
+// bandwidth-delay product (or no bound), and random loss or packets that are
+// 3 ms late. Each runs CUBIC and NewReno. On the bounded path the three run at
+// the same time, else in turn. It reports medians over the seeds in Mbit/s, and
+// ours as a ratio of the others'.
+//
+//	go test -run '^$' -bench Goodput -benchtime 1x -timeout 1h ./stack/oracle
+func BenchmarkGoodput(b *testing.B) {
+	if os.Geteuid() != 0 {
+		b.Skip("needs root: it makes network namespaces and TUN devices")
+	}
+	for _, algorithm := range []string{"cubic", "reno"} {
+		for _, cell := range goodputCells() {
+			b.Run(algorithm+"/"+cell.name, func(b *testing.B) { goodputContest(b, algorithm, cell.data) })
+		}
+	}
+}
+
+// goodputContest measures one cell with every seed and reports the medians.
+func goodputContest(b *testing.B, algorithm string, data link.Faults) {
+	contestants := []string{"ours", "gvisor", "kernel"}
+	got := map[string][]float64{}
+	for seed := range uint64(goodputSeeds) {
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		for _, who := range contestants {
+			r := &run{TB: b}
+			all.Go(func() {
+				v := goodput(r, who, algorithm, data, seed)
+				mu.Lock()
+				got[who] = append(got[who], v)
+				mu.Unlock()
+			})
+			if data.Rate == 0 { // the processor is the bottleneck: one at a time
+				all.Wait()
+			}
+			defer r.end()
+		}
+		all.Wait()
+	}
+	b.Logf("%v", got)
+	for _, who := range contestants {
+		b.ReportMetric(median(got[who]), who+"-Mbit/s")
+	}
+	b.ReportMetric(median(got["ours"])/median(got["gvisor"]), "ours/gvisor")
+	b.ReportMetric(median(got["ours"])/median(got["kernel"]), "ours/kernel")
+	b.ReportMetric(0, "ns/op")
+}
+
+// goodput sends for goodputTime and returns what the kernel's program has read, in Mbit/s.
+func goodput(t testing.TB, who, algorithm string, data link.Faults, seed uint64) float64 {
+	sink := newNS(t)
+	far := kernelTUN(t, sink, gvisorPrefix)
+	near, dial := contestant(t, who, algorithm)
+	s := newShuttle(t, near, far, data, link.Faults{Delay: pathDelay}, seed)
+	var l net.Listener
+	require.NoError(t, sink.Do(func() (err error) {
+		l, err = net.Listen("tcp4", kernelAt.String())
+		return err
+	}))
+	defer l.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	client, server := connect(ctx, t, l, dial)
+	defer server.Close()
+	defer client.Close()
+	n := feed(t, client, server)
+	t.Logf("%s %s seed %d: %.1f Mbit/s, path %+v", who, algorithm, seed, n, s.stats())
+	return n
+}
+
+// feed writes to from for goodputTime and returns the rate at which to has read
+// by then, in Mbit/s.
+func feed(t testing.TB, from, to net.Conn) float64 {
+	start := time.Now()
+	until := start.Add(goodputTime)
+	require.NoError(t, from.SetWriteDeadline(until))
+	require.NoError(t, to.SetReadDeadline(until))
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		block := make([]byte, 64<<10)
+		for {
+			if _, err := from.Write(block); err != nil {
+				return
+			}
+		}
+	}()
+	n, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{to}, make([]byte, 256<<10))
+	took := time.Since(start)
+	var timeout net.Error
+	require.True(t, errors.As(err, &timeout) && timeout.Timeout(), "the transfer ended early: %v", err)
+	<-sent
+	return float64(n) * 8 / took.Seconds() / 1e6
+}
+
+// contestant returns who's end of the path and how it connects to the sink.
+func contestant(t testing.TB, who, algorithm string) (link.Link, func(context.Context) (net.Conn, error)) {
+	switch who {
+	case "ours":
+		mine, near := link.NewPipe(link.Features{MTU: mtu}, depth)
+		s, err := stack.New(stack.Config{Link: mine, Prefixes: []netip.Prefix{ourPrefix}, TCP: tcp.Config{Congestion: algorithm}})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		n := stdnet.New(s)
+		return near, func(ctx context.Context) (net.Conn, error) {
+			return n.DialContext(ctx, "tcp", kernelAt.String())
+		}
+	case "gvisor":
+		near := newChannelLink()
+		s := newGvisor(t, near.ep, ourPrefix, false)
+		o := tcpip.CongestionControlOption(algorithm)
+		require.Nil(t, s.SetTransportProtocolOption(gtcp.ProtocolNumber, &o))
+		return near, func(ctx context.Context) (net.Conn, error) { return gvisorDial(ctx, s, kernelAt) }
+	case "kernel":
+		ns := newNS(t)
+		d := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) (err error) {
+			_ = raw.Control(func(fd uintptr) {
+				err = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, algorithm)
+			})
+			return err
+		}}
+		return kernelTUN(t, ns, ourPrefix), func(ctx context.Context) (c net.Conn, err error) {
+			err = ns.Do(func() (err error) {
+				c, err = d.DialContext(ctx, "tcp4", kernelAt.String())
+				return err
+			})
+			return c, err
+		}
+	}
+	panic(fmt.Sprintf("no contestant %q", who))
+}
+
+// kernelTUN gives the kernel of a namespace an address behind a TUN of which
+// the other end is returned.
+func kernelTUN(t testing.TB, ns *setup.NetNS, prefix netip.Prefix) (dev *tun.Device) {
+	require.NoError(t, ns.Do(func() (err error) {
+		if dev, err = tun.Open(tun.Config{Name: "path0"}); err != nil {
+			return err
+		}
+		return kernelSide("path0", prefix)
+	}))
+	return dev
+}
