@@ -89,6 +89,7 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 		before := c.cc.Window()
 		c.cc.OnAck(now, smp)
 		if c.cc.Window() != before {
+			c.growSend()
 			c.traceCwnd(now, trace.CwndACK)
 		}
 		*smp = congestion.Sample{}
@@ -123,7 +124,7 @@ func (c *Conn) advance(now clock.Instant, s *arriving, n int) (delivered int) {
 	}
 	if text > 0 {
 		c.out.Discard(c.env.Budget, text)
-		if size := c.opts.sendBuffer(); c.out.Len() <= size-size/4 {
+		if size := c.sendBuffer(); c.out.Len() <= size-size/4 {
 			c.events |= EvWritable
 		}
 	}

@@ -25,12 +25,12 @@ func (c *Conn) CloseWrite(now clock.Instant) {
 }
 
 // CloseRead tells that nobody will read: what arrives is acknowledged and dropped.
-func (c *Conn) CloseRead(_ clock.Instant) {
+func (c *Conn) CloseRead(now clock.Instant) {
 	if c.state == StateClosed {
 		return
 	}
 	c.has |= readShut
-	c.take(c.in.Len()) // a RecvSpan may still be read
+	c.take(now, c.in.Len()) // a RecvSpan may still be read
 }
 
 // Close is the owner's last call: FIN, or RST where received data is unread

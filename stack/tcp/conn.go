@@ -71,6 +71,7 @@ type sendVars struct {
 	limited wire.Seq // SND.NXT when cwnd last kept data back, where cwndLimited
 	tail    wire.Seq // TLP.end_seq, where tailOut
 	dsacked wire.Seq // RACK.dsack_round, where dsackRound
+	buf     uint32   // send buffer by auto-tuning, bytes; 0: the first
 
 	lastSend clock.Instant // of data
 	stalled  clock.Instant // first timeout or probe since the peer last acknowledged anything
@@ -92,6 +93,9 @@ type recvVars struct {
 	fin   wire.Seq // sequence number of the peer's FIN, where finKnown
 
 	tsRecent   uint32
+	buf        uint32        // receive buffer by auto-tuning, bytes; 0: the first
+	tuneAt     uint32        // when the round trip of auto-tuning began, us
+	tuneFrom   uint32        // how much had been read then
 	tsRecentAt clock.Instant // Never: TS.Recent is not valid
 	lastRecv   clock.Instant // last segment that was acceptable
 	oow        clock.Instant // last answer to a segment outside the window
@@ -100,6 +104,7 @@ type recvVars struct {
 	dupsOwed   uint8  // duplicate ACKs, one for each segment out of order
 	quick      uint8  // ACKs to be sent without delay
 	mss        uint16 // largest segment seen, bytes
+	rtt        uint16 // round-trip time as the receiver sees it, in rttUnit; 0: use the sender's
 }
 
 // counters feed Info.

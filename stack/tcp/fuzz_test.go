@@ -183,7 +183,7 @@ func runScript(t *testing.T, input []byte) {
 			require.LessOrEqual(t, out.Seg.HeaderLen(), 60)
 			checkConn(t, c, input)
 		}
-		require.LessOrEqual(t, c.in.Len(), c.opts.recvBuffer()+1<<21)
+		require.LessOrEqual(t, c.in.Len(), c.recvBuffer()+1<<21)
 		c.Info(now)
 		c.Events()
 	}

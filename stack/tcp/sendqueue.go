@@ -30,7 +30,7 @@ func (c *Conn) Writable() int {
 	if !c.mayWrite() {
 		return 0
 	}
-	return max(c.opts.sendBuffer()-c.out.Len(), 0)
+	return max(c.sendBuffer()-c.out.Len(), 0)
 }
 
 // Write copies p to the send ring and returns how many bytes there was room for.

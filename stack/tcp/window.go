@@ -8,7 +8,7 @@ import (
 // roomToOffer is how many bytes beyond RCV.NXT the peer may send, by our
 // buffer and the host's Budget.
 func (c *Conn) roomToOffer() int {
-	room := max(c.opts.recvBuffer()-c.in.Len(), 0)
+	room := max(c.recvBuffer()-c.in.Len(), 0)
 	// As the Budget drains, windows stop growing: no connection is offered
 	// more than a quarter of what is left.
 	return min(room, c.env.Budget.Free()/4, 65535<<c.opt.rcvShift)
@@ -18,7 +18,7 @@ func (c *Conn) roomToOffer() int {
 // 3.8.6.2.2): the right edge moves in steps.
 func (c *Conn) worthOffering(room int) bool {
 	grow := room - c.rcv.adv.Sub(c.rcv.nxt)
-	return grow > 0 && grow >= min(c.opts.recvBuffer()/2, advertisedMSS(c.env, &c.opts))
+	return grow > 0 && grow >= min(c.recvBuffer()/2, advertisedMSS(c.env, &c.opts))
 }
 
 // window returns SEG.WND as it goes on the wire and moves RCV.NXT + RCV.WND,
@@ -30,7 +30,7 @@ func (c *Conn) window() uint16 {
 	field := (cur + 1<<shift - 1) >> shift
 	if c.worthOffering(room) && room>>shift > cur>>shift {
 		field = room >> shift
-	} else if field<<shift > cur && c.in.Len()+field<<shift > c.opts.recvBuffer()+c.slack() {
+	} else if field<<shift > cur && c.in.Len()+field<<shift > c.recvBuffer()+c.slack() {
 		// Rounding up keeps the edge, and adds less than a unit to it. Where that
 		// has added up, round down: the edge that the peer sees may then move
 		// left by less than a unit (RFC 7323 2.4), but what it had seen is still accepted.
@@ -42,11 +42,11 @@ func (c *Conn) window() uint16 {
 }
 
 // slack bounds what rounding up may add to the buffer.
-func (c *Conn) slack() int { return max(c.opts.recvBuffer()/16, 1<<c.opt.rcvShift) }
+func (c *Conn) slack() int { return max(c.recvBuffer()/16, 1<<c.opt.rcvShift) }
 
 // synWindow is the window of our SYN or SYN-ACK, which is not scaled (RFC 7323 2.2).
 func synWindow(e *Env, o *Options) uint16 {
-	return uint16(min(o.recvBuffer(), 65535, e.Budget.Free()/4))
+	return uint16(min(o.firstRecv(e), 65535, e.Budget.Free()/4))
 }
 
 // Readable returns how many bytes can be read.
@@ -94,13 +94,13 @@ func (c *Conn) RecvSpan(n int) [2][]byte {
 
 // RecvCommit ends a RecvSpan and drops the first n received bytes, which may be
 // 0. It owes a window update when that opens the window by much.
-func (c *Conn) RecvCommit(_ clock.Instant, n int) {
+func (c *Conn) RecvCommit(now clock.Instant, n int) {
 	c.in.Unpin()
-	c.take(n)
+	c.take(now, n)
 }
 
 // take drops the first n received bytes.
-func (c *Conn) take(n int) {
+func (c *Conn) take(now clock.Instant, n int) {
 	n = min(n, c.in.Len())
 	if n <= 0 {
 		return
@@ -109,6 +109,7 @@ func (c *Conn) take(n int) {
 	if !c.state.receives() || c.state == StateClosed {
 		return
 	}
+	c.growRecv(now)
 	room := c.roomToOffer()
 	// Twice what is still open: each update costs the peer a packet.
 	if c.worthOffering(room) && room >= 2*c.rcv.adv.Sub(c.rcv.nxt) {
