@@ -28,7 +28,7 @@ type lane struct {
 
 // newShuttle joins near and far until the test ends, when it closes both. The
 // faults out hold for what near sends, back for what far sends.
-func newShuttle(t testing.TB, near, far link.Link, out, back link.Faults, seed uint64) *shuttle {
+func newShuttle(t testing.TB, near, far link.Link, out, back link.Faults, seed uint64) {
 	s := &shuttle{began: time.Now(), ends: [2]link.Link{near, far}}
 	for i, f := range []link.Faults{out, back} {
 		s.lanes[i] = &lane{impair: link.NewImpair(f, 2*seed+uint64(i)), news: make(chan struct{}, 1)}
@@ -44,7 +44,6 @@ func newShuttle(t testing.TB, near, far link.Link, out, back link.Faults, seed u
 		_ = far.Close()
 		s.all.Wait()
 	})
-	return s
 }
 
 // now begins at 1: 0 is Never.
@@ -94,12 +93,4 @@ func (s *shuttle) unload(l *lane, to link.Link, stop <-chan struct{}) {
 			return
 		}
 	}
-}
-
-// stats returns what became of the packets that near sent.
-func (s *shuttle) stats() link.ImpairStats {
-	l := s.lanes[0]
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.impair.Stats()
 }
