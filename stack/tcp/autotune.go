@@ -54,9 +54,9 @@ func (c *Conn) sendBuffer() int {
 	return min(max(int(c.snd.buf), firstSend), c.env.Config.MaxSendBuffer)
 }
 
-// mayGrow reports whether the Budget is far from being used up: no buffer is
-// promised more than a quarter of what is left.
-func (c *Conn) mayGrow(bytes int) bool { return bytes <= c.env.Budget.Free()/4 }
+// mostToGrow keeps a buffer from promising itself more than a quarter of what
+// is left in the Budget.
+func (c *Conn) mostToGrow() int { return c.env.Budget.Free() / 4 }
 
 // growSend lets the send buffer hold two congestion windows: one that is in
 // flight, and one to be sent while the owner is away.
@@ -64,16 +64,16 @@ func (c *Conn) growSend() {
 	if c.opts.SendBuffer > 0 {
 		return
 	}
-	want := 2 * min(c.cc.Window(), c.env.Config.MaxSendBuffer/2)
-	if want > c.sendBuffer() && c.mayGrow(want) {
+	half := min(c.cc.Window(), c.env.Config.MaxSendBuffer/2) // twice the window may be too much for an int
+	if want := min(2*half, c.mostToGrow()); want > c.sendBuffer() {
 		c.snd.buf = uint32(want)
 	}
 }
 
-// growRecv follows what the owner reads: once a round trip, and when half of
-// the buffer or more was read in it, the buffer becomes four times that. Two
-// would hold the same flow again, beside what waits behind a hole; a peer in
-// slow start sends twice as much in the next round trip.
+// growRecv follows what the owner reads: the buffer holds four times what he
+// took in a round trip. Twice would hold the flow beside what waits behind a
+// hole; a peer in slow start sends twice as much in the next round trip, and
+// the measure is that of the last one.
 func (c *Conn) growRecv(now clock.Instant) {
 	if c.opts.RecvBuffer > 0 {
 		return
@@ -84,11 +84,8 @@ func (c *Conn) growRecv(now clock.Instant) {
 		return
 	}
 	c.rcv.tuneAt, c.rcv.tuneFrom, read = tick, read, read-c.rcv.tuneFrom
-	if int(read) <= c.recvBuffer()/2 || read > maxBuffer {
-		return
-	}
 	want := int(min(4*int64(read), int64(c.env.Config.MaxRecvBuffer)))
-	if want > c.recvBuffer() && c.mayGrow(want) {
+	if want = min(want, c.mostToGrow()); want > c.recvBuffer() {
 		c.rcv.buf = uint32(want)
 	}
 }
