@@ -81,6 +81,10 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 		smp.Lost = newly
 		if advanced && !smp.ECE { // only new data acknowledged opens the window (RFC 5681 3.1, RFC 3042 2, RFC 3168 6.1.2)
 			smp.Acked = delivered
+			if c.sb.rec.mode == afterTimeout && !c.opt.sack {
+				// It may cover what had arrived before the timeout (RFC 3465 2.3).
+				smp.Acked = min(delivered, c.sendMSS(0))
+			}
 		}
 		smp.Delivered, smp.InFlight = c.count.delivered, inFlight
 		smp.MinRTT = c.rtt.min

@@ -238,3 +238,17 @@ func TestAttack_44_LyingACKs(t *testing.T) {
 		require.LessOrEqual(t, r.c.cc.Window(), was)
 	}
 }
+
+// After a timeout an ACK may cover what had arrived before it, which says
+// nothing of what the path carries now: it is worth a segment (RFC 3465 2.3).
+func TestSlowStartAfterATimeout(t *testing.T) {
+	for _, algorithm := range []string{"reno", "cubic"} {
+		r := congestedRig(t, algorithm, 1000)
+		r.write(500000)
+		r.sends()
+		require.Contains(t, r.fire(), ". 1:1001 ack 1")
+		r.now = r.now.Add(20 * ms)
+		r.in("A", 1, 9001, 60000, 0) // all but the last had been there
+		require.Equal(t, 2000, r.c.cc.Window(), algorithm)
+	}
+}
