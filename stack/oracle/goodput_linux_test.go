@@ -22,7 +22,6 @@ import (
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
 	"github.com/sockeye-net/sockeye/stack/tcp"
-	"github.com/sockeye-net/sockeye/stack/trace"
 	"github.com/sockeye-net/sockeye/tun"
 	"github.com/sockeye-net/sockeye/tun/setup"
 )
@@ -53,9 +52,9 @@ func goodputCells() []goodputCell {
 	}
 	return []goodputCell{
 		{"loss=0", bounded(link.Faults{}), 3, 1},
-		{"loss=0.1%", bounded(link.Faults{Loss: .001}), 15, 5},
-		{"loss=1%", bounded(link.Faults{Loss: .01}), 30, 15},
-		{"loss=5%", bounded(link.Faults{Loss: .05}), 30, 30},
+		{"loss=0.1%", bounded(link.Faults{Loss: .001}), 9, 1},
+		{"loss=1%", bounded(link.Faults{Loss: .01}), 16, 4},
+		{"loss=5%", bounded(link.Faults{Loss: .05}), 32, 8},
 		{"late=1%", bounded(link.Faults{Reorder: .01, ReorderDelay: lateBy}), 5, 1},
 		{"unlimited", link.Faults{Delay: pathDelay}, 3, 0},
 		{"unlimited,late=1%", link.Faults{Delay: pathDelay, Reorder: .01, ReorderDelay: lateBy}, 3, 0},
@@ -116,8 +115,7 @@ func goodputContest(b *testing.B, algorithm string, cell goodputCell) {
 func goodput(t testing.TB, who, algorithm string, data link.Faults, seed uint64) float64 {
 	sink := newNS(t)
 	far := kernelTUN(t, sink, gvisorPrefix)
-	near, dial := contestant(t, who, algorithm)
-	newShuttle(t, near, far, data, link.Faults{Delay: pathDelay}, seed)
+	dial := contestant(t, who, algorithm, newShuttle(t, far, data, link.Faults{Delay: pathDelay}, seed))
 	var l net.Listener
 	require.NoError(t, sink.Do(func() (err error) {
 		l, err = net.Listen("tcp4", kernelAt.String())
@@ -157,37 +155,35 @@ func feed(t testing.TB, from, to net.Conn) float64 {
 	return float64(n) * 8 / took.Seconds() / 1e6
 }
 
-var traceHook func([]trace.Event)
-
 var contestants = []string{"ours", "gvisor", "kernel"}
 
-// contestant returns who's end of the path and how it connects to the sink.
-func contestant(t testing.TB, who, algorithm string) (link.Link, func(context.Context) (net.Conn, error)) {
+// contestant puts who at the near end of the path and returns how it connects
+// to the sink.
+func contestant(t testing.TB, who, algorithm string, path *shuttle) func(context.Context) (net.Conn, error) {
 	switch who {
 	case "ours":
-		mine, near := link.NewPipe(link.Features{MTU: mtu}, depth)
-		s, err := stack.New(stack.Config{Link: mine, Prefixes: []netip.Prefix{ourPrefix}, TCP: tcp.Config{Congestion: algorithm}, Trace: traceHook})
+		s, err := stack.New(stack.Config{Link: path.link(), Prefixes: []netip.Prefix{ourPrefix}, TCP: tcp.Config{Congestion: algorithm}})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		n := stdnet.New(s)
-		return near, func(ctx context.Context) (net.Conn, error) {
+		return func(ctx context.Context) (net.Conn, error) {
 			return n.DialContext(ctx, "tcp", kernelAt.String())
 		}
 	case "gvisor":
-		near := newChannelLink()
-		s := newGvisor(t, near.ep, ourPrefix, false)
+		s := newGvisor(t, path.endpoint(), ourPrefix, false)
 		o := tcpip.CongestionControlOption(algorithm)
 		require.Nil(t, s.SetTransportProtocolOption(gtcp.ProtocolNumber, &o))
-		return near, func(ctx context.Context) (net.Conn, error) { return gvisorDial(ctx, s, kernelAt) }
+		return func(ctx context.Context) (net.Conn, error) { return gvisorDial(ctx, s, kernelAt) }
 	case "kernel":
 		ns := newNS(t)
+		path.device(t, kernelTUN(t, ns, ourPrefix))
 		d := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) (err error) {
 			_ = raw.Control(func(fd uintptr) {
 				err = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, algorithm)
 			})
 			return err
 		}}
-		return kernelTUN(t, ns, ourPrefix), func(ctx context.Context) (c net.Conn, err error) {
+		return func(ctx context.Context) (c net.Conn, err error) {
 			err = ns.Do(func() (err error) {
 				c, err = d.DialContext(ctx, "tcp4", kernelAt.String())
 				return err

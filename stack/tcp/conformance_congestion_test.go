@@ -131,7 +131,7 @@ func TestReqC_FastRetransmit(t *testing.T) {
 			require.Zero(t, again, "duplicate ACK %d", i+1)
 			require.Equal(t, 1000, fresh)
 		}
-		flight := r.c.snd.nxt.Sub(r.c.snd.una)
+		const flight = 10000 // without what limited transmit sent (RFC 5681 3.2 (2))
 		r.in("A", 1, 1, 60000, 0)
 		require.Equal(t, ". 1:1001 ack 1", r.out(), "%s: the third (RFC 5681 3.2)", algorithm)
 		ssthresh := r.c.cc.Ssthresh()

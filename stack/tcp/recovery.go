@@ -94,11 +94,10 @@ func (c *Conn) enterRecovery(now clock.Instant, delivered int) {
 	// Once for each window, by loss or by ECE (RFC 3168 6.1.2).
 	done := s.rec.mode == open && c.ecn&ecnReduced != 0
 	c.beginEpisode(s.rec.mode == open && !done, fastOne)
-	if s.rec.mode != open {
-		// The hole keeps SND.UNA back, so what lies beyond it says nothing of how
-		// much was in flight since the last reduction.
-		flight = min(flight, c.cc.Window())
-	}
+	// What limited transmit sent does not count (RFC 5681 3.2 (2), RFC 6675 5
+	// (4.2)), nor, while a hole keeps SND.UNA back, what lies beyond it: neither
+	// was in flight within the window.
+	flight = min(flight, c.cc.Window())
 	if !done {
 		c.cc.OnCongestion(now, congestion.Loss, flight)
 	}
