@@ -1,6 +1,7 @@
 package host
 
 import (
+	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -41,7 +42,7 @@ type UDPCounters struct {
 type TCPCounters struct {
 	ActiveOpens, PassiveOpens, AttemptFails, EstabResets, CurrEstab uint64
 	InSegs, OutSegs, RetransSegs, InErrs, OutRsts, InCsumErrors     uint64
-	ListenDrops                                                     uint64 // Linux's TcpExt: a full backlog
+	tcp.ListenStats                                                 // Linux's TcpExt
 }
 
 // Counters returns the SNMP-named counters (RFC 4293, 4022, 4113). What it
@@ -52,6 +53,7 @@ func (h *Host) Counters() *Counters {
 		h.shown.Drop[why] += n
 	}
 	h.shown.TCP.RetransSegs = h.env.Stats.Retransmitted
+	h.shown.TCP.ListenStats = h.env.Stats.ListenStats
 	return &h.shown
 }
 

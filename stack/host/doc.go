@@ -10,6 +10,7 @@
 //	  -> inputICMP (icmp.go, icmp_errors.go, echo.go)
 //	  -> inputUDP (udp.go) -> datagram queue (datagrams.go)
 //	  -> inputTCP (tcp.go) -> tcp.Conn.Arrive -> ready queue
+//	     or arriveListener (listen.go) -> tcp.Listener.Arrive -> establish -> accept queue
 //
 // and a leaving one comes from the queue of the host's own packets (output.go,
 // fragment.go), or from a connection in the ready queue (tcp_output.go);

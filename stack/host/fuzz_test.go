@@ -191,7 +191,10 @@ func FuzzHost(f *testing.F) {
 // play runs a game and checks the rules that hold at every step and at the end.
 func play(t *testing.T, in []byte) {
 	w := &world{t: t, now: start}
-	w.a = newHost(t, 1, "192.0.2.1/24", link.Features{MTU: 1500}, func(c *Config) { c.Memory = 1 << 20 })
+	w.a = newHost(t, 1, "192.0.2.1/24", link.Features{MTU: 1500}, func(c *Config) {
+		c.Memory = 1 << 20
+		c.TCP.SYNBacklog = 2 // then cookies
+	})
 	p := &player{h: w.a, world: w, in: in[:min(len(in), 4096)]}
 	for len(p.in) > 0 {
 		p.step()

@@ -58,19 +58,7 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 		h.refuse(now, local, remote)
 		return
 	}
-	full := s.lis.full()
-	verdict, hs := s.lis.tcp.Arrive(now, tcp.Flow{Local: local, Remote: remote}, &h.arrival, full)
-	switch verdict {
-	case tcp.Established:
-		h.establish(now, s, hs)
-	case tcp.Reset:
-		h.refuse(now, local, remote)
-	case tcp.Dropped:
-		if full {
-			h.counters.TCP.ListenDrops++
-		}
-	}
-	h.touch(s)
+	h.arriveListener(now, s, tcp.Flow{Local: local, Remote: remote})
 }
 
 // replace ends a connection in TIME-WAIT whose four-tuple the segment in
@@ -97,14 +85,11 @@ func (h *Host) arrive(now clock.Instant, s *socket) {
 // establish makes the connection of a finished handshake and lets the segment
 // that finished it arrive there.
 func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
-	s, err := h.newSocket(Stream)
-	if err != nil {
+	s := h.newPassive()
+	if s == nil {
 		h.drop(trace.DropMemory)
-		return
-	}
-	if !h.budget.Take(connCost) {
-		h.freeSocket(s)
-		h.drop(trace.DropMemory)
+		l.lis.tcp.Keep(now, hs)
+		h.touch(l)
 		return
 	}
 	flow := hs.Flow()
@@ -117,6 +102,7 @@ func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
 	s.conn = h.newConn()
 	mtu, _ := h.pathMTU(s.remote.Addr(), streamPaths)
 	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), mtu)
+	s.conn.Unclaimed()
 	s.state = tcp.StateSynReceived
 	h.bind(s, s.local)
 	h.flows.add(s, h.flowHash(s.local, s.remote))

@@ -54,10 +54,6 @@ func (c *Conn) sendBuffer() int {
 	return min(max(int(c.snd.buf), firstSend), c.env.Config.MaxSendBuffer)
 }
 
-// mostToGrow keeps a buffer from promising itself more than a quarter of what
-// is left in the Budget.
-func (c *Conn) mostToGrow() int { return c.env.Budget.Free() / 4 }
-
 // growSend lets the send buffer hold two congestion windows: one that is in
 // flight, and one to be sent while the owner is away.
 func (c *Conn) growSend() {
@@ -65,7 +61,7 @@ func (c *Conn) growSend() {
 		return
 	}
 	half := min(c.cc.Window(), c.env.Config.MaxSendBuffer/2) // twice the window may be too much for an int
-	if want := min(2*half, c.mostToGrow()); want > c.sendBuffer() {
+	if want := min(2*half, c.fairShare()); want > c.sendBuffer() {
 		c.snd.buf = uint32(want)
 	}
 }
@@ -85,7 +81,7 @@ func (c *Conn) growRecv(now clock.Instant) {
 	}
 	c.rcv.tuneAt, c.rcv.tuneFrom, read = tick, read, read-c.rcv.tuneFrom
 	want := int(min(4*int64(read), int64(c.env.Config.MaxRecvBuffer)))
-	if want = min(want, c.mostToGrow()); want > c.recvBuffer() {
+	if want = min(want, c.fairShare()); want > c.recvBuffer() {
 		c.rcv.buf = uint32(want)
 	}
 }

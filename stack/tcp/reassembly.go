@@ -145,6 +145,9 @@ func (r *reassembly) absorb(q wire.Seq) wire.Seq {
 // place copies text, which begins at seq, to its place in the receive ring,
 // except where bytes already lie: the first copy wins.
 func (c *Conn) place(seq wire.Seq, text []byte) bool {
+	if c.crowdedOut(len(text)) {
+		return false
+	}
 	end := seq.Add(len(text))
 	i, n := 0, 0
 	if c.re != nil {
