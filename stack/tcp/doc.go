@@ -11,7 +11,7 @@
 //	cookies.go                    SYN cookies (RFC 4987), where there is no room for a record
 //	handshake.go isn.go           SYN-SENT, SYN-RECEIVED, simultaneous open; RFC 6528
 //	options.go timestamps.go      what the owner sets and the SYNs agree; RFC 7323 RTTM and PAWS
-//	ack.go window.go              SND.UNA, WL1/WL2; the receive window, silly-window avoidance, reading
+//	ack.go window.go autotune.go  SND.UNA, WL1/WL2; the receive window, silly-window avoidance, reading; buffers that follow the flow
 //	reassembly.go sack.go         holes in the receive ring; SACK and D-SACK blocks
 //	sendqueue.go transmit.go      what goes next: Nagle, window, probe, super-segment size
 //	rto.go delack.go persist.go keepalive.go   RFC 6298; 5681 4.2; 9293 3.8.6.1; 3.8.4

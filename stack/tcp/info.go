@@ -34,11 +34,14 @@ type Info struct {
 	RTT           time.Duration
 	RTTVar        time.Duration
 	MinRTT        time.Duration
-	SndSsthresh   int // segments
-	SndCwnd       int // segments
+	RcvRTT        time.Duration // round-trip time as the receiver sees it
+	SndSsthresh   int           // segments
+	SndCwnd       int           // segments
 	AdvMSS        int
 	SndWnd        int // the peer's window, bytes
 	RcvWnd        int // the window we offer, bytes
+	SndBuf        int // size of the send buffer now, bytes
+	RcvBuf        int // size of the receive buffer now, bytes
 	BytesAcked    int64
 	BytesSent     int64
 	BytesRetrans  int64
@@ -56,7 +59,8 @@ func (c *Conn) Info(now clock.Instant) Info {
 		Timestamps: c.opt.ts, SACK: c.opt.sack, WindowScaling: c.opt.scale, ECN: c.opt.ecn,
 		SndWscale: c.opt.sndShift, RcvWscale: c.opt.rcvShift,
 		RTO: c.timeout(), ATO: c.env.Config.DelayedACK, SndMSS: mss, RcvMSS: int(c.rcv.mss),
-		PMTU: int(c.mtu), RTT: c.rtt.srtt, RTTVar: c.rtt.rttvar, MinRTT: c.rtt.min,
+		PMTU: int(c.mtu), RTT: c.rtt.srtt, RTTVar: c.rtt.rttvar, MinRTT: c.rtt.min, RcvRTT: c.recvRTT(),
+		SndBuf: c.sendBuffer(), RcvBuf: c.recvBuffer(),
 		AdvMSS: advertisedMSS(c.env, &c.opts), SndWnd: int(c.snd.wnd), RcvWnd: c.rcv.adv.Sub(c.rcv.nxt),
 		BytesAcked: c.count.delivered, BytesSent: c.count.sent, BytesRetrans: c.count.retrans,
 		BytesReceived: c.count.received, Unacked: segments(c.snd.nxt.Sub(c.snd.una)),
