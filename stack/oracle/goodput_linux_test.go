@@ -198,7 +198,7 @@ func contestant(t testing.TB, who, algorithm string, path *shuttle) func(context
 // the other end is returned.
 func kernelTUN(t testing.TB, ns *setup.NetNS, prefix netip.Prefix) (dev *tun.Device) {
 	require.NoError(t, ns.Do(func() (err error) {
-		if dev, err = tun.Open(tun.Config{Name: "path0"}); err != nil {
+		if dev, err = tun.Open(tun.Config{Name: "path0", Plain: true}); err != nil { // plain: each segment is lost alone
 			return err
 		}
 		return kernelSide("path0", prefix)
