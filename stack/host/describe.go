@@ -44,7 +44,11 @@ func (h *Host) Info(now clock.Instant, s Handle) (tcp.Info, error) {
 	case e.kind != Stream:
 		return tcp.Info{}, ErrNotSupported
 	case e.conn == nil:
-		return tcp.Info{State: e.streamState(), Congestion: h.env.CongestionName(e.tcpOptions())}, nil
+		i := tcp.Info{State: e.streamState(), Congestion: h.env.CongestionName(e.tcpOptions())}
+		if e.lis != nil {
+			i.Unacked, i.Sacked = e.lis.waiting, e.lis.backlog // as Linux
+		}
+		return i, nil
 	}
 	return e.conn.Info(now), nil
 }
@@ -68,14 +72,15 @@ type Description struct {
 	RecvQ, SendQ  int // bytes; of a listener: connections that wait, and the backlog
 }
 
-// Sockets appends a Description of every socket and orphan to dst.
+// Sockets appends a Description of every socket, orphan and connection in
+// TIME-WAIT to dst.
 func (h *Host) Sockets(dst []Description) []Description {
 	for _, s := range h.sockets {
 		if s.live {
 			dst = append(dst, s.describe())
 		}
 	}
-	return dst
+	return h.describeWaits(dst)
 }
 
 func (s *socket) describe() Description {

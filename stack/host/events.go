@@ -12,7 +12,7 @@ type Mask uint16
 const (
 	Readable   Mask = 1 << iota // Recv or Accept has something to give: data, EOF, an error, a connection
 	Writable                    // Send takes something, or has an error to give; Connect has ended
-	Urgent                      // event only: the mark of urgent data moved forward (POLLPRI)
+	Urgent                      // an urgent byte has come and was not read (POLLPRI); as an event also: it was announced
 	HangupRead                  // the peer's FIN arrived (POLLRDHUP)
 	Hangup                      // over both ways (POLLHUP)
 	Failed                      // an error is pending (POLLERR)
@@ -63,6 +63,11 @@ func (h *Host) Poll(s Handle) (Mask, error) {
 	e := h.lookup(s)
 	if e == nil {
 		return 0, ErrBadHandle
+	}
+	if e.conn != nil && !e.ended {
+		if e.conn.NoteStarved(); e.conn.Starved() {
+			h.touch(e) // Transmit sees to it that memory is told of
+		}
 	}
 	return e.conditions(), nil
 }
@@ -121,8 +126,11 @@ func (s *socket) streamConditions() Mask {
 	if closed || s.shutWrite && (s.shutRead || peerClosed(st)) {
 		m |= Hangup
 	}
-	if closed || s.shutWrite || c.Writable() > 0 {
+	if closed || s.shutWrite || c.WritableSoon() {
 		m |= Writable
+	}
+	if c.HasUrgent() {
+		m |= Urgent
 	}
 	return m
 }
@@ -161,10 +169,15 @@ func (h *Host) Deadline() clock.Instant { return h.due.next() }
 func (h *Host) Expire(now clock.Instant) {
 	h.now = max(h.now, now)
 	for t := h.due.pop(now); t != nil; t = h.due.pop(now) {
-		if t.sock == nil {
-			h.expireFragments(now)
-		} else {
+		switch {
+		case t.sock != nil:
 			h.expireSocket(now, t.sock)
+		case t.rank == rankFragments:
+			h.expireFragments(now)
+		case t.rank == rankWaits:
+			h.expireWaits(now)
+		case t.rank == rankRelief:
+			h.relieve(now)
 		}
 	}
 }

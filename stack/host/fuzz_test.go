@@ -208,6 +208,7 @@ func play(t *testing.T, in []byte) {
 			seen[r.Socket] = true
 		}
 		require.LessOrEqual(t, w.a.budget.Used(), w.a.budget.Limit())
+		checkMemoryLists(t, w.a)
 	}
 	w.a.CloseAll(w.now)
 	for i := 0; w.a.Transmit(w.now, w.out[:]) > 0 || w.a.Pending(); i++ {
@@ -216,6 +217,7 @@ func play(t *testing.T, in []byte) {
 	w.a.Transmit(w.now, w.out[:])
 	require.Empty(t, w.a.Sockets(nil))
 	require.Zero(t, w.a.budget.Used())
+	require.Zero(t, w.a.waits.n+w.a.orphans.n+w.a.stalled.n)
 	require.Zero(t, w.a.flows.n+w.a.listeners.n+w.a.tcp.n+w.a.udp.n+w.a.echo.n)
 	w.a.Expire(w.now.Add(time.Hour))
 	require.Zero(t, w.a.Deadline())

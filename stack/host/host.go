@@ -31,10 +31,12 @@ type Host struct {
 	stuck   []Handle    // datagram sockets that found out or loop full
 	turn    int         // who gets the odd place of a batch
 	idKey   secret
-	ids     [256]uint16 // identifications: see nextID
+	ids     [numIDCounters]uint16
 	frags   reassembler
 	kept    int // bytes of memory in the receive queues of datagram sockets
 	paths   [numPathUsers]pathCache
+	pathEnd clock.Instant // when the next entry of streamPaths becomes too old
+	pathGen uint32        // of what streams know of paths
 	errors  bucket
 
 	// Sockets.
@@ -53,13 +55,18 @@ type Host struct {
 	// TCP.
 	env        *tcp.Env
 	flowKey    secret
-	flows      hashTable  // connections
-	listeners  hashTable  // by port
-	timeWait   handleRing // oldest first
+	flows      hashTable // connections
+	listeners  hashTable // by port
+	waits      timeWaits
+	orphans    ageList // connections without an owner
+	stalled    ageList // connections with one, whose peers' windows are closed
+	relief     timer   // of relieve
+	stand      socket  // stands for the socket that a record had
 	ready      readyQueue
 	readyLocal readyQueue // connections with ourselves
 	freeConns  []*tcp.Conn
 	freeLis    []*listener
+	arrivalTOS uint8
 	arrival    tcp.Arrival // scratch: what is passed by pointer does not go to the heap
 	segment    tcp.Segment
 	heads      [maxBatch * maxHeadSize]byte
@@ -93,6 +100,7 @@ func New(cfg Config, feat link.Features) (*Host, error) {
 	}
 	h.env = tcp.NewEnv(cfg.TCP, cfg.Seed, h.budget, cfg.Trace)
 	h.env.MTU, h.env.MaxGSO = h.feat.MTU, h.feat.MaxGSO
+	h.frags.timer.rank, h.waits.timer.rank, h.relief.rank = rankFragments, rankWaits, rankRelief
 	return h, nil
 }
 
@@ -103,8 +111,7 @@ func (h *Host) SetFeatures(now clock.Instant, f link.Features) {
 	h.env.MTU, h.env.MaxGSO = h.feat.MTU, h.feat.MaxGSO
 	for _, s := range h.sockets {
 		if s.live && s.conn != nil && !s.ended {
-			mtu, _ := h.pathMTU(s.remote.Addr(), streamPaths)
-			s.conn.SetPMTU(now, mtu)
+			h.tellPath(now, s)
 			h.touch(s)
 		}
 	}
@@ -128,5 +135,7 @@ func (h *Host) CloseAll(now clock.Instant) {
 	for h.frags.oldest != nil {
 		h.closePartial(h.frags.oldest)
 	}
+	h.closeWaits()
 	h.due.remove(&h.frags.timer)
+	h.due.remove(&h.relief)
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // A listener is what a stream has while it listens: TCP's part with the SYN
@@ -164,6 +166,11 @@ func (h *Host) closeListener(now clock.Instant, e *socket) {
 // to a listener. What needs an answer at once gets it as a packet of the host's
 // own: a flood of SYNs is bounded by their queue.
 func (h *Host) arriveListener(now clock.Instant, s *socket, flow tcp.Flow) {
+	if h.arrival.Seg.Flags&(wire.SYN|wire.ACK|wire.RST) == wire.SYN && h.scarce() {
+		h.env.Stats.ListenDrops++
+		h.drop(trace.DropMemory)
+		return
+	}
 	l := &s.lis.tcp
 	verdict, hs := l.Arrive(now, flow, &h.arrival, s.lis.full())
 	switch verdict {
@@ -179,8 +186,12 @@ func (h *Host) arriveListener(now clock.Instant, s *socket, flow tcp.Flow) {
 	}
 }
 
-// newPassive takes a socket and the memory for its connection, or returns nil.
+// newPassive takes a socket and the memory for its connection, or returns nil
+// where that is for those that there are.
 func (h *Host) newPassive() *socket {
+	if h.scarce() {
+		return nil
+	}
 	s, err := h.newSocket(Stream)
 	if err != nil {
 		return nil

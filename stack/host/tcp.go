@@ -35,7 +35,9 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 		return
 	}
 	a.ECN = in.ip.TOS & 3
+	h.arrivalTOS = in.ip.TOS
 	a.Segments = 1
+	a.HasPrior = false
 	if in.gso > 0 && len(a.Payload) > 0 {
 		a.Segments = (len(a.Payload) + int(in.gso) - 1) / int(in.gso)
 	}
@@ -47,9 +49,14 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 
 // demux finds who the segment in h.arrival is for.
 func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
-	old := h.flowSocket(local, remote)
+	hash := h.flowHash(local, remote)
+	old := h.flowByHash(hash, local, remote)
 	if old != nil && old.conn.State() != tcp.StateClosed && !h.replace(now, old) {
 		h.arrive(now, old)
+		return
+	}
+	if i := h.waits.find(now, hash, local, remote); i != none && !h.reopenPassive(now, i, local) {
+		h.arriveWait(now, i)
 		return
 	}
 	s := h.listenerFor(local)
@@ -64,9 +71,11 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 // replace ends a connection in TIME-WAIT whose four-tuple the segment in
 // h.arrival uses anew (RFC 6191), and reports whether it did.
 func (h *Host) replace(now clock.Instant, s *socket) bool {
-	if s.conn.State() != tcp.StateTimeWait || h.listenerFor(s.local) == nil || !s.conn.Reusable(now, &h.arrival) {
+	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listenerFor(s.local) == nil || !s.conn.Reusable(now, &h.arrival) {
 		return false
 	}
+	h.counters.TCP.TWRecycled++
+	s.conn.Reopen(&h.arrival)
 	s.conn.Abort(now) // of TIME-WAIT: nothing is sent
 	h.collect(now, s)
 	s.err = nil // the old connection had come to its end
@@ -78,6 +87,7 @@ func (h *Host) replace(now clock.Instant, s *socket) bool {
 // arrive hands the segment in h.arrival to a connection.
 func (h *Host) arrive(now clock.Instant, s *socket) {
 	s.conn.Arrive(now, &h.arrival)
+	s.gotTOS = h.arrivalTOS
 	h.collect(now, s)
 	h.touch(s)
 }
@@ -100,8 +110,8 @@ func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
 	l.lis.waiting++
 	h.counters.TCP.PassiveOpens++
 	s.conn = h.newConn()
-	mtu, _ := h.pathMTU(s.remote.Addr(), streamPaths)
-	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), mtu)
+	s.discover, s.recvErr = l.discover, l.recvErr
+	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), h.streamMTU(s))
 	s.conn.Unclaimed()
 	s.state = tcp.StateSynReceived
 	h.bind(s, s.local)
@@ -121,7 +131,10 @@ func (h *Host) flowHash(local, remote netip.AddrPort) uint32 {
 
 // flowSocket returns the stream with this four-tuple, or nil.
 func (h *Host) flowSocket(local, remote netip.AddrPort) *socket {
-	hash := h.flowHash(local, remote)
+	return h.flowByHash(h.flowHash(local, remote), local, remote)
+}
+
+func (h *Host) flowByHash(hash uint32, local, remote netip.AddrPort) *socket {
 	for s := h.flows.bucket(hash); s != nil; s = s.hashNext {
 		if s.hash == hash && s.remote == remote && s.local == local {
 			return s
@@ -134,13 +147,15 @@ func (h *Host) flowSocket(local, remote netip.AddrPort) *socket {
 // counters, and a place in the accept queue.
 func (h *Host) collect(now clock.Instant, s *socket) {
 	ev := s.conn.Events()
+	if ev&tcp.EvPathMTU != 0 {
+		h.pathFound(now, s)
+		ev &^= tcp.EvPathMTU
+	}
 	if st := s.conn.State(); st != s.state {
 		h.countState(s, st)
 		s.state = st
-		if st == tcp.StateTimeWait {
-			h.enterTimeWait(now, s)
-		}
 	}
+	h.watch(now, s)
 	if ev == 0 {
 		h.lingerOver(s)
 		return
@@ -212,6 +227,7 @@ func (h *Host) lingerOver(s *socket) {
 func (h *Host) finish(now clock.Instant, s *socket) {
 	if !s.ended {
 		s.ended = true
+		h.unwatch(s)
 		h.flows.remove(s)
 		if !s.fixedPort {
 			h.unbind(s)
@@ -269,6 +285,9 @@ func (h *Host) reportTCP(now clock.Instant, r *report) bool {
 	quoted := wire.Seq(binary.BigEndian.Uint32(r.payload[4:]))
 	s := h.flowSocket(local, remote)
 	if s == nil {
+		if h.waits.find(now, h.flowHash(local, remote), local, remote) != none {
+			return false // it has nothing on its way
+		}
 		if l := h.listenerFor(local); l != nil && !r.tooBig {
 			l.lis.tcp.Unreachable(now, tcp.Flow{Local: local, Remote: remote}, r.err, quoted)
 			h.touch(l)
@@ -282,10 +301,10 @@ func (h *Host) reportTCP(now clock.Instant, r *report) bool {
 	if !r.tooBig {
 		s.by = r.by.As4()
 		s.conn.Unreachable(now, r.err, quoted)
+		h.tellSoft(s)
 	} else { // even where it is no news to the host: it may be to this connection
 		h.learnPMTU(now, r.remote, streamPaths, r.nextMTU, r.total)
-		mtu, _ := h.pathMTU(r.remote, streamPaths)
-		s.conn.SetPMTU(now, mtu)
+		h.tellPath(now, s)
 	}
 	h.collect(now, s)
 	h.touch(s)

@@ -21,6 +21,12 @@ const (
 	firstSend = 512 << 10
 )
 
+// bufUnit is what sendVars.buf and recvVars.buf count.
+const bufUnit = 32 << 10
+
+// inUnits is a size below maxBuffer in bufUnit, rounded up.
+func inUnits(bytes int) uint16 { return uint16((bytes + bufUnit - 1) / bufUnit) }
+
 // recvLimit is the largest receive buffer that a connection may come to have:
 // the window scale of our SYN has to span it (RFC 7323 2.3).
 func (o *Options) recvLimit(e *Env) int {
@@ -30,9 +36,20 @@ func (o *Options) recvLimit(e *Env) int {
 	return e.Config.MaxRecvBuffer
 }
 
-// firstRecv is the receive buffer when a connection opens.
-func (o *Options) firstRecv(e *Env) int {
-	return min(o.recvLimit(e), max(o.RecvBuffer, firstRecv))
+// window is the largest window that a connection may come to offer.
+func (o *Options) window(e *Env) int { return o.clamp(o.recvLimit(e)) }
+
+// firstWindow is the largest window when a connection opens.
+func (o *Options) firstWindow(e *Env) int {
+	return o.clamp(min(o.recvLimit(e), max(o.RecvBuffer, firstRecv)))
+}
+
+// clamp applies WindowClamp to the size of a buffer.
+func (o *Options) clamp(window int) int {
+	if o.WindowClamp > 0 {
+		return min(window, max(o.WindowClamp, minClamp))
+	}
+	return window
 }
 
 // fixedBuffer brings a size that the owner asked for within its bounds.
@@ -43,15 +60,18 @@ func (c *Conn) recvBuffer() int {
 	if c.opts.RecvBuffer > 0 {
 		return fixedBuffer(c.opts.RecvBuffer)
 	}
-	return min(max(int(c.rcv.buf), firstRecv), c.env.Config.MaxRecvBuffer)
+	return min(max(int(c.rcv.buf)*bufUnit, firstRecv), c.env.Config.MaxRecvBuffer)
 }
+
+// mostWindow is the largest window to offer now.
+func (c *Conn) mostWindow() int { return c.opts.clamp(c.recvBuffer()) }
 
 // sendBuffer is the size of the send buffer now, bytes.
 func (c *Conn) sendBuffer() int {
 	if c.opts.SendBuffer > 0 {
 		return fixedBuffer(c.opts.SendBuffer)
 	}
-	return min(max(int(c.snd.buf), firstSend), c.env.Config.MaxSendBuffer)
+	return min(max(int(c.snd.buf)*bufUnit, firstSend), c.env.Config.MaxSendBuffer)
 }
 
 // growSend lets the send buffer hold two congestion windows: one that is in
@@ -62,27 +82,27 @@ func (c *Conn) growSend() {
 	}
 	half := min(c.cc.Window(), c.env.Config.MaxSendBuffer/2) // twice the window may be too much for an int
 	if want := min(2*half, c.fairShare()); want > c.sendBuffer() {
-		c.snd.buf = uint32(want)
+		c.snd.buf = inUnits(want)
 	}
 }
 
 // growRecv follows what the owner reads: the buffer holds four times what he
 // took in a round trip. Twice would hold the flow beside what waits behind a
 // hole; a peer in slow start sends twice as much in the next round trip, and
-// the measure is that of the last one.
-func (c *Conn) growRecv(now clock.Instant) {
-	if c.opts.RecvBuffer > 0 {
+// the measure is that of the last one. He is about to take n bytes more.
+func (c *Conn) growRecv(now clock.Instant, n int) {
+	if c.opts.RecvBuffer > 0 || n <= 0 || !c.state.receives() {
 		return
 	}
 	rtt := c.recvRTT()
-	tick, read := uint32(uint64(now)/uint64(time.Microsecond)), uint32(c.in.Start())
+	tick, read := uint32(uint64(now)/uint64(time.Microsecond)), uint32(c.in.Start())+uint32(n)
 	if rtt == 0 || tick-c.rcv.tuneAt < uint32(rtt/time.Microsecond) {
 		return
 	}
 	c.rcv.tuneAt, c.rcv.tuneFrom, read = tick, read, read-c.rcv.tuneFrom
 	want := int(min(4*int64(read), int64(c.env.Config.MaxRecvBuffer)))
 	if want = min(want, c.fairShare()); want > c.recvBuffer() {
-		c.rcv.buf = uint32(want)
+		c.rcv.buf = inUnits(want)
 	}
 }
 

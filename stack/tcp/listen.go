@@ -42,7 +42,7 @@ func (l *Listener) Options() Options { return l.opts }
 // SetOptions changes what connections to come inherit. Cookies that are out are
 // good no more where that changes the scale of our window, which they do not tell.
 func (l *Listener) SetOptions(o Options) {
-	if windowShift(o.recvLimit(l.env)) != windowShift(l.opts.recvLimit(l.env)) {
+	if windowShift(o.window(l.env)) != windowShift(l.opts.window(l.env)) {
 		l.baked = clock.Never
 	}
 	l.opts = o
@@ -116,7 +116,7 @@ func (l *Listener) arriveSYN(now clock.Instant, flow Flow, in *Arrival) Verdict 
 		return Cookie
 	}
 	r, o := &l.syns.recs[i], &in.Seg.Options
-	r.irs, r.iss = in.Seg.Seq, l.env.isn(now, flow)
+	r.irs, r.iss = in.Seg.Seq, in.isn(now, l.env, flow)
 	r.opt = agree(l.env, &l.opts, o)
 	r.opt.ecn = l.env.acceptsECN(f)
 	r.tsRecent, r.since = o.TSVal, now

@@ -10,9 +10,6 @@ import (
 // maxLend is the most that a span of a ring may be asked for, bytes.
 const maxLend = buffer.MaxChunk
 
-// corkTime is how long Cork holds a partial segment back, as Linux.
-const corkTime = 200 * time.Millisecond
-
 // mayWrite reports whether the owner may still queue data.
 func (c *Conn) mayWrite() bool {
 	if c.has&finQueued != 0 {
@@ -30,13 +27,13 @@ func (c *Conn) Writable() int {
 	if !c.mayWrite() {
 		return 0
 	}
-	return max(c.sendBuffer()-c.out.Len(), 0)
+	return max(c.lowRoom(c.sendBuffer()-c.out.Len()), 0)
 }
 
 // Write copies p to the send ring and returns how many bytes there was room for.
 // When the Budget refuses some, call Transmit, and EvWritable comes once there is memory.
 func (c *Conn) Write(now clock.Instant, p []byte) int {
-	n := min(len(p), c.Writable())
+	n := c.mayQueue(min(len(p), c.Writable()))
 	if n == 0 {
 		return 0
 	}
@@ -51,7 +48,7 @@ func (c *Conn) Write(now clock.Instant, p []byte) int {
 // SendSpan lends up to n bytes of room in the send ring; SendCommit says how many
 // were filled. When the Budget has none, call Transmit, and EvWritable comes once it has.
 func (c *Conn) SendSpan(n int) [2][]byte {
-	n = min(n, c.Writable(), maxLend)
+	n = c.mayQueue(min(n, c.Writable(), maxLend))
 	if n <= 0 {
 		return [2][]byte{}
 	}
@@ -68,20 +65,25 @@ func (c *Conn) SendCommit(now clock.Instant, n int) {
 		c.out.Trim(c.env.Budget)
 		return
 	}
+	c.noMore()
 	c.out.Extend(n)
 	c.queued(now)
 }
 
 // queued follows new data in the send ring.
 func (c *Conn) queued(now clock.Instant) {
-	if c.opts.Cork && c.timers[timerCork] == clock.Never {
-		c.timers[timerCork] = now.Add(corkTime)
-	}
+	c.holdUntil(now)
 	c.armPersist(now)
+	c.clockBusy(now)
 }
 
-// memoryRetry is how often a connection that the Budget refused looks again.
-const memoryRetry = 20 * time.Millisecond
+// memoryRetry is how often a connection that the Budget refused looks again, and
+// memoryRetryLate how often one that has something in its send ring: an ACK will
+// tell its owner, unless the peer takes nothing.
+const (
+	memoryRetry     = 20 * time.Millisecond
+	memoryRetryLate = time.Second
+)
 
 // Starved reports whether the Budget refused the owner memory and EvWritable
 // will tell when there is some.
@@ -90,8 +92,30 @@ func (c *Conn) Starved() bool { return c.has&starved != 0 }
 // armMemory starts the timer of an owner who waits for memory: an ACK may never
 // come that would tell him of room.
 func (c *Conn) armMemory(now clock.Instant) {
-	if c.has&starved != 0 && c.timers[timerMemory] == clock.Never {
-		c.timers[timerMemory] = now.Add(memoryRetry)
+	if c.has&starved == 0 || c.timers[timerMemory] != clock.Never {
+		return
+	}
+	retry := memoryRetry
+	if c.out.Len() > 0 {
+		retry = memoryRetryLate
+	}
+	c.timers[timerMemory] = now.Add(retry)
+}
+
+// feed ends starving where memory came back.
+func (c *Conn) feed() {
+	if c.has&starved != 0 && c.env.Budget.Free() >= buffer.MinChunk {
+		c.has &^= starved
+		c.timers[timerMemory] = clock.Never
+		c.events |= EvWritable
+	}
+}
+
+// NoteStarved looks, before the owner is told that he may write, whether the
+// Budget would refuse him; then Starved is true, and EvWritable will tell.
+func (c *Conn) NoteStarved() {
+	if c.Writable() > 0 && c.env.Budget.Free() < buffer.MinChunk && c.out.Held() <= c.out.Len() {
+		c.has |= starved
 	}
 }
 
@@ -101,12 +125,19 @@ func (c *Conn) memoryTimeout(now clock.Instant) {
 		c.has &^= starved
 		return
 	}
-	if c.env.Budget.Free() < buffer.MinChunk {
+	if !c.roomAgain() {
 		c.armMemory(now)
 		return
 	}
-	c.has &^= starved
-	c.events |= EvWritable
+	c.feed()
+}
+
+// Unsent returns how many bytes of the send ring were never sent (SIOCOUTQNSD).
+func (c *Conn) Unsent() int {
+	if c.state == StateClosed {
+		return 0
+	}
+	return c.unsent()
 }
 
 // Unacked returns how many bytes of the send ring the peer has not acknowledged (SIOCOUTQ).
@@ -134,25 +165,6 @@ func (c *Conn) waiting() int {
 		n++
 	}
 	return n
-}
-
-// corked reports whether partial segments are held back.
-func (c *Conn) corked() bool { return c.opts.Cork && c.has&(corkOver|finQueued) == 0 }
-
-// mayBePartial reports whether a segment below full size may go now.
-func (c *Conn) mayBePartial() bool {
-	switch {
-	case c.has&(finQueued|overrideSWS) != 0:
-		return true
-	case c.corked():
-		return false
-	case c.opts.NoDelay:
-		return true
-	}
-	// Deviates from RFC 9293 s.3.7.4: only an outstanding segment that was
-	// itself small holds the next one back, as Linux (Minshall's variant); the
-	// last piece of a large write does not wait for the ACK of the others.
-	return c.snd.small.LessEq(c.snd.una)
 }
 
 // nextNew returns how many bytes of new data go in the next segment, 0 for
@@ -192,7 +204,7 @@ func (c *Conn) nextNew(mss int) int {
 // segments, or one segment.
 func (c *Conn) burst(mss int) int {
 	most := min(c.env.MaxGSO-maxHeaders/2, maxLend)
-	if c.env.MaxGSO == 0 || most < 2*mss || c.has&smallMTU != 0 {
+	if c.env.MaxGSO == 0 || most < 2*mss || c.fragments() || c.calls&urgentOut != 0 {
 		return mss
 	}
 	return most - most%mss

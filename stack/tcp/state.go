@@ -111,7 +111,7 @@ func (c *Conn) setState(now clock.Instant, to State) {
 	}
 	c.state = to
 	if c.env.Trace != nil {
-		e := c.event(now, trace.StateChanged, trace.None)
+		e := c.event(now, trace.StateChanged, c.env.ending)
 		e.Old = uint8(old)
 		c.env.Trace.Add(e)
 	}
@@ -125,6 +125,7 @@ func (c *Conn) setState(now clock.Instant, to State) {
 		c.events |= EvWritable
 	case StateClosed:
 		c.timers = [numTimers]clock.Instant{}
+		c.busy.turn(now, idle)
 		c.releaseSide()
 		c.out.Release(c.env.Budget)
 		c.has &^= owesAny

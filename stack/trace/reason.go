@@ -30,6 +30,7 @@ const (
 	SendProbe     // zero-window probe
 	SendKeepalive // keep-alive probe
 	SendLimited   // limited transmit (RFC 3042)
+	SendMTUProbe  // larger than is known to pass (RFC 4821)
 
 	// Why another packet was sent.
 	SendUDP
@@ -83,6 +84,10 @@ const (
 	TimerReorder // RACK (RFC 8985)
 	TimerTLP
 
+	// Why we ended a connection whose owner did not.
+	EndOrphans // too many connections without an owner
+	EndMemory  // memory was short, and it made no progress
+
 	// Why the congestion window changed.
 	CwndACK
 	CwndFastRecovery
@@ -126,6 +131,7 @@ var reasons = [numReasons]string{
 	SendProbe:     "zero-window probe",
 	SendKeepalive: "keep-alive probe",
 	SendLimited:   "limited transmit",
+	SendMTUProbe:  "path MTU probe",
 
 	SendUDP:         "datagram",
 	SendEcho:        "echo request",
@@ -175,6 +181,9 @@ var reasons = [numReasons]string{
 	TimerSYNACK:     "SYN-ACK timer",
 	TimerReorder:    "reordering timer",
 	TimerTLP:        "tail-loss timer",
+
+	EndOrphans: "too many connections without an owner",
+	EndMemory:  "memory was short, and it made no progress",
 
 	CwndACK:          "acknowledged",
 	CwndFastRecovery: "fast recovery",
