@@ -12,7 +12,7 @@
 //	handshake.go isn.go           SYN-SENT, SYN-RECEIVED, simultaneous open; RFC 6528
 //	options.go options_shared.go  what the owner sets and the SYNs agree; equal options are kept once
 //	timestamps.go                 RFC 7323 RTTM and PAWS
-//	ack.go window.go              SND.UNA, WL1/WL2; the receive window, silly-window avoidance, reading
+//	ack.go window.go autotune.go  SND.UNA, WL1/WL2; the receive window, silly-window avoidance, reading; buffers that follow the flow
 //	reassembly.go sack.go         holes in the receive ring; SACK and D-SACK blocks
 //	sendqueue.go transmit.go      what goes next: window, probe, super-segment size
 //	sendqueue_hold.go             what holds a partial segment back: Nagle, TCP_CORK, MSG_MORE; TCP_NOTSENT_LOWAT

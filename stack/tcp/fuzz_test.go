@@ -210,7 +210,7 @@ func runScript(t *testing.T, input []byte) {
 			check(false)
 		}
 		check(true)
-		require.LessOrEqual(t, c.in.Len(), c.opts.recvBuffer()+1<<21)
+		require.LessOrEqual(t, c.in.Len(), c.recvBuffer()+1<<21)
 		c.Info(now)
 		c.Events()
 	}

@@ -15,7 +15,7 @@ func (c *Conn) Open(now clock.Instant) {
 		return
 	}
 	c.number(c.env.isn(now, c.flow))
-	c.opt.rcvShift = windowShift(c.opts.window())
+	c.opt.rcvShift = windowShift(c.opts.window(c.env))
 	c.has |= owesSYN
 	c.setState(now, StateSynSent)
 	c.timers[timerRetransmit] = now.Add(c.timeout())

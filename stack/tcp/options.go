@@ -11,8 +11,8 @@ import (
 // Options are what the owner of a connection may set, before and during its
 // life. The zero value is the default.
 type Options struct {
-	SendBuffer  int           // bytes; 0: 1 MiB (it holds no memory while it is empty)
-	RecvBuffer  int           // bytes; 0: 1 MiB; the window scale comes from it when the connection opens
+	SendBuffer  int           // bytes; 0: follows the congestion window, up to Config.MaxSendBuffer
+	RecvBuffer  int           // bytes; 0: follows the owner's reading, up to Config.MaxRecvBuffer; the window scale spans the largest when the connection opens
 	MaxSeg      int           // upper bound of our MSS, sent and advertised; 0: from the MTU
 	NoDelay     bool          // Nagle off (RFC 9293 MUST-17)
 	Cork        bool          // send full segments only, for at most 200 ms
@@ -40,7 +40,6 @@ type Options struct {
 }
 
 const (
-	defaultBuffer    = 1 << 20
 	minBuffer        = 2 << 10
 	minClamp         = 1152    // of WindowClamp, as Linux
 	maxBuffer        = 1 << 30 // the largest window that may be offered (RFC 7323 2.3)
@@ -58,23 +57,6 @@ func orDefault[T int | time.Duration](v, d T) T {
 		return d
 	}
 	return v
-}
-
-// sendBuffer and recvBuffer return the sizes in force, in bytes.
-func (o *Options) sendBuffer() int {
-	return min(max(orDefault(o.SendBuffer, defaultBuffer), minBuffer), maxBuffer)
-}
-
-func (o *Options) recvBuffer() int {
-	return min(max(orDefault(o.RecvBuffer, defaultBuffer), minBuffer), maxBuffer)
-}
-
-// window returns the largest window to offer, bytes.
-func (o *Options) window() int {
-	if o.WindowClamp > 0 {
-		return min(o.recvBuffer(), max(o.WindowClamp, minClamp))
-	}
-	return o.recvBuffer()
 }
 
 // Header sizes, bytes.
@@ -124,7 +106,7 @@ func synOptions(e *Env, o *Options, tsVal, tsEcr uint32, peer *agreed) wire.TCPO
 	}
 	if !cfg.NoScale && (peer == nil || peer.scale) {
 		opts.HasWindowScale = true
-		opts.WindowScale = windowShift(o.window())
+		opts.WindowScale = windowShift(o.window(e))
 		if peer != nil {
 			opts.WindowScale = peer.rcvShift // as it was said before, whatever the buffer is now
 		}
@@ -148,7 +130,7 @@ func agree(e *Env, o *Options, syn *wire.TCPOptions) agreed {
 		a.scale = true
 		// A shift above 14 is taken as 14 (RFC 7323 2.3).
 		a.sndShift = min(syn.WindowScale, maxWindowShift)
-		a.rcvShift = windowShift(o.window())
+		a.rcvShift = windowShift(o.window(e))
 	}
 	return a
 }

@@ -195,6 +195,7 @@ func (c *Conn) arriveText(now clock.Instant, s *arriving) {
 		return
 	}
 	c.noteSize(s.in)
+	c.noteRecvRTT(now, s)
 	c.arriveMark(s)
 	c.noteFIN(s)
 	if s.seq == c.rcv.nxt {

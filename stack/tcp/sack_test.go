@@ -131,7 +131,7 @@ func TestSegmentSmack(t *testing.T) {
 	require.LessOrEqual(t, r.c.re.n, maxSpans)
 	require.NotZero(t, r.env.Stats.Dropped[trace.DropPieces])
 
-	w := newWorld(t, 1, Config{}, Options{})
+	w := newWorld(t, 1, Config{}, Options{RecvBuffer: 1 << 20})
 	w.establish()
 	c := w.b.conn
 	w.b.conn.oweACK()
