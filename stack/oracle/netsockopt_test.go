@@ -42,7 +42,9 @@ func translate(e tcpip.Error) error {
 		return host.ErrPipe
 	case *tcpip.ErrNoBufferSpace:
 		return host.ErrNoMemory
-	case *tcpip.ErrNotSupported, *tcpip.ErrUnknownProtocolOption:
+	case *tcpip.ErrUnknownProtocolOption: // of an ICMP "protocol unreachable"
+		return tcp.ErrProtoUnreachable
+	case *tcpip.ErrNotSupported:
 		return host.ErrNotSupported
 	case *tcpip.ErrNotPermitted, *tcpip.ErrBroadcastDisabled:
 		return host.ErrAccess

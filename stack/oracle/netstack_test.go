@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net/netip"
@@ -23,6 +24,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/script"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // A netstack is gVisor's stack in the shape of a host.Host: packets, calls and
@@ -110,7 +112,8 @@ func (n *netstack) configure(cfg *host.Config) error {
 	follow := tcpip.TCPModerateReceiveBufferOption(false)
 	rcv := tcpip.TCPReceiveBufferSizeRangeOption{Min: 1, Default: 2 << 20, Max: 64 << 20}
 	snd := tcpip.TCPSendBufferSizeRangeOption{Min: 1, Default: 1 << 20, Max: 64 << 20}
-	options := []tcpip.SettableTransportProtocolOption{&sack, &follow, &rcv, &snd}
+	nagle := tcpip.TCPDelayEnabled(true) // as every TCP begins (RFC 9293 3.7.4)
+	options := []tcpip.SettableTransportProtocolOption{&sack, &follow, &rcv, &snd, &nagle}
 	if cfg.TCP.MSL != 0 {
 		d := tcpip.TCPTimeWaitTimeoutOption(2 * cfg.TCP.MSL)
 		options = append(options, &d)
@@ -159,10 +162,40 @@ func (n *netstack) step(now clock.Instant, f func()) {
 
 func (n *netstack) Input(now clock.Instant, p *link.Packet) {
 	n.step(now, func() {
-		pkt := gstack.NewPacketBuffer(gstack.PacketBufferOptions{Payload: buffer.MakeWithData(p.AppendTo(nil))})
+		b := p.AppendTo(nil)
+		leaveRoomForSACK(b)
+		pkt := gstack.NewPacketBuffer(gstack.PacketBufferOptions{Payload: buffer.MakeWithData(b)})
 		n.link.InjectInbound(ipv4.ProtocolNumber, pkt)
 		pkt.DecRef()
 	})
+}
+
+// sackRoom is what gVisor keeps free in each segment for the SACK blocks that it
+// may have to send, where no timestamps are agreed.
+const sackRoom = 36
+
+// leaveRoomForSACK raises the MSS of a SYN that permits SACK, so that gVisor's
+// segments become as long as the peer wants them. Where there are timestamps it
+// leaves it: that gVisor sends less than it may is for the scripts to show.
+func leaveRoomForSACK(b []byte) {
+	ip, body, err := wire.DecodeIPv4(b)
+	if err != nil || ip.Protocol != wire.ProtoTCP || ip.FragOff != 0 || ip.MF || len(body) < 20 || !wire.TransportChecksumOK(ip.Src, ip.Dst, ip.Protocol, body) {
+		return
+	}
+	h, text, err := wire.DecodeTCP(body)
+	if o := &h.Options; err != nil || h.Flags&wire.SYN == 0 || !o.HasMSS || !o.SACKPermitted || o.HasTimestamps {
+		return
+	}
+	mss := body[20 : len(body)-len(text)]
+	for len(mss) > 4 && mss[0] != 2 {
+		n := 1
+		if mss[0] > 1 {
+			n = int(mss[1])
+		}
+		mss = mss[n:]
+	}
+	binary.BigEndian.PutUint16(mss[2:], h.Options.MSS+sackRoom)
+	wire.SetTransportChecksum(b, [2][]byte{})
 }
 
 func (n *netstack) Expire(now clock.Instant) {
@@ -260,8 +293,10 @@ func (n *netstack) Bind(now clock.Instant, h host.Handle, local netip.AddrPort) 
 	return n.call(now, h, func(s *socket) tcpip.Error { return s.ep.Bind(fullAddress(local)) })
 }
 
+// Listen gives gVisor one more than the backlog, as its own callers do: it uses
+// SYN cookies from the last but one on.
 func (n *netstack) Listen(now clock.Instant, h host.Handle, backlog int) error {
-	return n.call(now, h, func(s *socket) tcpip.Error { return s.ep.Listen(backlog) })
+	return n.call(now, h, func(s *socket) tcpip.Error { return s.ep.Listen(backlog + 1) })
 }
 
 func (n *netstack) Accept(now clock.Instant, h host.Handle) (got host.Handle, err error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // A machine runs one script.
@@ -267,14 +268,23 @@ func (p *packet) misfit(f *flow, s *sending) string {
 	return ""
 }
 
-// flowOf returns the flow that a packet is of, or an empty one.
+// flowOf returns the flow that a packet is of, or one of which it is the first,
+// so that what no line has claimed shows no numbers of chance.
 func (m *machine) flowOf(s *sending) *flow {
-	for _, f := range m.flows {
-		if f.local == s.local && f.remote == s.remote {
-			return f
+	known := &flow{}
+	for k, f := range m.flows {
+		if k.proto == s.p.proto && f.local == s.local && f.remote == s.remote && (f.issKnown || s.p.flags&wire.SYN == 0) {
+			known = f
 		}
 	}
-	return &flow{}
+	f := *known
+	if s.p.flags&wire.SYN != 0 && !f.issKnown {
+		f.iss = s.p.seq
+	}
+	if o := timestampOf(s.p); o != nil && !f.tsKnown {
+		f.tsOff = o.val
+	}
+	return &f
 }
 
 // overdue fails for a packet that left before a time and that no line has claimed.
