@@ -245,10 +245,8 @@ func (h *Host) shutdownStream(now clock.Instant, e *socket, how How) error {
 	case e.conn.State() == tcp.StateSynSent:
 		e.conn.Abort(now)
 	default:
-		if how&ShutRead != 0 {
-			e.shutRead = true
-			e.conn.CloseRead(now)
-		}
+		// As on Linux: what has come, and what still comes, may be read.
+		e.shutRead = e.shutRead || how&ShutRead != 0
 		if how&ShutWrite != 0 && !e.shutWrite {
 			e.shutWrite = true
 			e.conn.CloseWrite(now)
