@@ -127,9 +127,10 @@ func (h *Host) recvStream(now clock.Instant, e *socket, p []byte, f RecvFlags) (
 	return n, nil
 }
 
-// mayRecv reports why s gives nothing now: data first, then the error, then the end.
+// mayRecv reports why s gives nothing now: data first, then the peer's end, then
+// an error.
 func (s *socket) mayRecv() error {
-	if s.conn != nil && s.conn.Readable() > 0 {
+	if s.conn != nil && (s.conn.Readable() > 0 || s.conn.AtEOF()) {
 		return nil
 	}
 	if s.err != nil {

@@ -148,6 +148,7 @@ func (h *Host) flowSocket(local, remote netip.AddrPort) *socket {
 // counters, and a place in the accept queue.
 func (h *Host) collect(now clock.Instant, s *socket) {
 	ev := s.conn.Events()
+	was := s.state
 	if st := s.conn.State(); st != s.state {
 		h.countState(s, st)
 		s.state = st
@@ -168,6 +169,9 @@ func (h *Host) collect(now clock.Instant, s *socket) {
 	}
 	if err := s.conn.Err(); err != nil && ev&tcp.EvClosed != 0 {
 		s.err = err
+		if err == tcp.ErrReset && was == tcp.StateCloseWait {
+			s.err = ErrPipe // as on Linux: the peer had said all, and hears no more
+		}
 	}
 	h.lingerOver(s)
 	h.raise(s)
