@@ -241,8 +241,8 @@ func (h *Host) shutdownStream(now clock.Instant, e *socket, how How) error {
 			h.raise(e)
 		}
 		return nil
-	case e.conn == nil || e.ended:
-		return ErrNotConnected
+	case e.conn == nil || e.ended || e.conn.State() == tcp.StateTimeWait:
+		return ErrNotConnected // as on Linux, where TIME-WAIT is no longer the socket's
 	case e.conn.State() == tcp.StateSynSent:
 		e.conn.Abort(now)
 	default:

@@ -24,6 +24,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/script"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
@@ -68,16 +69,16 @@ func newNetstack(cfg host.Config, f link.Features) (*netstack, error) {
 		return nil, lacks
 	}
 	n := &netstack{link: channel.New(linkDepth, uint32(f.MTU), ""), clock: &virtualClock{now: 1}}
-	tcp := gtcp.NewProtocolCUBIC
+	protocol := gtcp.NewProtocolCUBIC
 	if cfg.TCP.Congestion == "reno" {
-		tcp = gtcp.NewProtocol
+		protocol = gtcp.NewProtocol
 	}
 	buildMu.Lock()
 	procs := runtime.GOMAXPROCS(1)
 	n.s = gstack.New(gstack.Options{
 		Clock:              n.clock,
 		NetworkProtocols:   []gstack.NetworkProtocolFactory{ipv4.NewProtocol},
-		TransportProtocols: []gstack.TransportProtocolFactory{tcp, udp.NewProtocol, icmp.NewProtocol4},
+		TransportProtocols: []gstack.TransportProtocolFactory{protocol, udp.NewProtocol, icmp.NewProtocol4},
 	})
 	runtime.GOMAXPROCS(procs)
 	buildMu.Unlock()
@@ -303,11 +304,16 @@ func (n *netstack) Accept(now clock.Instant, h host.Handle) (got host.Handle, er
 	err = n.call(now, h, func(s *socket) tcpip.Error {
 		ep, wq, e := s.ep.Accept(nil)
 		if e == nil {
-			got = n.add(&socket{kind: host.Stream, ep: ep, wq: wq, opts: s.opts})
+			got = n.add(&socket{kind: host.Stream, ep: ep, wq: wq, opts: host.Options{TCP: tcp.Options{RecvBuffer: s.opts.TCP.RecvBuffer}}})
 		}
 		return e
 	})
-	return got, err
+	if err != nil {
+		return 0, err
+	}
+	// An accepted socket inherits the listener's options; gVisor leaves that to
+	// its caller, but for the buffers.
+	return got, n.SetOptions(now, got, n.sockets[h-1].opts)
 }
 
 func (n *netstack) Connect(now clock.Instant, h host.Handle, remote netip.AddrPort) error {

@@ -77,6 +77,7 @@ type party struct {
 
 	una, nxt, rcvNxt, wnd int // as the wire tells them
 	maxWnd                int // the largest window that the peer offered
+	taken                 int // bytes of the peer's stream that were read
 }
 
 // sit makes a party in state CLOSED.
