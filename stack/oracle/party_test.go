@@ -5,6 +5,9 @@ import (
 	"net/netip"
 	"time"
 
+	"gvisor.dev/gvisor/pkg/tcpip"
+	gtcp "gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
@@ -50,8 +53,14 @@ func ourSeat() (*seat, error) {
 	return &seat{name: "ours", stack: h, now: partyStart}, err
 }
 
+// gvisorSeat leaves RACK out: gVisor takes for lost what was sent at the same time
+// as what was delivered, and where no time passes that is everything.
 func gvisorSeat() (*seat, error) {
 	n, err := newNetstack(partyConfig())
+	if err == nil {
+		var none tcpip.TCPRecovery
+		err = translate(n.s.SetTransportProtocolOption(gtcp.ProtocolNumber, &none))
+	}
 	return &seat{name: "gVisor", stack: n, now: partyStart}, err
 }
 
@@ -72,6 +81,7 @@ type party struct {
 	*seat
 	conn, lis     host.Handle // 0: none
 	local, remote netip.AddrPort
+	mode          mode
 	iss           wire.Seq
 	issKnown      bool
 
@@ -98,6 +108,9 @@ func (p *party) leave() {
 	}
 	p.drain()
 }
+
+// A mode is what the two ends of a connection are set to.
+type mode struct{ sack, nagle bool }
 
 // A segment is one from the peer; seq counts from IRS, ack from ISS.
 type segment struct {
@@ -128,10 +141,11 @@ type reply struct {
 	flags     wire.Flags
 	seq, text int
 	ack       int
+	sack      string // the blocks, relative
 }
 
 func (r reply) String() string {
-	return fmt.Sprintf("%v %d:%d ack %d", r.flags, r.seq, r.seq+r.text, r.ack)
+	return fmt.Sprintf("%v %d:%d ack %d%s", r.flags, r.seq, r.seq+r.text, r.ack, r.sack)
 }
 
 // hear gives the party a segment.
@@ -139,7 +153,7 @@ func (p *party) hear(s segment) {
 	h := wire.TCP{SrcPort: p.remote.Port(), DstPort: p.local.Port(), Seq: peerISS.Add(s.seq), Ack: p.iss.Add(s.ack),
 		Flags: s.flags, Window: uint16(s.wnd)}
 	if s.has(wire.SYN) {
-		h.Options.HasMSS, h.Options.MSS = true, 1000
+		h.Options.HasMSS, h.Options.MSS, h.Options.SACKPermitted = true, 1000, p.mode.sack
 	}
 	var head [60]byte
 	n := h.Encode(head[:])
@@ -193,6 +207,9 @@ func (p *party) read(b []byte) (reply, bool) {
 	if h.Flags&wire.ACK != 0 {
 		r.ack = h.Ack.Sub(peerISS)
 	}
+	for _, k := range withoutDSACK(h.Ack, h.Options.SACK[:h.Options.NumSACK]) {
+		r.sack += fmt.Sprintf(" sack %d:%d", k.Left.Sub(peerISS), k.Right.Sub(peerISS))
+	}
 	if h.Flags&wire.RST == 0 {
 		end := r.seq + r.text
 		if h.Flags&(wire.SYN|wire.FIN) != 0 {
@@ -201,6 +218,16 @@ func (p *party) read(b []byte) (reply, bool) {
 		p.nxt, p.rcvNxt, p.wnd = max(p.nxt, end), r.ack, int(h.Window)
 	}
 	return r, true
+}
+
+// withoutDSACK leaves out the block that tells of what came twice (RFC 2883 4), for
+// gVisor sends none, and a fourth block, for which that leaves no room.
+func withoutDSACK(ack wire.Seq, blocks []wire.SACKBlock) []wire.SACKBlock {
+	if len(blocks) > 0 && blocks[0].Left.Less(ack) ||
+		len(blocks) > 1 && blocks[1].Left.LessEq(blocks[0].Left) && blocks[0].Right.LessEq(blocks[1].Right) {
+		blocks = blocks[1:]
+	}
+	return blocks[:min(len(blocks), 3)]
 }
 
 // open begins an active open, listen a passive one.
@@ -235,7 +262,7 @@ func (p *party) socket(buffer int) (host.Handle, error) {
 	if err != nil {
 		return 0, err
 	}
-	o.TCP.RecvBuffer, o.TCP.QuickACK, o.TCP.NoDelay = buffer, true, true
+	o.TCP.RecvBuffer, o.TCP.QuickACK, o.TCP.NoDelay = buffer, true, !p.mode.nagle
 	if err := p.stack.SetOptions(p.now, h, o); err != nil {
 		return 0, err
 	}
