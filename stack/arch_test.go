@@ -37,6 +37,8 @@ var floors = map[string]int{
 	"stack/oracle":  3,
 	"tun":           3,
 	"tun/setup":     3,
+	"tun/vnet":      3,
+	"tun/tuntest":   3,
 
 	"stack/host": 2,
 
@@ -55,6 +57,8 @@ var sideways = map[string][]string{
 	"cmd/...":      {"cmd/..."},
 	"apps/...":     {"apps/...", "stack/socket", "stack/stdnet"},
 	"stack/stdnet": {"stack/socket"},
+	"tun":          {"tun/vnet"},
+	"tun/tuntest":  {"tun/setup"},
 	"stack/tcp":    {"stack/tcp/congestion"},
 	"stack/link":   {"stack/trace", "stack/wire", "stack/clock"},
 	"stack/buffer": {"stack/wire", "stack/clock"},
@@ -82,7 +86,7 @@ var coreOnlyIn = map[string]string{"sync": "stack/link"}
 var thirdParty = map[string][]string{
 	"github.com/dchest/siphash":       {"stack/host", "stack/tcp", "stack"},
 	"golang.org/x/net/dns/dnsmessage": {"apps/...", "cmd/..."},
-	"golang.org/x/sys":                {"stack", "tun", "tun/setup", "cmd/..."},
+	"golang.org/x/sys":                {"stack", "tun", "tun/setup", "tun/vnet", "tun/tuntest", "cmd/..."},
 	"github.com/songgao/water":        {"tun"},
 	"github.com/vishvananda/netlink":  {"tun/setup"},
 	"github.com/vishvananda/netns":    {"tun/setup"},

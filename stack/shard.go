@@ -21,6 +21,7 @@ type shard struct {
 	mu   sync.Mutex
 	host *host.Host
 	link link.Link
+	feat link.Features // the link's, as the host knows them
 	read func() clock.Instant
 
 	now     clock.Instant // of the last enter; never runs back
@@ -77,6 +78,7 @@ func (sh *shard) send() (more bool) {
 	if sh.failed != nil {
 		return false
 	}
+	sh.follow()
 	room := min(batch, sh.link.Room())
 	n := sh.host.Transmit(sh.now, sh.out[:room])
 	if n > 0 {
@@ -86,6 +88,15 @@ func (sh *shard) send() (more bool) {
 		_ = sh.link.WriteBatch(sh.out[:n])
 	}
 	return room > 0 && sh.host.Pending()
+}
+
+// follow tells the host of features that changed: an MTU, or an offload that
+// the device took back.
+func (sh *shard) follow() {
+	if f := sh.link.Features(); f != sh.feat {
+		sh.feat = f
+		sh.host.SetFeatures(sh.now, f)
+	}
 }
 
 // wake passes the host's news on to the sockets that wait for it.

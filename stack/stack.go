@@ -44,7 +44,8 @@ func New(cfg Config) (*Stack, error) {
 		sh.log = trace.NewLog(traceLog)
 	}
 	var err error
-	if sh.host, err = host.New(cfg.host(sh.log), cfg.Link.Features()); err != nil {
+	sh.feat = cfg.Link.Features()
+	if sh.host, err = host.New(cfg.host(sh.log), sh.feat); err != nil {
 		_ = cfg.Link.Close()
 		return nil, err
 	}
@@ -147,11 +148,12 @@ func (s *Stack) Source(dst netip.Addr) (src, via netip.Addr, err error) {
 	return s.sh.host.Source(dst)
 }
 
-// Refresh tells the host that the link's features (its MTU, above all) changed.
+// Refresh looks at the link's features (its MTU, above all) at once; the stack
+// otherwise follows them when it next sends.
 func (s *Stack) Refresh() {
-	now := s.sh.enter()
+	s.sh.enter()
 	defer s.sh.leave()
-	s.sh.host.SetFeatures(now, s.sh.link.Features())
+	s.sh.follow()
 }
 
 // Now returns the time on the stack's clock, for comparing with trace events and a Tap's records.

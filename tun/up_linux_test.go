@@ -9,12 +9,13 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/tun/setup"
+	"github.com/sockeye-net/sockeye/tun/tuntest"
 )
 
 // What setup.Up makes carries packets to the outside and their answers back,
 // with the outside seeing the NAT interface's address.
 func TestNATReachesTheOutside(t *testing.T) {
-	near, far := newNS(t), newNS(t)
+	near, far := tuntest.NewNS(t), tuntest.NewNS(t)
 	require.NoError(t, setup.AddVeth(near, "wan0", far, "wan1"))
 	dir := t.TempDir()
 	var d *Device
@@ -22,11 +23,11 @@ func TestNATReachesTheOutside(t *testing.T) {
 		if err := setup.AddAddr("wan0", netip.MustParsePrefix("198.51.100.1/24")); err != nil {
 			return err
 		}
-		st, err := setup.Up(setup.UpConfig{Name: "sk0", Addr: ours, NAT: "wan0", MTU: 1280, Dir: dir})
+		st, err := setup.Up(setup.UpConfig{Name: "sk0", Addr: tuntest.Ours, NAT: "wan0", MTU: 1280, Dir: dir})
 		if err != nil {
 			return err
 		}
-		require.Equal(t, theirs, st.Kernel)
+		require.Equal(t, tuntest.Theirs, st.Kernel)
 		d, err = Open(Config{Name: "sk0"})
 		return err
 	}))
@@ -43,9 +44,9 @@ func TestNATReachesTheOutside(t *testing.T) {
 	}))
 	defer server.Close()
 
-	p := udp(4000, 53, []byte("question"))
+	p := tuntest.UDP(4000, 53, []byte("question"))
 	copy(p[16:], []byte{198, 51, 100, 2})
-	fixHeader(p)
+	tuntest.FixHeader(p)
 	require.NoError(t, d.WriteBatch([]link.Packet{{Head: p}}))
 	buf := make([]byte, 100)
 	n, from, err := server.ReadFrom(buf)
@@ -54,7 +55,7 @@ func TestNATReachesTheOutside(t *testing.T) {
 	require.Equal(t, "198.51.100.1", from.(*net.UDPAddr).IP.String())
 	_, err = server.WriteTo([]byte("answer"), from)
 	require.NoError(t, err)
-	require.Equal(t, "answer", string(readOne(t, d, false)[28:]))
+	require.Equal(t, "answer", string(tuntest.ReadOne(t, d, false)[28:]))
 
 	// Down deletes the device below whoever has it open.
 	require.NoError(t, near.Do(func() error { return setup.Down(dir, "sk0") }))

@@ -11,7 +11,7 @@ import (
 )
 
 func TestEveryCommandHasAnExample(t *testing.T) {
-	for _, c := range []string{"demo", "get", "dig", "ping", "serve", "up", "down", "version"} {
+	for _, c := range []string{"demo", "bench", "get", "dig", "ping", "serve", "up", "down", "version"} {
 		out, errs, code := try(c, "--help")
 		require.Zero(t, code, "%s: %s", c, errs)
 		require.Contains(t, out, "Examples:", c)
@@ -127,6 +127,9 @@ func TestBadInput(t *testing.T) {
 		{"ping: too large (ping: 2)", "ping -s 70000 192.0.2.1", 2, "65507"},
 		{"ping: no device (ping: 2)", "ping 192.0.2.1 --state " + none, 2, "sockeye up"},
 		{"serve: no such directory", "serve --dir /no/such/dir", 1, "--dir"},
+		{"bench: no rounds", "bench --rounds 0", 2, "above zero"},
+		{"bench: MTU below what every host takes", "bench --mtu 100", 2, "576"},
+		{"bench: nobody asks", "bench --conns 0", 2, "1 to 10000"},
 		{"demo: no such link", "demo --link wire", 2, "tun, pipe or auto"},
 		{"demo: prefix too long", "demo --link pipe --addr 192.0.2.2/32", 2, "/30"},
 		{"up: prefix too long", "up --addr 192.0.2.2/31 --state " + none, 1, "/30"},

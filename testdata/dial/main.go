@@ -11,7 +11,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/socket"
-	"github.com/sockeye-net/sockeye/tun"
+	"github.com/sockeye-net/sockeye/tun/vnet"
 )
 
 func main() {
@@ -37,7 +37,7 @@ func dial(name, prefix, to, line string) error {
 	if err != nil {
 		return err
 	}
-	dev, err := tun.Open(tun.Config{Name: name})
+	dev, err := vnet.Open(vnet.Config{Name: name})
 	if err != nil {
 		return err
 	}

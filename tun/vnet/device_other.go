@@ -1,6 +1,6 @@
 //go:build !linux
 
-package tun
+package vnet
 
 import (
 	"os"
@@ -23,6 +23,7 @@ func FromFile(f *os.File) (*Device, error) {
 }
 
 func (*Device) Name() string                       { return "" }
+func (*Device) Granted() string                    { return "nothing" }
 func (*Device) Refresh() error                     { return ErrNotSupported }
 func (*Device) Stats() Stats                       { return Stats{} }
 func (*Device) TryRead([]link.Packet) (int, error) { return 0, ErrNotSupported }

@@ -1,7 +1,6 @@
-package tun
+package vnet
 
 import (
-	"fmt"
 	"os"
 	"sync"
 
@@ -15,16 +14,16 @@ import (
 type Device struct {
 	q *queue
 
-	mu        sync.Mutex
-	ctl       int    // a socket in the interface's namespace, for its ioctls; -1: closed
-	name      string // as the kernel said last
-	truncated uint64 // Stats.Truncated when the MTU was last read
+	mu     sync.Mutex
+	ctl    int    // a socket in the interface's namespace, for its ioctls; -1: closed
+	name   string // as the kernel said last
+	longer uint64 // the reader's, when the MTU was last read
 }
 
 var _ link.Link = (*Device)(nil)
 
-// newDevice takes over file, an open plain TUN, also when it fails.
-func newDevice(file *os.File) (_ *Device, err error) {
+// newDevice takes over file, an attached TUN, also when it fails.
+func newDevice(file *os.File, header bool) (_ *Device, err error) {
 	d := &Device{ctl: -1}
 	defer func() {
 		if err != nil {
@@ -33,10 +32,10 @@ func newDevice(file *os.File) (_ *Device, err error) {
 		}
 	}()
 	if d.ctl, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
-		return nil, fmt.Errorf("tun: no socket for the device's ioctls: %w", err)
+		return nil, failed("no socket for the device's ioctls", err)
 	}
-	if d.q, err = newQueue(file, MaxMTU); err != nil {
-		return nil, fmt.Errorf("tun: %w", err)
+	if d.q, err = newQueue(file, header); err != nil {
+		return nil, err
 	}
 	if err = d.Refresh(); err != nil {
 		d.q.waiter.release()
@@ -61,7 +60,7 @@ func (d *Device) Refresh() error {
 	if d.ctl < 0 {
 		return link.ErrClosed
 	}
-	d.truncated = d.q.counts.truncated.Load()
+	d.longer = d.q.rd.longer.Load()
 	var flags ifFlags
 	if err := d.q.control(func(fd uintptr) (err error) {
 		flags, err = getIff(int(fd))
@@ -77,9 +76,9 @@ func (d *Device) Refresh() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("tun: cannot read the MTU of %s: %w", d.name, err)
+		return failed("tun: cannot read the MTU of "+d.name, err)
 	}
-	d.q.rd.size.Store(int64(min(max(mtu, MinMTU), MaxMTU)))
+	d.q.rd.mtu.Store(int64(min(max(mtu, MinMTU), MaxMTU)))
 	return nil
 }
 
@@ -95,17 +94,17 @@ func goneError(err error) error {
 // that the interface was deleted.
 func (d *Device) TryRead(ps []link.Packet) (int, error) {
 	n, err := d.q.tryRead(ps)
-	if d.q.counts.truncated.Load() != 0 {
-		d.refreshIfTruncated()
+	if d.q.rd.longer.Load() != 0 {
+		d.refreshIfLonger()
 	}
 	return n, err
 }
 
-// refreshIfTruncated follows an MTU that has grown. An error is left for
+// refreshIfLonger follows an MTU that has grown. An error is left for
 // the read that meets it too.
-func (d *Device) refreshIfTruncated() {
+func (d *Device) refreshIfLonger() {
 	d.mu.Lock()
-	stale := d.truncated != d.q.counts.truncated.Load()
+	stale := d.longer != d.q.rd.longer.Load()
 	d.mu.Unlock()
 	if stale {
 		_ = d.Refresh()
@@ -126,10 +125,15 @@ func (d *Device) WriteBatch(ps []link.Packet) error { return d.q.writeBatch(ps) 
 // Room returns how many packets WriteBatch takes now.
 func (d *Device) Room() int { return d.q.room() }
 
-// Features returns the MTU as of Open or the last Refresh. A plain device
-// offloads nothing.
+// Features returns the MTU as of Open or the last Refresh, and what was
+// granted: a plain device offloads nothing, and one that refused a
+// super-segment takes no more.
 func (d *Device) Features() link.Features {
-	return link.Features{MTU: int(d.q.rd.size.Load())}
+	f := link.Features{MTU: int(d.q.rd.mtu.Load()), ChecksumOffload: d.q.wr.header}
+	if d.q.wr.super.Load() {
+		f.MaxGSO = MaxMTU
+	}
+	return f
 }
 
 // Stats returns the counts since Open.

@@ -1,4 +1,4 @@
-package tun
+package vnet
 
 import (
 	"golang.org/x/sys/unix"
@@ -10,14 +10,12 @@ type ifFlags struct {
 	flags uint16
 }
 
-func (f ifFlags) persistent() bool { return f.flags&unix.IFF_PERSIST != 0 }
+func (f ifFlags) header() bool { return f.flags&unix.IFF_VNET_HDR != 0 }
 
-// plain reports whether each read and write is one bare IP packet, as far as
-// the kernel tells: in TUNGETIFF's answer the bit of IFF_NO_PI says that there
-// is no filter, so that packet information goes unseen.
-func (f ifFlags) plain() bool {
-	return f.flags&(unix.IFF_TUN|unix.IFF_TAP|unix.IFF_VNET_HDR) == unix.IFF_TUN
-}
+// tun reports whether each read and write is an IP packet, as far as the
+// kernel tells: in TUNGETIFF's answer the bit of IFF_NO_PI says that there is
+// no filter, so that packet information goes unseen.
+func (f ifFlags) tun() bool { return f.flags&(unix.IFF_TUN|unix.IFF_TAP) == unix.IFF_TUN }
 
 func getIff(fd int) (ifFlags, error) {
 	req, err := unix.NewIfreq("")
@@ -30,13 +28,14 @@ func getIff(fd int) (ifFlags, error) {
 	return ifFlags{name: req.Name(), flags: req.Uint16()}, nil
 }
 
-// setIff attaches fd to the plain device of that name, making it if it is not there.
-func setIff(fd int, name string) error {
+// setIff attaches fd to the device of that name, making it if it is not there;
+// more are IFF_ flags beside the usual ones.
+func setIff(fd int, name string, more uint16) error {
 	req, err := unix.NewIfreq(name)
 	if err != nil {
 		return err
 	}
-	req.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+	req.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI | more)
 	return unix.IoctlIfreq(fd, unix.TUNSETIFF, req)
 }
 

@@ -1,4 +1,4 @@
-package tun
+package vnet
 
 import "errors"
 
@@ -14,7 +14,7 @@ var (
 	ErrBadName      = errors.New("not a name for an interface: leave out '/', ':', '%' and spaces")
 	ErrNotTUN       = errors.New("an interface of this name exists and is not a plain TUN device (TAP, several queues, or no TUN at all): choose another name, or delete it")
 	ErrBadMTU       = errors.New("the MTU must be from 68 to 65535 bytes")
-	ErrBadFile      = errors.New("the descriptor is not a plain TUN device: open it with IFF_TUN and IFF_NO_PI, without IFF_VNET_HDR")
+	ErrBadFile      = errors.New("the descriptor is not a TUN device: open it with IFF_TUN and IFF_NO_PI")
 )
 
 // What happens to a device that is open.
@@ -25,3 +25,15 @@ var (
 	ErrNoMemory  = errors.New("tun: the kernel has no memory for the packet")
 	ErrBadPacket = errors.New("tun: the kernel refuses the packet as malformed")
 )
+
+// An OpenError says what could not be done, in one line, and wraps one of this
+// package's errors or what the system said.
+type OpenError struct {
+	What string // "tun: cannot open sockeye0"
+	Err  error
+}
+
+func (e *OpenError) Error() string { return e.What + ": " + e.Err.Error() }
+func (e *OpenError) Unwrap() error { return e.Err }
+
+func failed(what string, err error) error { return &OpenError{what, err} }

@@ -1,4 +1,4 @@
-package tun
+package vnet
 
 // Config says which device Open opens. The zero value makes a new one that
 // the kernel names, and that is gone when it is closed.
@@ -14,17 +14,24 @@ type Config struct {
 	// Persist keeps the interface after Close. A device that is persistent
 	// already stays so whatever is said here.
 	Persist bool
+
+	// Plain asks for a device that carries one packet per read and write and
+	// offloads nothing.
+	Plain bool
 }
 
 // Stats counts packets since the device was opened.
 type Stats struct {
 	Read         uint64 // handed to the stack
 	ReadBytes    uint64
+	ReadSuper    uint64 // of them super-segments
 	Written      uint64 // taken by the device
 	WrittenBytes uint64
+	WrittenSuper uint64 // of them super-segments
 
 	// Dropped packets, by reason.
 	Truncated uint64 // read: longer than the MTU known till then
+	Unknown   uint64 // read: a virtio header that was not asked for
 	Full      uint64 // write: EAGAIN
 	Down      uint64 // write: the interface is down
 	Gone      uint64 // write: the interface was deleted, or the link closed
@@ -35,7 +42,7 @@ type Stats struct {
 
 // Dropped is the sum of all reasons.
 func (s *Stats) Dropped() uint64 {
-	return s.Truncated + s.Full + s.Down + s.Gone + s.NoMemory + s.BadPacket + s.Other
+	return s.Truncated + s.Unknown + s.Full + s.Down + s.Gone + s.NoMemory + s.BadPacket + s.Other
 }
 
 // MinMTU and MaxMTU bound an MTU in bytes (RFC 791; the IP total length).
@@ -47,3 +54,11 @@ const (
 // MaxBatch is how many packets one TryRead returns at most. More would spill
 // the cache before the stack has looked at them.
 const MaxBatch = 64
+
+// Display is what an error calls the device.
+func (cfg *Config) Display() string {
+	if cfg.Name == "" {
+		return "a new TUN device"
+	}
+	return cfg.Name
+}

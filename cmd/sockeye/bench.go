@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sockeye-net/sockeye/cmd/sockeye/internal/bench"
+	"github.com/sockeye-net/sockeye/tun/setup"
+)
+
+// benchFlags are bench's flags.
+type benchFlags struct {
+	json   bool
+	rounds int
+	time   time.Duration
+	mtu    int
+	conns  []int
+}
+
+func (p *program) bench() *cobra.Command {
+	f := &benchFlags{}
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure this machine: our stack, the kernel, and the device's ceiling",
+		Long: `Bench measures, in a network namespace of its own, how fast bytes and requests go
+between the kernel and our stack over a TUN with offloads and without, the kernel
+over a pair of veth devices, and a sender and receiver with no stack at all, which
+is the most that the device gives. It needs no root where the system allows user
+namespaces. The contestants take turns; the table has the medians. CPU is of both
+sides, in the program and in the kernel.`,
+		Example: `  sockeye bench
+  sockeye bench --time 5s --rounds 5 --json`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.runBench(cmd, f) },
+	}
+	fl := cmd.Flags()
+	fl.SortFlags = false
+	fl.DurationVar(&f.time, "time", time.Second, "how long each round lasts (`DURATION`)")
+	fl.IntVar(&f.rounds, "rounds", 3, "how many `ROUNDS` each contestant has in each discipline")
+	fl.IntVar(&f.mtu, "mtu", 1500, "MTU of the devices, in `BYTES`")
+	fl.IntSliceVar(&f.conns, "conns", []int{1, 64}, "how many connections ask at once (`N,M`)")
+	fl.BoolVar(&f.json, "json", false, "print a JSON object for each figure's line instead of a table")
+	return cmd
+}
+
+func (p *program) runBench(cmd *cobra.Command, f *benchFlags) error {
+	switch {
+	case f.time <= 0 || f.rounds <= 0:
+		return usage(cmd, fmt.Errorf("--time and --rounds are above zero"))
+	case f.mtu < 576 || f.mtu > 65535:
+		return usage(cmd, fmt.Errorf("--mtu %d: say 576 to 65535 bytes", f.mtu))
+	case slices.ContainsFunc(f.conns, func(n int) bool { return n < 1 || n > 10000 }):
+		return usage(cmd, fmt.Errorf("--conns: say 1 to 10000"))
+	}
+	if !setup.InNamespace() {
+		code, err := setup.EnterUserNet()
+		if err != nil {
+			return fail(1, fmt.Errorf("no namespace of our own: %w", plain(err)))
+		}
+		if code != 0 {
+			return fail(code, nil) // it has spoken
+		}
+		return nil
+	}
+	if err := setup.SetUp("lo"); err != nil {
+		return fail(1, plain(err))
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	stopped, unwatch := watch()
+	defer unwatch()
+	context.AfterFunc(stopped, stop)
+	live := isTerminal(p.err)
+	plan := bench.Plan{Rounds: f.rounds, Time: f.time, MTU: f.mtu, Conns: f.conns, Say: func(text string) {
+		if live {
+			fmt.Fprintf(p.err, "\r\x1b[K%s", text)
+		}
+	}}
+	results, err := plan.Run(ctx)
+	if live {
+		fmt.Fprint(p.err, "\r\x1b[K")
+	}
+	if err != nil {
+		return fail(1, plain(err))
+	}
+	if f.json {
+		return printLines(p.out, results)
+	}
+	return printTable(p.out, results)
+}
+
+// printLines prints a JSON object a line.
+func printLines(out io.Writer, results []bench.Result) error {
+	enc := json.NewEncoder(out)
+	for i := range results {
+		if err := enc.Encode(&results[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printTable prints the disciplines one after the other.
+func printTable(out io.Writer, results []bench.Result) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	title := ""
+	for i := range results {
+		r := &results[i]
+		if t := heading(r); t != title {
+			title = t
+			if i > 0 {
+				fmt.Fprintln(w)
+			}
+			fmt.Fprintf(w, "%s\t%s\t\n", t, columns(r))
+		}
+		if r.Name == "bulk" {
+			fmt.Fprintf(w, "%s\t%.2f\t%.2f\t\n", r.Mode, r.Gbps, r.CPUPerGB)
+		} else {
+			fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.0f\t\n", r.Mode, r.Ops, r.P50, r.P99)
+		}
+	}
+	return w.Flush()
+}
+
+func heading(r *bench.Result) string {
+	if r.Name == "bulk" {
+		side := map[string]string{"up": "sending", "down": "receiving"}[r.Dir]
+		return fmt.Sprintf("bulk, %s, MTU %d", side, r.MTU)
+	}
+	return fmt.Sprintf("a byte and its answer, %d at once", r.Conns)
+}
+
+func columns(r *bench.Result) string {
+	if r.Name == "bulk" {
+		return "Gbit/s\tCPU s/GB"
+	}
+	return "per second\tmedian us\t99 % us"
+}

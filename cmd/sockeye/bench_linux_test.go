@@ -1,0 +1,40 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/cmd/sockeye/internal/bench"
+)
+
+// Each contestant comes through each discipline; how fast is not judged.
+func TestBench(t *testing.T) {
+	w := newNamespace(t)
+	p := w.run(sockeye("bench", "--time", "100ms", "--rounds", "1", "--conns", "1,3", "--json"))
+	require.Zero(t, p.code, p.stderr())
+	require.Empty(t, p.stderr(), "no progress where there is no terminal")
+	got := map[string]int{}
+	for line := range strings.Lines(p.stdout()) {
+		var r bench.Result
+		require.NoError(t, json.Unmarshal([]byte(line), &r))
+		got[r.Mode]++
+		require.Equal(t, 1500, r.MTU)
+		if r.Name == "bulk" {
+			require.Positive(t, r.Gbps, line)
+			require.Positive(t, r.CPUPerGB, line)
+		} else {
+			require.Positive(t, r.Ops, line)
+			require.LessOrEqual(t, r.P50, r.P99, line)
+		}
+	}
+	require.Equal(t, map[string]int{"sockeye, offloads": 4, "sockeye, plain TUN": 4, "kernel, veth": 4, "no stack, offloads": 2}, got)
+
+	p = w.run(sockeye("bench", "--time", "20ms", "--rounds", "1", "--conns", "2"))
+	require.Zero(t, p.code, p.stderr())
+	for _, want := range []string{"bulk, sending, MTU 1500", "Gbit/s", "bulk, receiving", "a byte and its answer, 2 at once", "per second", "kernel, veth"} {
+		require.Contains(t, p.stdout(), want)
+	}
+}

@@ -1,0 +1,113 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A Result is what one contestant did in one discipline: medians of its rounds.
+type Result struct {
+	Name     string  `json:"name"` // bulk or request-response
+	Mode     string  `json:"mode"` // the contestant
+	Dir      string  `json:"dir,omitempty"`
+	Conns    int     `json:"conns"`
+	MTU      int     `json:"mtu"`
+	Gbps     float64 `json:"gbps,omitempty"`         // payload, 10^9 bits a second
+	CPUPerGB float64 `json:"cpu_s_per_GB,omitempty"` // of this process, both sides, user and system
+	Ops      float64 `json:"ops_per_s,omitempty"`
+	P50      float64 `json:"p50_us,omitempty"`
+	P99      float64 `json:"p99_us,omitempty"`
+}
+
+// A Plan says what to measure.
+type Plan struct {
+	Rounds int           // of each contestant in each discipline
+	Time   time.Duration // of each round
+	MTU    int           // bytes
+	Conns  []int         // how many connections ask at once
+	// Say is told what is being done, for a progress line.
+	Say func(text string)
+}
+
+// A discipline is what a contestant is put to.
+type discipline struct {
+	result Result // what is known before
+	bare   bool   // the ceiling takes part
+	run    func(context.Context, *path, *Plan) (Result, error)
+}
+
+func (p *Plan) disciplines() (all []discipline) {
+	for _, dir := range []string{"up", "down"} {
+		all = append(all, discipline{Result{Name: "bulk", Dir: dir, Conns: 1, MTU: p.MTU}, true,
+			func(ctx context.Context, to *path, p *Plan) (Result, error) { return bulk(ctx, to, p, dir == "up") }})
+	}
+	for _, n := range p.Conns {
+		all = append(all, discipline{Result{Name: "request-response", Conns: n, MTU: p.MTU}, false,
+			func(ctx context.Context, to *path, p *Plan) (Result, error) { return requests(ctx, to, p, n) }})
+	}
+	return all
+}
+
+// Run measures everything and returns the results, discipline by discipline.
+// It must be called in a network namespace of its own, with the rights of its
+// root.
+func (p *Plan) Run(ctx context.Context) (all []Result, err error) {
+	for _, d := range p.disciplines() {
+		rounds := map[string][]Result{}
+		for round := range p.Rounds {
+			for _, c := range contestants {
+				if c.bare && !d.bare {
+					continue
+				}
+				p.Say(fmt.Sprintf("%s %s, %d at once: round %d of %d, %s",
+					d.result.Name, d.result.Dir, d.result.Conns, round+1, p.Rounds, c.mode))
+				r, err := p.once(ctx, &c, &d)
+				if err != nil {
+					return all, fmt.Errorf("%s, %s %s: %w", c.mode, d.result.Name, d.result.Dir, err)
+				}
+				rounds[c.mode] = append(rounds[c.mode], r)
+			}
+		}
+		for _, c := range contestants {
+			if got := rounds[c.mode]; len(got) > 0 {
+				all = append(all, d.result.median(c.mode, got))
+			}
+		}
+	}
+	return all, nil
+}
+
+// once sets a contestant up, lets it run and clears up.
+func (p *Plan) once(ctx context.Context, c *contestant, d *discipline) (r Result, err error) {
+	to, err := c.open(p)
+	if err != nil {
+		return r, err
+	}
+	defer func() {
+		if cerr := to.close(); err == nil {
+			err = cerr
+		}
+	}()
+	return d.run(ctx, to, p)
+}
+
+// median takes the median of each figure.
+func (r Result) median(mode string, rounds []Result) Result {
+	r.Mode = mode
+	of := func(f func(*Result) float64) float64 {
+		var v []float64
+		for i := range rounds {
+			v = append(v, f(&rounds[i]))
+		}
+		slices.Sort(v)
+		return v[len(v)/2]
+	}
+	r.Gbps = of(func(r *Result) float64 { return r.Gbps })
+	r.CPUPerGB = of(func(r *Result) float64 { return r.CPUPerGB })
+	r.Ops = of(func(r *Result) float64 { return r.Ops })
+	r.P50 = of(func(r *Result) float64 { return r.P50 })
+	r.P99 = of(func(r *Result) float64 { return r.P99 })
+	return r
+}

@@ -1,0 +1,13 @@
+// Package bench measures stacks against the kernel of the namespace it runs
+// in: ours over a TUN with and without offloads, the kernel itself over veth,
+// and the TUN with no stack at all, which is the ceiling. The contestants take
+// turns, so that what the machine does meanwhile falls on all of them alike.
+//
+//	bench.go      what is measured, in rounds, and the medians
+//	paths.go      the contestants
+//	bulk.go requests.go   one flow up and down; a byte and its answer
+//	bare.go       TCP with nothing in it, over a device: the ceiling
+//
+// It makes devices and namespaces and removes them; it is for the command bench
+// alone.
+package bench

@@ -1,0 +1,261 @@
+package vnet
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockeye-net/sockeye/stack/link"
+)
+
+// ClonePath is where TUN devices are opened.
+const ClonePath = "/dev/net/tun"
+
+// Open attaches to the TUN device of cfg.Name, or makes it, and asks for
+// offloads unless cfg.Plain; Granted says what came of it. The device belongs
+// to the network namespace of the calling thread and works from everywhere. It
+// is not set up: see tun/setup.
+//
+// The error is one line that names the device and wraps one of this package's errors.
+func Open(cfg Config) (*Device, error) {
+	d, err := open(cfg)
+	if err != nil {
+		return nil, failed("tun: cannot open "+cfg.Display(), err)
+	}
+	return d, nil
+}
+
+func open(cfg Config) (*Device, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	// The namespace is the thread's: what is opened must be what is looked at.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	fd, err := Attach(cfg.Name, !cfg.Plain)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Persist {
+		if err := unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1); err != nil {
+			_ = unix.Close(fd)
+			return nil, AttachError(cfg.Name, err)
+		}
+	}
+	return Adopt(os.NewFile(uintptr(fd), ClonePath), cfg.MTU)
+}
+
+// Attach opens a descriptor, non-blocking and closed on exec, and attaches it
+// to the TUN device of that name, which is made if it is not there: with a
+// virtio_net_hdr before each packet where header asks for it and the kernel
+// grants it.
+func Attach(name string, header bool) (fd int, err error) {
+	fd, err = unix.Open(ClonePath, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return -1, cloneError(err)
+	}
+	flags := uint16(0)
+	if header {
+		flags = unix.IFF_VNET_HDR
+	}
+	err = setIff(fd, name, flags)
+	if err == unix.EINVAL && header { // a kernel that has no such flag
+		err = setIff(fd, name, 0)
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return -1, AttachError(name, err)
+	}
+	return fd, nil
+}
+
+// Check reports what is wrong with cfg, or nil.
+func (cfg *Config) Check() error {
+	if len(cfg.Name) >= unix.IFNAMSIZ {
+		return ErrNameTooLong
+	}
+	if cfg.Name == "." || cfg.Name == ".." || strings.ContainsAny(cfg.Name, "/:% \t\r\n\v\f\x00") {
+		return ErrBadName
+	}
+	if cfg.MTU != 0 && (cfg.MTU < MinMTU || cfg.MTU > MaxMTU) {
+		return ErrBadMTU
+	}
+	return nil
+}
+
+// FromFile makes a Device of a descriptor that is attached to a TUN already:
+// opened with IFF_TUN and IFF_NO_PI, with or without IFF_VNET_HDR, in the
+// network namespace of the calling thread. That IFF_NO_PI was set is the caller's word: the kernel does
+// not tell. It takes f over, also when it fails.
+func FromFile(f *os.File) (*Device, error) {
+	defer f.Close()
+	// A copy, because only a descriptor that was non-blocking and attached when
+	// it became an *os.File is known to the runtime's poller.
+	fd := -1
+	err := control(f, func(old uintptr) (err error) {
+		fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return nil, failed("tun: cannot use the descriptor", err)
+	}
+	if flags, err := getIff(fd); err != nil || !flags.tun() {
+		_ = unix.Close(fd)
+		return nil, failed("tun", ErrBadFile)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return nil, failed("tun: cannot use the descriptor", err)
+	}
+	d, err := Adopt(os.NewFile(uintptr(fd), ClonePath), 0)
+	if err != nil {
+		return nil, failed("tun", err)
+	}
+	return d, nil
+}
+
+// Adopt makes a Device of an attached TUN that is non-blocking, and brings the
+// interface into the state that the device expects: its MTU, where mtu is not
+// 0, and its offloads. A persistent TUN keeps those of whoever had it last, and
+// would hand over packets without checksums. It takes file over, also when it fails.
+func Adopt(file *os.File, mtu int) (*Device, error) {
+	header := false
+	if err := control(file, func(fd uintptr) error {
+		flags, err := getIff(int(fd))
+		header = flags.header()
+		return err
+	}); err != nil {
+		_ = file.Close()
+		return nil, goneError(err)
+	}
+	d, err := newDevice(file, header)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.adopt(mtu); err != nil {
+		_ = d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Device) adopt(mtu int) error {
+	d.awaitCarrier()
+	if err := d.q.control(d.negotiate); err != nil {
+		return failed("offloads cannot be set", err)
+	}
+	if mtu == 0 || mtu == d.Features().MTU {
+		return nil
+	}
+	if err := setMTU(d.ctl, d.name, mtu); err != nil {
+		if errors.Is(err, unix.EPERM) {
+			err = ErrPermission
+		}
+		return failed("the MTU cannot be set", err)
+	}
+	return d.Refresh()
+}
+
+// offloadSteps is what the kernel is asked to hand over without doing it
+// itself, from much to nothing; it refuses a step that it does not know.
+var offloadSteps = [...]int{
+	unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO_ECN,
+	unix.TUN_F_CSUM | unix.TUN_F_TSO4,
+	unix.TUN_F_CSUM,
+	0,
+}
+
+// negotiate asks for the offloads, step by step.
+func (d *Device) negotiate(fd uintptr) error {
+	if !d.q.rd.header {
+		return unix.IoctlSetInt(int(fd), unix.TUNSETOFFLOAD, 0)
+	}
+	// What the last owner of a persistent device chose is still there.
+	if err := unix.IoctlSetPointerInt(int(fd), unix.TUNSETVNETHDRSZ, headerLen); err != nil {
+		return err
+	}
+	var err error
+	for _, step := range offloadSteps {
+		if err = unix.IoctlSetInt(int(fd), unix.TUNSETOFFLOAD, step); err == nil {
+			d.q.rd.whole = step&unix.TUN_F_TSO4 != 0
+			d.q.wr.super.Store(true) // taking them is not a matter of these bits
+			return nil
+		}
+	}
+	return err
+}
+
+// Granted says in a few words what the device does for us, for a log line.
+func (d *Device) Granted() string {
+	switch {
+	case !d.q.rd.header:
+		return "plain: one packet per read and write"
+	case !d.q.wr.super.Load():
+		return "virtio header: checksums offloaded, no super-segments sent"
+	case !d.q.rd.whole:
+		return "virtio header: checksums offloaded, no super-segments received"
+	}
+	return "virtio header: checksums and segmentation offloaded"
+}
+
+// awaitCarrier waits until an interface that is up has noticed that it is
+// attached. A persistent TUN that nobody has open is without carrier, and the
+// kernel gives it its queue back some time after the attachment; until then it
+// drops whatever is sent to us: the answers to our first packets.
+// The queue follows the flag under the same lock that TUNSETOFFLOAD takes, so
+// that after the next ioctl it is there.
+func (d *Device) awaitCarrier() {
+	const patience, pause = 2 * time.Second, time.Millisecond // the kernel itself takes a second at most
+	for range patience / pause {
+		flags, err := flagsOf(d.ctl, d.name)
+		if err != nil || flags&(unix.IFF_UP|unix.IFF_RUNNING) != unix.IFF_UP {
+			return
+		}
+		time.Sleep(pause)
+	}
+}
+
+// control runs f on the descriptor and returns its error.
+func (q *queue) control(f func(fd uintptr) error) error { return control(q.file, f) }
+
+func control(file *os.File, f func(fd uintptr) error) error {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var ferr error
+	if err := raw.Control(func(fd uintptr) { ferr = f(fd) }); err != nil {
+		return link.ErrClosed
+	}
+	return ferr
+}
+
+// cloneError says what it means that /dev/net/tun cannot be opened.
+func cloneError(err error) error {
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
+		return ErrNoTUN
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		return ErrNoAccess
+	}
+	return err
+}
+
+// AttachError says what it means that a descriptor cannot be attached.
+func AttachError(name string, err error) error {
+	switch {
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return ErrPermission
+	case errors.Is(err, unix.EBUSY):
+		return ErrBusy
+	case errors.Is(err, unix.EINVAL) && exists(name):
+		return ErrNotTUN
+	case errors.Is(err, unix.EINVAL):
+		return ErrBadName
+	}
+	return err
+}
