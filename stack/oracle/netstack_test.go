@@ -38,18 +38,16 @@ type netstack struct {
 	clock   *virtualClock
 	workers gstack.TransportProtocol
 	sockets []*socket // a handle is an index and 1 more
-	gone    []host.Ready
 }
 
 // A socket is one endpoint and what the adapter has to remember of it.
 type socket struct {
-	kind     host.Kind
-	ep       tcpip.Endpoint
-	wq       *waiter.Queue
-	opts     host.Options
-	closed   bool // by Close; its place stays
-	told     bool // that it is Gone
-	finished bool // shut for writing
+	kind   host.Kind
+	ep     tcpip.Endpoint
+	wq     *waiter.Queue
+	opts   host.Options
+	closed bool // by Close; its place stays
+	told   bool // that it is Gone
 }
 
 var _ script.Target = (*netstack)(nil)
