@@ -49,7 +49,7 @@ const sequenceLength = 40
 func (b *table) roam(seed uint64) *sequence {
 	us, gv := b.seats()
 	w := &walk{rnd: rand.New(rand.NewPCG(seed, 1)), p: us.sit()}
-	q := &sequence{seed: seed}
+	q := &sequence{seed: seed, waiver: -1}
 	other := gv.sit()
 	q.mode = mode{sack: w.rnd.IntN(3) == 0, nagle: w.rnd.IntN(3) == 0}
 	w.p.mode, other.mode = q.mode, q.mode
