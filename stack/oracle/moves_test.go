@@ -62,10 +62,11 @@ type view struct {
 	sack  string // with it
 	state tcp.State
 	got   string // what a call returned
+	poll  host.Mask
 }
 
 func (v view) String() string {
-	return fmt.Sprintf("[%s] ack %d%s, %v %s", v.data, v.ack, v.sack, v.state, v.got)
+	return fmt.Sprintf("[%s] ack %d%s, %v %s poll %#x", v.data, v.ack, v.sack, v.state, v.got, v.poll)
 }
 
 // make plays a move.
@@ -105,6 +106,8 @@ func (p *party) play(m move) (v view) {
 	v.say(p.drain(), m.kind)
 	p.accept()
 	v.state = p.state()
+	v.poll, _ = p.stack.Poll(p.conn)
+	v.poll &= host.Readable | host.Writable // gVisor tells of hangups otherwise than Linux
 	if v.state != tcp.StateEstablished {
 		v.sack = "" // gVisor sends no blocks once it has sent its FIN (RFC 2018 3 does not end there)
 	}

@@ -68,10 +68,27 @@ func (b *table) roam(seed uint64) *sequence {
 	}
 	if w.beyond {
 		q.waiver = w.waiver
+	} else if !q.parted {
+		q.ask(w, other)
 	}
 	w.p.leave()
 	other.leave()
 	return q
+}
+
+// ask makes the calls that tell how a connection ended; of one that was never made
+// a host does not know who has heard of its error, and after a timeout gVisor's
+// window of one segment is full with a small one (RFC 5681 3.1 counts bytes).
+func (q *sequence) ask(w *walk, other *party) {
+	if s := q.from.state; s == tcp.StateSynSent || s == tcp.StateSynReceived || q.moves[len(q.moves)-1].kind == timeout {
+		return
+	}
+	for _, k := range []moveKind{read, read, send, send, shut} {
+		if m := (move{kind: k, n: 1}); !q.parted && w.waiverOf(m) < 0 {
+			q.step(w.p, other, m)
+			w.heed(q.from, m)
+		}
+	}
 }
 
 // step plays a move on both.
