@@ -116,7 +116,7 @@ func (p *party) play(m move) (v view) {
 
 // untilSaid lets time pass until something is said.
 func (p *party) untilSaid() (said []reply) {
-	end := p.now.Add(5 * time.Second)
+	end := p.now.Add(130 * time.Second) // beyond the longest RTO
 	for at := p.stack.Deadline(); len(said) == 0 && at != clock.Never && at <= end; at = p.stack.Deadline() {
 		p.now = max(p.now, at)
 		p.stack.Expire(p.now)

@@ -110,7 +110,10 @@ func (p *party) leave() {
 }
 
 // A mode is what the two ends of a connection are set to.
-type mode struct{ sack, nagle bool }
+type mode struct {
+	sack, nagle bool
+	full        bool // whole segments, acknowledged as such: the congestion window counts
+}
 
 // A segment is one from the peer; seq counts from IRS, ack from ISS.
 type segment struct {

@@ -52,6 +52,9 @@ func (b *table) roam(seed uint64) *sequence {
 	q := &sequence{seed: seed, waiver: -1}
 	other := gv.sit()
 	q.mode = mode{sack: w.rnd.IntN(3) == 0, nagle: w.rnd.IntN(3) == 0}
+	if w.rnd.IntN(3) == 0 {
+		q.mode = mode{full: true}
+	}
 	w.p.mode, other.mode = q.mode, q.mode
 	first := move{kind: open}
 	if w.rnd.IntN(3) == 0 {
@@ -62,7 +65,7 @@ func (b *table) roam(seed uint64) *sequence {
 			break
 		}
 		w.heed(q.from, m)
-		if q.us.state == tcp.StateClosed || m.kind == timeout {
+		if q.us.state == tcp.StateClosed || w.late && (!q.mode.full || w.allAcked()) {
 			break
 		}
 	}
@@ -80,7 +83,7 @@ func (b *table) roam(seed uint64) *sequence {
 // a host does not know who has heard of its error, and after a timeout gVisor's
 // window of one segment is full with a small one (RFC 5681 3.1 counts bytes).
 func (q *sequence) ask(w *walk, other *party) {
-	if s := q.from.state; s == tcp.StateSynSent || s == tcp.StateSynReceived || q.moves[len(q.moves)-1].kind == timeout {
+	if s := q.from.state; s == tcp.StateSynSent || s == tcp.StateSynReceived || w.late {
 		return
 	}
 	for _, k := range []moveKind{read, read, send, send, shut} {

@@ -18,6 +18,7 @@ type walk struct {
 	wrote int    // bytes
 	out   int    // segments of ours since all was acknowledged
 
+	late   bool // a timeout has sent something again
 	beyond bool // the last move was under a waiver
 	waiver int
 }
@@ -58,10 +59,16 @@ func (w *walk) draw() move {
 	case tcp.StateListen:
 		return w.duringListen()
 	}
+	if w.late {
+		return w.recovers()
+	}
 	switch n := w.rnd.IntN(100); {
 	case n < 60:
 		return move{kind: hear, seg: w.keepWord(w.segment())}
 	case n < 75:
+		if w.p.mode.full {
+			return move{kind: send, n: 1000 * (1 + w.rnd.IntN(6))}
+		}
 		return move{kind: send, n: 1 + w.rnd.IntN(w.most())}
 	case n < 88:
 		return move{kind: read}
@@ -74,6 +81,19 @@ func (w *walk) draw() move {
 		return move{kind: timeout}
 	}
 	return move{kind: pass, wait: time.Duration(1+w.rnd.IntN(10)) * ms}
+}
+
+// recovers is a move between a timeout and the ACK of all: what goes again is compared,
+// new data is not, for ours lets a window that was not filled grow no further
+// (RFC 7661 4), and gVisor does.
+func (w *walk) recovers() move {
+	switch w.rnd.IntN(8) {
+	case 0:
+		return move{kind: timeout}
+	case 1:
+		return move{kind: read}
+	}
+	return move{kind: hear, seg: w.keepWord(w.segment())}
 }
 
 // keepWord cuts a segment to what the peer may say once its FIN is sent.
@@ -95,6 +115,7 @@ func (w *walk) heed(from numbers, m move) {
 		w.wrote += m.n
 		w.out += segmentsOf(m.n)
 	}
+	w.late = w.late || m.kind == timeout
 	if m.kind != hear {
 		return
 	}
@@ -160,6 +181,9 @@ func (w *walk) segment() segment {
 	s := segment{flags: wire.ACK, seq: p.rcvNxt, ack: p.nxt, wnd: w.wnd()}
 	if r.IntN(3) == 0 && p.nxt > p.una {
 		s.ack = p.una + r.IntN(p.nxt-p.una+1)
+		if p.mode.full {
+			s.ack -= (s.ack - 1) % 1000
+		}
 	}
 	switch r.IntN(17) {
 	case 0, 1, 2, 3, 4:

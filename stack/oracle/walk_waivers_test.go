@@ -60,7 +60,9 @@ var sequenceWaivers = []sequenceWaiver{
 	},
 	{
 		"RFC 5681 3.1", "more than ten segments at once: gVisor's congestion window counts segments, ours bytes",
-		func(w *walk, _ *cell, m move) bool { return m.kind == send && w.out+segmentsOf(m.n) > 9 },
+		func(w *walk, _ *cell, m move) bool {
+			return m.kind == send && w.out+segmentsOf(m.n) > 9
+		},
 	},
 	{
 		"RFC 9293 3.7.4", "more text behind what Nagle holds: gVisor does not cut a call's text to fill a segment",
