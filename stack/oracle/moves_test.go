@@ -60,13 +60,14 @@ type view struct {
 	data  string // ranges sent, with SYN, FIN and RST
 	ack   int    // -1: none
 	sack  string // with it
+	echo  int    // with it
 	state tcp.State
 	got   string // what a call returned
 	poll  host.Mask
 }
 
 func (v view) String() string {
-	return fmt.Sprintf("[%s] ack %d%s, %v %s poll %#x", v.data, v.ack, v.sack, v.state, v.got, v.poll)
+	return fmt.Sprintf("[%s] ack %d%s echo %d, %v %s poll %#x", v.data, v.ack, v.sack, v.echo, v.state, v.got, v.poll)
 }
 
 // make plays a move.
@@ -109,7 +110,9 @@ func (p *party) play(m move) (v view) {
 	v.poll, _ = p.stack.Poll(p.conn)
 	v.poll &= host.Readable | host.Writable // gVisor tells of hangups otherwise than Linux
 	if v.state != tcp.StateEstablished {
-		v.sack = "" // gVisor sends no blocks once it has sent its FIN (RFC 2018 3 does not end there)
+		// gVisor sends no blocks once it has sent its FIN, and echoes the timestamp
+		// before that of a FIN (RFC 2018 3 does not end there, nor RFC 7323 4.3).
+		v.sack, v.echo = "", 0
 	}
 	return v
 }
@@ -133,7 +136,7 @@ func (v *view) say(said []reply, kind moveKind) {
 	for i := 0; i < len(said); i++ {
 		r := said[i]
 		if r.flags&wire.ACK != 0 {
-			v.ack, v.sack = r.ack, r.sack
+			v.ack, v.sack, v.echo = r.ack, r.sack, r.echo
 		}
 		special := r.flags & (wire.SYN | wire.FIN | wire.RST)
 		if r.text == 0 && special == 0 {
@@ -147,7 +150,7 @@ func (v *view) say(said []reply, kind moveKind) {
 			}
 			end += next.text
 			special |= next.flags & wire.FIN
-			v.ack, v.sack = next.ack, next.sack
+			v.ack, v.sack, v.echo = next.ack, next.sack, next.echo
 			i++
 		}
 		parts = append(parts, fmt.Sprintf("%v %d:%d", special, r.seq, end))
@@ -155,8 +158,9 @@ func (v *view) say(said []reply, kind moveKind) {
 	switch {
 	case kind == timeout && len(said) > 0:
 		parts = []string{fmt.Sprint("again from ", said[0].seq)}
+		v.echo = 0 // gVisor's repeated SYN-ACK has none
 	case kind == read && len(parts) == 0:
-		v.ack, v.sack = -1, ""
+		v.ack, v.sack, v.echo = -1, "", 0
 	}
 	v.data = strings.Join(parts, ", ")
 }

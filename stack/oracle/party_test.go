@@ -82,6 +82,7 @@ type party struct {
 	conn, lis     host.Handle // 0: none
 	local, remote netip.AddrPort
 	mode          mode
+	tsVal, tsEcr  uint32 // of the peer: its clock ticks with each segment, and what it has to echo
 	iss           wire.Seq
 	issKnown      bool
 
@@ -112,6 +113,7 @@ func (p *party) leave() {
 // A mode is what the two ends of a connection are set to.
 type mode struct {
 	sack, nagle bool
+	stamps      bool // timestamps (RFC 7323)
 	full        bool // whole segments, acknowledged as such: the congestion window counts
 }
 
@@ -145,6 +147,7 @@ type reply struct {
 	seq, text int
 	ack       int
 	sack      string // the blocks, relative
+	echo      int    // of a timestamp; 0: none
 }
 
 func (r reply) String() string {
@@ -157,6 +160,10 @@ func (p *party) hear(s segment) {
 		Flags: s.flags, Window: uint16(s.wnd)}
 	if s.has(wire.SYN) {
 		h.Options.HasMSS, h.Options.MSS, h.Options.SACKPermitted = true, 1000, p.mode.sack
+	}
+	if p.mode.stamps {
+		p.tsVal++
+		h.Options.HasTimestamps, h.Options.TSVal, h.Options.TSEcr = true, 1000+p.tsVal, p.tsEcr
 	}
 	var head [60]byte
 	n := h.Encode(head[:])
@@ -209,6 +216,9 @@ func (p *party) read(b []byte) (reply, bool) {
 	}
 	if h.Flags&wire.ACK != 0 {
 		r.ack = h.Ack.Sub(peerISS)
+	}
+	if h.Options.HasTimestamps {
+		p.tsEcr, r.echo = h.Options.TSVal, int(h.Options.TSEcr)
 	}
 	for _, k := range withoutDSACK(h.Ack, h.Options.SACK[:h.Options.NumSACK]) {
 		r.sack += fmt.Sprintf(" sack %d:%d", k.Left.Sub(peerISS), k.Right.Sub(peerISS))

@@ -54,6 +54,8 @@ func (b *table) roam(seed uint64) *sequence {
 	q.mode = mode{sack: w.rnd.IntN(3) == 0, nagle: w.rnd.IntN(3) == 0}
 	if w.rnd.IntN(3) == 0 {
 		q.mode = mode{full: true}
+	} else if w.rnd.IntN(3) == 0 {
+		q.mode = mode{stamps: true}
 	}
 	w.p.mode, other.mode = q.mode, q.mode
 	first := move{kind: open}
@@ -111,6 +113,7 @@ func (q *sequence) tolerable(m move) bool {
 	from := q.from
 	us, gv := q.us, q.gv
 	us.ack, gv.ack, us.sack, gv.sack = 0, 0, "", ""
+	us.echo, gv.echo = 0, 0
 	x := &cell{from: from, seg: m.seg}
 	stale := !x.acceptable() || m.seg.has(wire.RST|wire.SYN) || from.state == tcp.StateTimeWait
 	nothing := func(ack int) bool { return ack == -1 || ack == from.rcvNxt }

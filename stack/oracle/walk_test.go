@@ -49,7 +49,14 @@ func (w *walk) most() int {
 	return 2500
 }
 
-func segmentsOf(n int) int { return (n + 999) / 1000 }
+// segmentsOf is how many segments n bytes are at least.
+func (p *party) segmentsOf(n int) int {
+	size := 1000
+	if p.mode.stamps {
+		size -= 12
+	}
+	return (n + size - 1) / size
+}
 
 // draw makes up a move.
 func (w *walk) draw() move {
@@ -113,7 +120,7 @@ func (w *walk) keepWord(s segment) segment {
 func (w *walk) heed(from numbers, m move) {
 	if m.kind == send {
 		w.wrote += m.n
-		w.out += segmentsOf(m.n)
+		w.out += w.p.segmentsOf(m.n)
 	}
 	w.late = w.late || m.kind == timeout
 	if m.kind != hear {
