@@ -86,7 +86,11 @@ func (w *walk) draw() move {
 	}
 	// gVisor counts a FIN as a segment where ours counts a byte (RFC 5681 3.1).
 	fin := w.p.mode.full && w.p.state() != tcp.StateEstablished && w.p.state() != tcp.StateCloseWait
-	if w.rnd.IntN(8) == 0 && w.p.una < w.p.nxt && !fin {
+	often := 8
+	if w.p.mode.sack {
+		often = 2 // most of them the waiver turns down
+	}
+	if w.rnd.IntN(often) == 0 && w.p.una < w.p.nxt && !fin {
 		return move{kind: timeout}
 	}
 	return move{kind: pass, wait: time.Duration(1+w.rnd.IntN(10)) * ms}
@@ -219,8 +223,10 @@ func (w *walk) segment() segment {
 			s.flags |= wire.SYN
 			s.seq += r.IntN(100) - 50
 		}
-	case 13:
-		s.flags &^= wire.ACK
+	case 13: // RFC 7323 4.3 takes its timestamp, gVisor drops it before it looks
+		if !p.mode.stamps {
+			s.flags &^= wire.ACK
+		}
 	case 14:
 		s.flags |= wire.PSH | wire.URG
 		s.text = 1 + r.IntN(100)

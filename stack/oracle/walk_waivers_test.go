@@ -59,12 +59,6 @@ var sequenceWaivers = []sequenceWaiver{
 		},
 	},
 	{
-		"RFC 7323 4.3", "a segment without ACK: its timestamp is the one to echo, gVisor drops it before it looks",
-		func(w *walk, x *cell, m move) bool {
-			return m.hears(x) && w.p.mode.stamps && !m.seg.has(wire.ACK|wire.RST)
-		},
-	},
-	{
 		"RFC 5681 3.1", "more than ten segments at once: gVisor's congestion window counts segments, ours bytes",
 		func(w *walk, _ *cell, m move) bool {
 			return m.kind == send && w.out+w.p.segmentsOf(m.n) > 9
