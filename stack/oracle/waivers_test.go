@@ -117,8 +117,10 @@ var cellWaivers = []cellWaiver{
 	},
 	{
 		"RFC 9293 3.10.7.4 fifth (RFC 5961 5.2)",
-		"an ACK too old, or of what was never sent, is answered and its segment discarded; gVisor takes the text, and without text says nothing", 2864,
-		func(x *cell) bool { return x.synchronized() && x.all(wire.ACK) && x.badACK() && x.acks(x.us) },
+		"an ACK too old, or of what was never sent, is answered and its segment discarded; gVisor takes the text, and without text says nothing", 2512,
+		func(x *cell) bool {
+			return x.synchronized() && x.all(wire.ACK) && x.badACK() && x.acks(x.us) && (x.ignores(x.gv) || x.takes(x.gv))
+		},
 	},
 	{
 		"RFC 9293 3.10.7.4 first, \"trimming off any portions that lie outside the window\"",
@@ -165,7 +167,7 @@ var cellWaivers = []cellWaiver{
 	},
 	{
 		"RFC 9293 3.10.7.4 seventh, in CLOSING and LAST-ACK",
-		"text after the peer's FIN is ignored; gVisor resets the connection", 896,
+		"text after the peer's FIN is ignored; gVisor resets the connection", 1152,
 		func(x *cell) bool {
 			return x.on(tcp.StateClosing, tcp.StateLastAck) && x.all(wire.ACK) && x.seg.len() > 0 && strings.HasPrefix(x.gv.said, "R.")
 		},
@@ -179,9 +181,9 @@ var cellWaivers = []cellWaiver{
 	},
 	{
 		"RFC 9293 3.10.7.4 eighth, in CLOSE-WAIT, CLOSING and LAST-ACK",
-		"nothing follows the peer's FIN: a second one past it is not acknowledged; gVisor acknowledges it, and not the ACK of our FIN with it", 320,
+		"nothing follows the peer's FIN: a second one past it is not acknowledged; gVisor acknowledges it, and not the ACK of our FIN with it", 416,
 		func(x *cell) bool {
-			return x.on(afterFIN...) && x.all(wire.FIN|wire.ACK) && x.seg.seq == x.from.rcvNxt && x.us.said == "" &&
+			return x.on(afterFIN...) && x.all(wire.FIN|wire.ACK) && x.seg.seq == x.from.rcvNxt && (x.us.said == "" || x.badACK()) &&
 				x.gv.said == fmt.Sprint(reply{flags: wire.ACK, seq: x.from.nxt, ack: x.from.rcvNxt + 1})
 		},
 	},
@@ -232,6 +234,11 @@ func (x *cell) acceptable() bool {
 		return inside(s.seq)
 	}
 	return inside(s.seq) || inside(s.seq+s.len()-1) || s.seq < n.rcvNxt && s.seq+s.len() > x.edge()
+}
+
+// takes reports that a side took text or a FIN, and that it is still connected.
+func (x *cell) takes(o outcome) bool {
+	return (o.text > x.still.text || o.end && !x.still.end) && o.err == "" && o.state != tcp.StateClosed
 }
 
 // ignores reports that a side did nothing.
