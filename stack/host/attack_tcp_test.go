@@ -57,48 +57,6 @@ func TestAttack_26_ChallengeACKs(t *testing.T) {
 	w.quiesce()
 }
 
-// Many quick closes: the entries are bounded, the oldest make room.
-func TestAttack_45_TimeWait(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Memory = 4 << 20 })
-	l := w.listen(w.b, 5)
-	limit := 4 << 20 / timeWaitShare / (socketCost + connCost)
-	var last []byte
-	w.seen = func(from *Host, p []byte) {
-		if from == w.a {
-			last = append(last[:0], p...)
-		}
-	}
-	for range 4 * limit {
-		c := w.dial(w.a, addrB)
-		s, err := w.b.Accept(w.now, l)
-		require.NoError(t, err)
-		require.NoError(t, w.a.Close(w.now, c))
-		w.flush()
-		require.NoError(t, w.b.Close(w.now, s))
-		w.flush()
-		w.now = w.now.Add(time.Millisecond)
-	}
-	require.LessOrEqual(t, w.a.budget.Used(), w.a.budget.Limit()/timeWaitShare+64<<10)
-	waiting := func() (n int) {
-		for _, d := range w.a.Sockets(nil) {
-			if d.State == tcp.StateTimeWait {
-				n++
-			}
-		}
-		return n
-	}
-	require.Equal(t, limit, waiting())
-	require.Empty(t, answers(w.a, w.now, rawTCP(last, wire.RST, 0)))
-	require.Equal(t, limit, waiting(), "a reset does not end TIME-WAIT (RFC 1337)")
-	c := w.dial(w.a, addrB)
-	s, err := w.b.Accept(w.now, l)
-	require.NoError(t, err)
-	w.pump(c, s, pattern(100000), pattern(100000))
-	w.run(2 * time.Minute)
-	require.Zero(t, waiting())
-	w.quiesce()
-}
-
 func TestAttack_47_PeerComesBack(t *testing.T) {
 	reborn := func(w *world) {
 		w.b = newHost(w.t, 77, "192.0.2.2/24", featuresOf(1500))
@@ -147,30 +105,4 @@ func TestAttack_47_PeerComesBack(t *testing.T) {
 		require.Equal(t, tcp.ErrTimeout, err)
 		w.quiesce()
 	})
-}
-
-// An owner who still holds connections in TIME-WAIT keeps them, but they are
-// as bounded as others once he lets go.
-func TestAttack_45_TimeWaitLetGoLate(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Memory = 4 << 20 })
-	l := w.listen(w.b, 5)
-	limit := 4 << 20 / timeWaitShare / (socketCost + connCost)
-	var held []Handle
-	for range 2 * limit {
-		c := w.dial(w.a, addrB)
-		s, err := w.b.Accept(w.now, l)
-		require.NoError(t, err)
-		require.NoError(t, w.a.Shutdown(w.now, c, ShutWrite))
-		w.flush()
-		require.NoError(t, w.b.Close(w.now, s))
-		w.flush()
-		require.Equal(t, tcp.StateTimeWait, w.state(w.a, c))
-		held = append(held, c)
-	}
-	for _, c := range held {
-		require.NoError(t, w.a.Close(w.now, c))
-		w.flush()
-	}
-	require.LessOrEqual(t, len(w.a.Sockets(nil)), limit)
-	w.quiesce()
 }

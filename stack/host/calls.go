@@ -4,7 +4,6 @@ import (
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
-	"github.com/sockeye-net/sockeye/stack/tcp"
 )
 
 // RecvFlags modify a Recv.
@@ -220,10 +219,6 @@ func (h *Host) give(now clock.Instant, s *socket, abort bool) {
 		}
 		h.touch(s) // an orphan; Transmit lets go of it when it is closed
 		h.collect(now, s)
-		if s.passed && s.state == tcp.StateTimeWait {
-			s.passed = false
-			h.enterTimeWait(now, s)
-		}
 	}
 }
 

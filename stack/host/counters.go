@@ -1,6 +1,7 @@
 package host
 
 import (
+	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -41,7 +42,16 @@ type UDPCounters struct {
 type TCPCounters struct {
 	ActiveOpens, PassiveOpens, AttemptFails, EstabResets, CurrEstab uint64
 	InSegs, OutSegs, RetransSegs, InErrs, OutRsts, InCsumErrors     uint64
-	ListenDrops                                                     uint64 // Linux's TcpExt: a full backlog
+	tcp.ListenStats                                                 // Linux's TcpExt
+
+	// The memory of connections, named as Linux does in TcpExt and sockstat.
+	TW, TWRecycled   uint64 // records of TIME-WAIT that ended by their timer; connections in it that made room for a new one
+	TimeWaitOverflow uint64 // ... that ended early: there were too many, or no memory for more
+	AbortOnMemory    uint64 // connections reset because memory was short
+	AbortOnOrphans   uint64 // ... because there were too many orphans
+	MemoryPressures  uint64 // how often the last of the Budget was reached
+	CurrTimeWait     uint64 // gauge: records of TIME-WAIT
+	CurrOrphans      uint64 // gauge: connections without an owner, TIME-WAIT not counted
 }
 
 // Counters returns the SNMP-named counters (RFC 4293, 4022, 4113). What it
@@ -52,6 +62,8 @@ func (h *Host) Counters() *Counters {
 		h.shown.Drop[why] += n
 	}
 	h.shown.TCP.RetransSegs = h.env.Stats.Retransmitted
+	h.shown.TCP.CurrTimeWait, h.shown.TCP.CurrOrphans = uint64(h.waits.n), uint64(h.orphans.n)
+	h.shown.TCP.ListenStats = h.env.Stats.ListenStats
 	return &h.shown
 }
 

@@ -3,13 +3,21 @@ package host
 import "github.com/sockeye-net/sockeye/stack/clock"
 
 // A timer is an entry of the host's one heap of deadlines. It lives in what it
-// belongs to: a socket (connection, listener and alarms together), or the
-// reassembler.
+// belongs to: a socket (connection, listener and alarms together), or something
+// of which a host has one.
 type timer struct {
 	at   clock.Instant
 	pos  int32   // place in the heap, counted from 1; 0: not there
-	sock *socket // nil: the reassembler
+	rank int32   // of what a host has one of: what it is
+	sock *socket // nil: see rank
 }
+
+// The ranks: what goes off first at the same time, before any socket.
+const (
+	rankFragments int32 = iota - 3
+	rankWaits
+	rankRelief
+)
 
 // deadlines is a binary heap of timers, earliest first, ties by socket index.
 // A deadline that moves later stays where it is until it pops: timers are
@@ -70,7 +78,7 @@ func (d *deadlines) remove(t *timer) {
 
 func (t *timer) index() int {
 	if t.sock == nil {
-		return -1
+		return int(t.rank)
 	}
 	return t.sock.id.Index()
 }

@@ -68,14 +68,15 @@ type Description struct {
 	RecvQ, SendQ  int // bytes; of a listener: connections that wait, and the backlog
 }
 
-// Sockets appends a Description of every socket and orphan to dst.
+// Sockets appends a Description of every socket, orphan and connection in
+// TIME-WAIT to dst.
 func (h *Host) Sockets(dst []Description) []Description {
 	for _, s := range h.sockets {
 		if s.live {
 			dst = append(dst, s.describe())
 		}
 	}
-	return dst
+	return h.describeWaits(dst)
 }
 
 func (s *socket) describe() Description {

@@ -10,15 +10,20 @@
 //	  -> inputICMP (icmp.go, icmp_errors.go, echo.go)
 //	  -> inputUDP (udp.go) -> datagram queue (datagrams.go)
 //	  -> inputTCP (tcp.go) -> tcp.Conn.Arrive -> ready queue
+//	                       -> tcp.TimeWait.Arrive (timewait.go)
+//	     or arriveListener (listen.go) -> tcp.Listener.Arrive -> establish -> accept queue
 //
 // and a leaving one comes from the queue of the host's own packets (output.go,
 // fragment.go), or from a connection in the ready queue (tcp_output.go);
 // packets to our own addresses cross a bounded queue inside Transmit (loop.go).
+// Who is given up so that others live: orphans.go, pressure.go.
 //
 // Invariants: the same seed and the same inputs give the same outputs, byte for
 // byte: nothing depends on a map's order, and ties of deadlines break by socket
 // index. Every packet without effect is counted once in Counters.Drop. What
 // Transmit lends is valid until the host's next call, and is taken back by the
 // next Transmit. All memory comes out of one buffer.Budget, and all of it goes
-// back after CloseAll and a drained Transmit. Steady state allocates nothing.
+// back after CloseAll and a drained Transmit. Steady state allocates nothing, and
+// a packet costs the same however many connections there are, but for the
+// logarithm in the heap of deadlines.
 package host

@@ -161,10 +161,15 @@ func (h *Host) Deadline() clock.Instant { return h.due.next() }
 func (h *Host) Expire(now clock.Instant) {
 	h.now = max(h.now, now)
 	for t := h.due.pop(now); t != nil; t = h.due.pop(now) {
-		if t.sock == nil {
-			h.expireFragments(now)
-		} else {
+		switch {
+		case t.sock != nil:
 			h.expireSocket(now, t.sock)
+		case t.rank == rankFragments:
+			h.expireFragments(now)
+		case t.rank == rankWaits:
+			h.expireWaits(now)
+		case t.rank == rankRelief:
+			h.relieve(now)
 		}
 	}
 }

@@ -191,7 +191,10 @@ func FuzzHost(f *testing.F) {
 // play runs a game and checks the rules that hold at every step and at the end.
 func play(t *testing.T, in []byte) {
 	w := &world{t: t, now: start}
-	w.a = newHost(t, 1, "192.0.2.1/24", link.Features{MTU: 1500}, func(c *Config) { c.Memory = 1 << 20 })
+	w.a = newHost(t, 1, "192.0.2.1/24", link.Features{MTU: 1500}, func(c *Config) {
+		c.Memory = 1 << 20
+		c.TCP.SYNBacklog = 2 // then cookies
+	})
 	p := &player{h: w.a, world: w, in: in[:min(len(in), 4096)]}
 	for len(p.in) > 0 {
 		p.step()
@@ -205,6 +208,7 @@ func play(t *testing.T, in []byte) {
 			seen[r.Socket] = true
 		}
 		require.LessOrEqual(t, w.a.budget.Used(), w.a.budget.Limit())
+		checkMemoryLists(t, w.a)
 	}
 	w.a.CloseAll(w.now)
 	for i := 0; w.a.Transmit(w.now, w.out[:]) > 0 || w.a.Pending(); i++ {
@@ -213,6 +217,7 @@ func play(t *testing.T, in []byte) {
 	w.a.Transmit(w.now, w.out[:])
 	require.Empty(t, w.a.Sockets(nil))
 	require.Zero(t, w.a.budget.Used())
+	require.Zero(t, w.a.waits.n+w.a.orphans.n+w.a.stalled.n)
 	require.Zero(t, w.a.flows.n+w.a.listeners.n+w.a.tcp.n+w.a.udp.n+w.a.echo.n)
 	w.a.Expire(w.now.Add(time.Hour))
 	require.Zero(t, w.a.Deadline())

@@ -53,9 +53,13 @@ type Host struct {
 	// TCP.
 	env        *tcp.Env
 	flowKey    secret
-	flows      hashTable  // connections
-	listeners  hashTable  // by port
-	timeWait   handleRing // oldest first
+	flows      hashTable // connections
+	listeners  hashTable // by port
+	waits      timeWaits
+	orphans    ageList // connections without an owner
+	stalled    ageList // connections with one, whose peers' windows are closed
+	relief     timer   // of relieve
+	stand      socket  // stands for the socket that a record had
 	ready      readyQueue
 	readyLocal readyQueue // connections with ourselves
 	freeConns  []*tcp.Conn
@@ -93,6 +97,7 @@ func New(cfg Config, feat link.Features) (*Host, error) {
 	}
 	h.env = tcp.NewEnv(cfg.TCP, cfg.Seed, h.budget, cfg.Trace)
 	h.env.MTU, h.env.MaxGSO = h.feat.MTU, h.feat.MaxGSO
+	h.frags.timer.rank, h.waits.timer.rank, h.relief.rank = rankFragments, rankWaits, rankRelief
 	return h, nil
 }
 
@@ -128,5 +133,7 @@ func (h *Host) CloseAll(now clock.Instant) {
 	for h.frags.oldest != nil {
 		h.closePartial(h.frags.oldest)
 	}
+	h.closeWaits()
 	h.due.remove(&h.frags.timer)
+	h.due.remove(&h.relief)
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // A listener is what a stream has while it listens: TCP's part with the SYN
@@ -112,6 +114,10 @@ func (h *Host) Accept(now clock.Instant, s Handle) (Handle, error) {
 		return 0, ErrWouldBlock
 	}
 	child.owned, child.parent = true, 0
+	child.conn.Claim()
+	if !child.ended {
+		h.touch(child)
+	}
 	h.raise(child) // what came before there was somebody to tell
 	return child.id, nil
 }
@@ -154,4 +160,45 @@ func (h *Host) closeListener(now clock.Instant, e *socket) {
 	*l = listener{tcp: l.tcp}
 	h.freeLis = append(h.freeLis, l)
 	h.budget.Give(connCost)
+}
+
+// arriveListener gives the segment in h.arrival, which no connection claimed,
+// to a listener. What needs an answer at once gets it as a packet of the host's
+// own: a flood of SYNs is bounded by their queue.
+func (h *Host) arriveListener(now clock.Instant, s *socket, flow tcp.Flow) {
+	if h.arrival.Seg.Flags&(wire.SYN|wire.ACK|wire.RST) == wire.SYN && h.scarce() {
+		h.env.Stats.ListenDrops++
+		h.drop(trace.DropMemory)
+		return
+	}
+	l := &s.lis.tcp
+	verdict, hs := l.Arrive(now, flow, &h.arrival, s.lis.full())
+	switch verdict {
+	case tcp.Answered:
+		h.touch(s)
+	case tcp.Established:
+		h.establish(now, s, hs)
+	case tcp.Reset:
+		h.refuse(now, flow.Local, flow.Remote)
+	case tcp.Cookie:
+		l.Cookie(now, flow, &h.arrival, &h.segment)
+		h.queueSegment(s, flow)
+	}
+}
+
+// newPassive takes a socket and the memory for its connection, or returns nil
+// where that is for those that there are.
+func (h *Host) newPassive() *socket {
+	if h.scarce() {
+		return nil
+	}
+	s, err := h.newSocket(Stream)
+	if err != nil {
+		return nil
+	}
+	if !h.budget.Take(connCost) {
+		h.freeSocket(s)
+		return nil
+	}
+	return s
 }

@@ -122,6 +122,7 @@ func (h *Host) nextID(src, dst netip.Addr, protocol uint8, n int) uint16 {
 func (h *Host) Transmit(now clock.Instant, out []link.Packet) int {
 	h.now = now
 	h.lent.drain(&h.parcels)
+	h.notePressure(now)
 	out = out[:min(len(out), maxBatch)]
 	n, crossings := 0, maxCrossings
 	for {

@@ -109,11 +109,12 @@ func (h *Host) taken(e *socket, local netip.AddrPort) bool {
 			return true
 		}
 	}
-	return false
+	return e.kind == Stream && h.waits.inUse(h.now, local, anyWait)
 }
 
 // conflicts reports whether e may not have local: another has it, and not both
-// allow that (SO_REUSEADDR), or the other listens. As on Linux.
+// allow that (SO_REUSEADDR), or the other listens. As on Linux a connection in
+// TIME-WAIT still has its port.
 func (h *Host) conflicts(e *socket, local netip.AddrPort) bool {
 	for s := h.table(e.kind).bucket(local.Port()); s != nil; s = s.portNext {
 		if s == e || s.local.Port() != local.Port() || !overlap(s.local.Addr(), local.Addr()) {
@@ -123,16 +124,22 @@ func (h *Host) conflicts(e *socket, local netip.AddrPort) bool {
 			return true
 		}
 	}
-	return false
+	if e.kind != Stream {
+		return false
+	}
+	if e.reuse {
+		return h.waits.inUse(h.now, local, exclusiveWait)
+	}
+	return h.waits.inUse(h.now, local, anyWait)
 }
 
 // pickPort gives a stream that connects to remote from addr a port: unique for
 // the four-tuple, and not one that somebody chose (RFC 6056 3.3.1).
-func (h *Host) pickPort(e *socket, addr netip.Addr, remote netip.AddrPort) error {
+func (h *Host) pickPort(now clock.Instant, e *socket, addr netip.Addr, remote netip.AddrPort) error {
 	start := h.rand.below(numEphemeral)
 	for i := range numEphemeral {
 		local := netip.AddrPortFrom(addr, uint16(firstEphemeral+(start+i)%numEphemeral))
-		if h.chosen(local) || h.flowSocket(local, remote) != nil {
+		if h.chosen(local) || !h.mayOpen(now, local, remote) {
 			continue
 		}
 		h.bind(e, local)
@@ -148,5 +155,5 @@ func (h *Host) chosen(local netip.AddrPort) bool {
 			return true
 		}
 	}
-	return false
+	return h.waits.inUse(h.now, local, fixedWait)
 }

@@ -39,39 +39,44 @@ type socket struct {
 	err           error          // pending
 	linger        time.Duration
 	alarms        [2]clock.Instant // read, write
+	agedAt        clock.Instant    // when it came to orphans or stalled
 
 	hashNext           *socket // in the table of connections or of listeners
 	portNext, portPrev *socket // in the table of local ports
-	readyNext          *socket // in the queue of those with something to send
+	ready              links   // in a queue of those with something to send
+	age                links   // in orphans or stalled
 	acceptNext         *socket // in the listener's accept queue
 	parent             Handle  // the listener, until accepted
 
-	hash  uint32
-	news  Mask // alarm bits and Urgent, to tell once
-	kind  Kind
-	state tcp.State // of conn when last looked at
-	ttl   uint8
-	tos   uint8
-	soft  tcp.Error // of datagram sockets: what the latest ICMP error says
-	by    [4]byte   // who sent the latest ICMP error
+	hash      uint32
+	news      Mask  // alarm bits and Urgent, to tell once
+	agedBytes int64 // that had reached the peer when it came to stalled
+	kind      Kind
+	state     tcp.State // of conn when last looked at
+	ttl       uint8
+	tos       uint8
+	soft      tcp.Error // of datagram sockets: what the latest ICMP error says
+	by        [4]byte   // who sent the latest ICMP error
 
-	live      bool // in use
-	owned     bool // a caller has the handle
-	bound     bool // in the table of local ports
-	fixedPort bool // the owner chose the port
-	hashed    bool // in the table of connections or of listeners
-	queued    bool // in the ready queue
-	noted     bool // in the list of news
-	connected bool // ESTABLISHED was reached
-	ended     bool // the connection is over and has left the tables
-	shutRead  bool
-	shutWrite bool
-	reuse     bool
-	broadcast bool
-	lingerOn  bool
-	tellGone  bool // somebody lingers
-	passed    bool // in TIME-WAIT and held by its owner when its turn to make room came
-	blocked   bool // a datagram found the host's queue full
+	watched watched // which of orphans and stalled it is in
+
+	live       bool // in use
+	owned      bool // a caller has the handle
+	bound      bool // in the table of local ports
+	fixedPort  bool // the owner chose the port
+	hashed     bool // in the table of connections or of listeners
+	queued     bool // in a ready queue
+	amongLocal bool // ... in readyLocal
+	noted      bool // in the list of news
+	connected  bool // ESTABLISHED was reached
+	ended      bool // the connection is over and has left the tables
+	shutRead   bool
+	shutWrite  bool
+	reuse      bool
+	broadcast  bool
+	lingerOn   bool
+	tellGone   bool // somebody lingers
+	blocked    bool // a datagram found the host's queue full
 }
 
 const (

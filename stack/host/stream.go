@@ -21,15 +21,15 @@ func (h *Host) connectStream(now clock.Instant, e *socket, to netip.AddrPort) er
 		return err
 	}
 	local := netip.AddrPortFrom(src, e.local.Port())
-	if e.bound && h.flowSocket(local, to) != nil {
+	if e.bound && !h.mayOpen(now, local, to) {
 		return ErrAddrNotAvail
 	}
-	if !h.budget.Take(connCost) {
+	if h.scarce() || !h.budget.Take(connCost) {
 		return ErrNoMemory
 	}
 	if e.bound {
 		e.local = local
-	} else if err := h.pickPort(e, src, to); err != nil {
+	} else if err := h.pickPort(now, e, src, to); err != nil {
 		h.budget.Give(connCost)
 		return err
 	}
@@ -41,7 +41,7 @@ func (h *Host) connectStream(now clock.Instant, e *socket, to netip.AddrPort) er
 	e.conn.Init(h.env, uint64(e.id), tcp.Flow{Local: e.local, Remote: to}, o, mtu)
 	e.state = tcp.StateClosed
 	h.flows.add(e, h.flowHash(e.local, to))
-	e.conn.Open(now)
+	h.openStream(now, e)
 	h.collect(now, e)
 	h.touch(e)
 	return ErrInProgress

@@ -36,6 +36,7 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 	}
 	a.ECN = in.ip.TOS & 3
 	a.Segments = 1
+	a.HasPrior = false
 	if in.gso > 0 && len(a.Payload) > 0 {
 		a.Segments = (len(a.Payload) + int(in.gso) - 1) / int(in.gso)
 	}
@@ -47,9 +48,14 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 
 // demux finds who the segment in h.arrival is for.
 func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
-	old := h.flowSocket(local, remote)
+	hash := h.flowHash(local, remote)
+	old := h.flowByHash(hash, local, remote)
 	if old != nil && old.conn.State() != tcp.StateClosed && !h.replace(now, old) {
 		h.arrive(now, old)
+		return
+	}
+	if i := h.waits.find(now, hash, local, remote); i != none && !h.reopenPassive(now, i, local) {
+		h.arriveWait(now, i)
 		return
 	}
 	s := h.listenerFor(local)
@@ -58,27 +64,17 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 		h.refuse(now, local, remote)
 		return
 	}
-	full := s.lis.full()
-	verdict, hs := s.lis.tcp.Arrive(now, tcp.Flow{Local: local, Remote: remote}, &h.arrival, full)
-	switch verdict {
-	case tcp.Established:
-		h.establish(now, s, hs)
-	case tcp.Reset:
-		h.refuse(now, local, remote)
-	case tcp.Dropped:
-		if full {
-			h.counters.TCP.ListenDrops++
-		}
-	}
-	h.touch(s)
+	h.arriveListener(now, s, tcp.Flow{Local: local, Remote: remote})
 }
 
 // replace ends a connection in TIME-WAIT whose four-tuple the segment in
 // h.arrival uses anew (RFC 6191), and reports whether it did.
 func (h *Host) replace(now clock.Instant, s *socket) bool {
-	if s.conn.State() != tcp.StateTimeWait || h.listenerFor(s.local) == nil || !s.conn.Reusable(now, &h.arrival) {
+	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listenerFor(s.local) == nil || !s.conn.Reusable(now, &h.arrival) {
 		return false
 	}
+	h.counters.TCP.TWRecycled++
+	s.conn.Reopen(&h.arrival)
 	s.conn.Abort(now) // of TIME-WAIT: nothing is sent
 	h.collect(now, s)
 	s.err = nil // the old connection had come to its end
@@ -97,14 +93,11 @@ func (h *Host) arrive(now clock.Instant, s *socket) {
 // establish makes the connection of a finished handshake and lets the segment
 // that finished it arrive there.
 func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
-	s, err := h.newSocket(Stream)
-	if err != nil {
+	s := h.newPassive()
+	if s == nil {
 		h.drop(trace.DropMemory)
-		return
-	}
-	if !h.budget.Take(connCost) {
-		h.freeSocket(s)
-		h.drop(trace.DropMemory)
+		l.lis.tcp.Keep(now, hs)
+		h.touch(l)
 		return
 	}
 	flow := hs.Flow()
@@ -117,6 +110,7 @@ func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
 	s.conn = h.newConn()
 	mtu, _ := h.pathMTU(s.remote.Addr(), streamPaths)
 	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), mtu)
+	s.conn.Unclaimed()
 	s.state = tcp.StateSynReceived
 	h.bind(s, s.local)
 	h.flows.add(s, h.flowHash(s.local, s.remote))
@@ -135,7 +129,10 @@ func (h *Host) flowHash(local, remote netip.AddrPort) uint32 {
 
 // flowSocket returns the stream with this four-tuple, or nil.
 func (h *Host) flowSocket(local, remote netip.AddrPort) *socket {
-	hash := h.flowHash(local, remote)
+	return h.flowByHash(h.flowHash(local, remote), local, remote)
+}
+
+func (h *Host) flowByHash(hash uint32, local, remote netip.AddrPort) *socket {
 	for s := h.flows.bucket(hash); s != nil; s = s.hashNext {
 		if s.hash == hash && s.remote == remote && s.local == local {
 			return s
@@ -152,10 +149,8 @@ func (h *Host) collect(now clock.Instant, s *socket) {
 	if st := s.conn.State(); st != s.state {
 		h.countState(s, st)
 		s.state = st
-		if st == tcp.StateTimeWait {
-			h.enterTimeWait(now, s)
-		}
 	}
+	h.watch(now, s)
 	if ev == 0 {
 		h.lingerOver(s)
 		return
@@ -230,6 +225,7 @@ func (h *Host) lingerOver(s *socket) {
 func (h *Host) finish(now clock.Instant, s *socket) {
 	if !s.ended {
 		s.ended = true
+		h.unwatch(s)
 		h.flows.remove(s)
 		if !s.fixedPort {
 			h.unbind(s)
@@ -287,6 +283,9 @@ func (h *Host) reportTCP(now clock.Instant, r *report) bool {
 	quoted := wire.Seq(binary.BigEndian.Uint32(r.payload[4:]))
 	s := h.flowSocket(local, remote)
 	if s == nil {
+		if h.waits.find(now, h.flowHash(local, remote), local, remote) != none {
+			return false // it has nothing on its way
+		}
 		if l := h.listenerFor(local); l != nil && !r.tooBig {
 			l.lis.tcp.Unreachable(now, tcp.Flow{Local: local, Remote: remote}, r.err, quoted)
 			h.touch(l)

@@ -11,16 +11,19 @@ import (
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
+// links are the neighbours of a socket in a list.
+type links struct{ prev, next *socket }
+
 // A readyQueue holds the connections and listeners that have, or may have,
 // something to send. Each gives one packet in its turn.
 type readyQueue struct{ head, tail *socket }
 
 func (q *readyQueue) push(s *socket) {
-	s.readyNext = nil
+	s.ready = links{prev: q.tail}
 	if q.tail == nil {
 		q.head = s
 	} else {
-		q.tail.readyNext = s
+		q.tail.ready.next = s
 	}
 	q.tail = s
 	s.queued = true
@@ -28,33 +31,23 @@ func (q *readyQueue) push(s *socket) {
 
 func (q *readyQueue) pop() *socket {
 	s := q.head
-	q.head = s.readyNext
-	if q.head == nil {
-		q.tail = nil
-	}
-	s.readyNext, s.queued = nil, false
+	q.remove(s)
 	return s
 }
 
-// remove takes s out wherever it is and reports whether it was there.
-func (q *readyQueue) remove(s *socket) bool {
-	var prev *socket
-	for e := q.head; e != nil; prev, e = e, e.readyNext {
-		if e != s {
-			continue
-		}
-		if prev == nil {
-			q.head = s.readyNext
-		} else {
-			prev.readyNext = s.readyNext
-		}
-		if q.tail == s {
-			q.tail = prev
-		}
-		s.readyNext, s.queued = nil, false
-		return true
+// remove takes s, which is in q, out.
+func (q *readyQueue) remove(s *socket) {
+	if s.ready.prev == nil {
+		q.head = s.ready.next
+	} else {
+		s.ready.prev.ready.next = s.ready.next
 	}
-	return false
+	if s.ready.next == nil {
+		q.tail = s.ready.prev
+	} else {
+		s.ready.next.ready.prev = s.ready.prev
+	}
+	s.ready, s.queued = links{}, false
 }
 
 // touch puts s into a ready queue: something happened to it. Listeners go with
@@ -63,17 +56,22 @@ func (h *Host) touch(s *socket) {
 	if s.queued {
 		return
 	}
-	if s.lis != nil || s.conn != nil && h.net.inside(s.local.Addr(), s.remote.Addr()) {
-		h.readyLocal.push(s)
-		return
-	}
-	h.ready.push(s)
+	s.amongLocal = s.lis != nil || s.conn != nil && h.net.inside(s.local.Addr(), s.remote.Addr())
+	h.queueOf(s).push(s)
 }
 
-// unready takes s out of the ready queue.
+// queueOf returns the ready queue that s belongs to since it was touched.
+func (h *Host) queueOf(s *socket) *readyQueue {
+	if s.amongLocal {
+		return &h.readyLocal
+	}
+	return &h.ready
+}
+
+// unready takes s out of its ready queue.
 func (h *Host) unready(s *socket) {
-	if s.queued && !h.ready.remove(s) {
-		h.readyLocal.remove(s)
+	if s.queued {
+		h.queueOf(s).remove(s)
 	}
 }
 
@@ -132,6 +130,9 @@ func (h *Host) nextSegment(now clock.Instant, s *socket) (tcp.Flow, bool) {
 func (h *Host) settle(now clock.Instant, s *socket) {
 	if s.conn != nil && !s.ended {
 		h.collect(now, s)
+		if h.retire(now, s) {
+			return
+		}
 		if s.conn.State() == tcp.StateClosed {
 			h.unready(s) // collect may have given it up
 			h.finish(now, s)

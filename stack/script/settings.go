@@ -65,6 +65,14 @@ func (s *settings) setOne(name, text string) error {
 		}
 		t.ECN = mode
 		return nil
+	case "syncookies": // as net.ipv4.tcp_syncookies
+		modes := map[string]tcp.CookieMode{"0": tcp.CookiesOff, "1": tcp.CookiesWhenFull, "2": tcp.CookiesAlways}
+		mode, known := modes[text]
+		if !known {
+			return fmt.Errorf("--syncookies is 0, 1 or 2, not %q", text)
+		}
+		t.SYNCookies = mode
+		return nil
 	case "congestion":
 		t.Congestion = text
 		return nil

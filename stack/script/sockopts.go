@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/host"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 )
 
 func millis(n int) time.Duration    { return time.Duration(n) * time.Millisecond }
@@ -47,20 +48,25 @@ func octet(at func(*host.Options) *uint8) sockopt {
 }
 
 var sockopts = map[string]sockopt{
-	"SO_REUSEADDR":     flag(func(o *host.Options) *bool { return &o.ReuseAddr }),
-	"SO_BROADCAST":     flag(func(o *host.Options) *bool { return &o.Broadcast }),
-	"SO_KEEPALIVE":     flag(func(o *host.Options) *bool { return &o.TCP.KeepAlive }),
-	"TCP_NODELAY":      flag(func(o *host.Options) *bool { return &o.TCP.NoDelay }),
-	"TCP_CORK":         flag(func(o *host.Options) *bool { return &o.TCP.Cork }),
-	"TCP_QUICKACK":     flag(func(o *host.Options) *bool { return &o.TCP.QuickACK }),
-	"SO_SNDBUF":        count(func(o *host.Options) *int { return &o.TCP.SendBuffer }),
-	"SO_RCVBUF":        count(func(o *host.Options) *int { return &o.TCP.RecvBuffer }),
-	"TCP_MAXSEG":       count(func(o *host.Options) *int { return &o.TCP.MaxSeg }),
-	"TCP_KEEPCNT":      count(func(o *host.Options) *int { return &o.TCP.KeepCount }),
-	"TCP_SYNCNT":       count(func(o *host.Options) *int { return &o.TCP.SYNRetries }),
+	"SO_REUSEADDR": flag(func(o *host.Options) *bool { return &o.ReuseAddr }),
+	"SO_BROADCAST": flag(func(o *host.Options) *bool { return &o.Broadcast }),
+	"SO_KEEPALIVE": flag(func(o *host.Options) *bool { return &o.TCP.KeepAlive }),
+	"TCP_NODELAY":  flag(func(o *host.Options) *bool { return &o.TCP.NoDelay }),
+	"TCP_CORK":     flag(func(o *host.Options) *bool { return &o.TCP.Cork }),
+	"TCP_QUICKACK": flag(func(o *host.Options) *bool { return &o.TCP.QuickACK }),
+	"SO_SNDBUF":    count(func(o *host.Options) *int { return &o.TCP.SendBuffer }),
+	"SO_RCVBUF":    count(func(o *host.Options) *int { return &o.TCP.RecvBuffer }),
+	"TCP_MAXSEG":   count(func(o *host.Options) *int { return &o.TCP.MaxSeg }),
+	"TCP_KEEPCNT":  count(func(o *host.Options) *int { return &o.TCP.KeepCount }),
+	"TCP_SYNCNT":   count(func(o *host.Options) *int { return &o.TCP.SYNRetries }),
+	"TCP_DEFER_ACCEPT": {
+		func(o *host.Options, n int) { o.TCP.DeferAccept = tcp.DeferTimeouts(wholeSecs(n)) },
+		func(o *host.Options) int { return int(tcp.DeferPeriod(o.TCP.DeferAccept) / time.Second) },
+	},
 	"TCP_KEEPIDLE":     span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.KeepIdle }),
 	"TCP_KEEPINTVL":    span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.KeepIntvl }),
 	"TCP_USER_TIMEOUT": span(time.Millisecond, func(o *host.Options) *time.Duration { return &o.TCP.UserTimeout }),
+	"TCP_LINGER2":      span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.FinWait2 }),
 	"IP_TTL":           octet(func(o *host.Options) *uint8 { return &o.TTL }),
 	"IP_TOS":           octet(func(o *host.Options) *uint8 { return &o.TOS }),
 }

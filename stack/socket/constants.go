@@ -69,7 +69,8 @@ const (
 	TCP_KEEPIDLE     = 4  // seconds, 1 to 32767
 	TCP_KEEPINTVL    = 5  // seconds, 1 to 32767
 	TCP_KEEPCNT      = 6  // 1 to 127
-	TCP_SYNCNT       = 7  // 1 to 127
+	TCP_SYNCNT       = 7  // 1 to 127; of a listener: how often its SYN-ACKs are repeated
+	TCP_DEFER_ACCEPT = 9  // listeners: seconds that a connection waits for data before it is accepted, rounded up to SYN-ACK timeouts
 	TCP_QUICKACK     = 12 // unlike on Linux it stays on
 	TCP_CONGESTION   = 13 // a name: SetSockOptString
 	TCP_USER_TIMEOUT = 18 // milliseconds; 0: the default

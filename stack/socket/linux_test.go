@@ -342,6 +342,7 @@ var programs = []struct {
 			{socket.IPPROTO_TCP, socket.TCP_NODELAY}, {socket.IPPROTO_TCP, socket.TCP_CORK}, {socket.IPPROTO_TCP, socket.TCP_MAXSEG},
 			{socket.IPPROTO_TCP, socket.TCP_KEEPIDLE}, {socket.IPPROTO_TCP, socket.TCP_KEEPINTVL},
 			{socket.IPPROTO_TCP, socket.TCP_KEEPCNT}, {socket.IPPROTO_TCP, socket.TCP_SYNCNT}, {socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT},
+			{socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT},
 		} {
 			for _, v := range []int{-2, -1, 0, 1, 2, 87, 88, 127, 128, 255, 256, 32767, 32768} {
 				tr.note(fmt.Sprint("stream ", o, v), c.SetSockOptInt(s, o.level, o.opt, v))
@@ -365,7 +366,7 @@ var programs = []struct {
 			{socket.SOL_SOCKET, socket.SO_LINGER}, {socket.IPPROTO_IP, socket.IP_TTL}, {socket.IPPROTO_IP, socket.IP_TOS},
 			{socket.IPPROTO_TCP, socket.TCP_NODELAY}, {socket.IPPROTO_TCP, socket.TCP_CORK}, {socket.IPPROTO_TCP, socket.TCP_KEEPIDLE},
 			{socket.IPPROTO_TCP, socket.TCP_KEEPINTVL}, {socket.IPPROTO_TCP, socket.TCP_KEEPCNT}, {socket.IPPROTO_TCP, socket.TCP_MAXSEG},
-			{socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT},
+			{socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT}, {socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT},
 		} {
 			v, err := c.GetSockOptInt(s, o.level, o.opt)
 			tr.note(fmt.Sprint("stream ", o), err, v)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/host"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 )
 
 // To add an option: give it a constant, a case in the set and get functions of
@@ -149,6 +150,9 @@ func tcpOption(opt, v int) (func(*host.Options), error) {
 		return func(o *host.Options) { o.TCP.KeepCount = v }, nil
 	case TCP_SYNCNT:
 		return func(o *host.Options) { o.TCP.SYNRetries = v }, nil
+	case TCP_DEFER_ACCEPT:
+		n := tcp.DeferTimeouts(time.Duration(v) * time.Second)
+		return func(o *host.Options) { o.TCP.DeferAccept = n }, nil
 	case TCP_USER_TIMEOUT:
 		return func(o *host.Options) { o.TCP.UserTimeout = time.Duration(v) * time.Millisecond }, nil
 	}
@@ -278,6 +282,8 @@ func getTCP(o *host.Options, opt int) (int, error) {
 		return orDefault(t.KeepCount, 9), nil
 	case TCP_SYNCNT:
 		return orDefault(t.SYNRetries, 7), nil
+	case TCP_DEFER_ACCEPT:
+		return int(tcp.DeferPeriod(t.DeferAccept) / time.Second), nil
 	case TCP_USER_TIMEOUT:
 		return int(t.UserTimeout / time.Millisecond), nil
 	}

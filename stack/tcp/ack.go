@@ -249,6 +249,7 @@ func (c *Conn) finACKed(now clock.Instant) bool {
 	case StateFinWait1:
 		c.setState(now, StateFinWait2)
 		c.armFinWait2(now)
+		return c.state == StateClosed
 	case StateClosing:
 		c.setState(now, StateTimeWait)
 	case StateLastAck:

@@ -64,12 +64,21 @@ func (c *Conn) abort(now clock.Instant, why Error) {
 	c.end(now, why)
 	switch state {
 	case StateSynReceived, StateEstablished, StateFinWait1, StateFinWait2, StateCloseWait:
-		c.oweRST(c.snd.nxt, true)
+		c.oweRST(c.resetSeq(), true)
 	case StateLastAck, StateClosing:
 		if c.snd.una != c.snd.nxt {
-			c.oweRST(c.snd.nxt, true)
+			c.oweRST(c.resetSeq(), true)
 		}
 	}
+}
+
+// resetSeq is where the reset of an abort begins.
+//
+// Deviates from RFC 9293 s.3.10.5: not at SND.NXT where that lies beyond the
+// peer's window, as on Linux. Only a probe gets there, a closed window does not
+// take it, and the peer would ignore a reset outside (RFC 5961 3.2).
+func (c *Conn) resetSeq() wire.Seq {
+	return wire.MinSeq(c.snd.nxt, c.snd.una.Add(int(c.snd.wnd)))
 }
 
 // end is the end of the connection, for a reason or for none.
@@ -110,10 +119,20 @@ func (c *Conn) takeFIN(now clock.Instant) {
 	}
 }
 
-// armFinWait2 bounds how long a peer may leave an orphan half closed.
+// armFinWait2 bounds how long a peer may leave an orphan half closed. As on
+// Linux an owner may have chosen not to wait at all (TCP_LINGER2 below 0): then
+// the peer's FIN, which is still to come, finds a reset.
+//
+// Deviates from RFC 9293 s.3.6: FIN-WAIT-2 ends without the peer's FIN where
+// nobody is left to wait for it; a peer that never sends it would hold the
+// connection for good.
 func (c *Conn) armFinWait2(now clock.Instant) {
-	if c.has&orphan != 0 {
-		c.timers[timerTimeWait] = now.Add(c.env.Config.FinWait2)
+	switch {
+	case c.has&orphan == 0:
+	case c.opts.FinWait2 < 0:
+		c.abort(now, 0)
+	default:
+		c.timers[timerTimeWait] = now.Add(orDefault(c.opts.FinWait2, c.env.Config.FinWait2))
 	}
 }
 

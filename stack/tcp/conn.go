@@ -54,6 +54,8 @@ type Conn struct {
 	events   Event
 	err      Error
 	soft     Error // the latest soft ICMP error
+
+	unclaimed bool // nobody has accepted it yet
 }
 
 // sendVars are the send sequence variables of RFC 9293 3.3.1.

@@ -7,6 +7,8 @@
 //	arrive.go                     RFC 9293 3.10.7 as a table of contents
 //	acceptable.go                 3.4 acceptability; RFC 5961 challenge ACKs and their limits
 //	listen.go syncache.go         LISTEN and its SYN records
+//	listen_repeat.go claim.go     how often SYN-ACKs go, TCP_DEFER_ACCEPT; connections that wait to be accepted
+//	cookies.go                    SYN cookies (RFC 4987), where there is no room for a record
 //	handshake.go isn.go           SYN-SENT, SYN-RECEIVED, simultaneous open; RFC 6528
 //	options.go timestamps.go      what the owner sets and the SYNs agree; RFC 7323 RTTM and PAWS
 //	ack.go window.go              SND.UNA, WL1/WL2; the receive window, silly-window avoidance, reading
@@ -18,6 +20,7 @@
 //	ecn.go controllers.go                      RFC 3168; which controller a connection has
 //	undo.go frto.go                            retransmissions that were for nothing: RFC 3522 and 4015, D-SACKs, RFC 5682
 //	close.go timers.go trace.go info.go        FIN, abort, TIME-WAIT; the timer table; events; tcp_info
+//	timewait.go pressure.go                   TIME-WAIT as a small record; what goes when memory is short
 //
 // Place in the walk: host.Input decodes a segment, finds the connection and
 // calls Arrive, which changes the connection's variables and owes segments;
@@ -30,6 +33,12 @@
 //
 // To add a segment that is owed: 1. a bit in facts (and in owesAny), 2. its case
 // in transmitOwed or transmitACK with a trace.Reason.
+//
+// A SYN costs a record of 160 bytes, and where there is no room for one nothing:
+// the answer is a cookie, which Listener.Cookie makes and redeem checks. Either
+// way Arrive's verdict comes with a Handshake, from which InitPassive makes the
+// connection; what the two know of the peer differs in nothing that matters
+// where the peer sends timestamps.
 //
 // Invariants, which checkConn in the tests holds after every step:
 //   - SND.UNA <= SND.NXT, and SND.NXT passes the largest right edge that the

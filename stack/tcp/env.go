@@ -20,6 +20,7 @@ type Config struct {
 	ECN          ECNMode       // 0: ECN when the peer asks for it (RFC 3168)
 	DelayedACK   time.Duration // 0: 40 ms; at most 500 ms (RFC 9293 MUST-40)
 	SYNBacklog   int           // SYN records per listener; 0: 1024
+	SYNCookies   CookieMode    // 0: when there is no room for a SYN record (RFC 4987)
 	FinWait2     time.Duration // how long an orphan stays in FIN-WAIT-2. 0: 60 s
 }
 
@@ -59,6 +60,16 @@ type Stats struct {
 	Dropped            [trace.NumReasons]uint64 // segments without effect, by reason
 	Retransmitted      uint64                   // segments sent again, a super-segment counts once
 	IllegalTransitions uint64                   // state changes that the table of state.go lacks: always 0
+	ListenStats
+}
+
+// ListenStats counts what became of SYNs and handshakes, by Linux's names (TcpExt).
+type ListenStats struct {
+	SyncookiesSent, SyncookiesRecv uint64 // RFC 4987 3.6; Recv: that came back and were good
+	SyncookiesFailed               uint64 // ACKs without a record that bring no good cookie, while some are out
+	ListenOverflows                uint64 // a full accept queue
+	ListenDrops                    uint64 // SYNs and ACKs dropped for that, or for want of records or memory
+	TCPDeferAcceptDrop             uint64 // bare ACKs that waited for data
 }
 
 // Env is what the connections of one host share: configuration, memory, trace,
@@ -71,13 +82,16 @@ type Env struct {
 	MaxGSO int        // largest super-segment the link takes, whole IP packet, bytes; 0: none
 	Stats  Stats
 
-	isnKey, tsKey, flowKey [2]uint64 // of SipHash: ISNs, timestamp offsets, SYN records
+	isnKey, tsKey, flowKey, cookieKey [2]uint64 // of SipHash: ISNs, timestamp offsets, SYN records, SYN cookies
 
 	scoreboards *scoreboard // free list
 	freeRecords int         // records in the free list's scoreboards
 	lists       *reassembly // free list
 	numLists    int
 	controllers []congestion.Controller
+	firstHolder *reassembly // those in use, the oldest first
+	lastHolder  *reassembly
+	ending      trace.Reason      // why GiveUp ends a connection
 	sample      congestion.Sample // of the ACK under way: one for all, so that none is allocated
 }
 
@@ -92,5 +106,6 @@ func NewEnv(cfg Config, seed [32]byte, b *buffer.Budget, log *trace.Log) *Env {
 	e.isnKey = derive(k0, k1, k2, k3, "isn")
 	e.tsKey = derive(k0, k1, k2, k3, "timestamps")
 	e.flowKey = derive(k0, k1, k2, k3, "flows")
+	e.cookieKey = derive(k0, k1, k2, k3, "cookies")
 	return e
 }

@@ -44,6 +44,7 @@ func (c *Conn) transmitSYN(now clock.Instant, out *Segment) bool {
 		out.Seg.Ack = c.rcv.nxt
 		c.rcv.acked = c.rcv.nxt
 		c.rcv.adv = wire.MaxSeq(c.rcv.adv, c.rcv.nxt.Add(int(out.Seg.Window)))
+		out.Seg.Window = uint16(min(c.rcv.adv.Sub(c.rcv.nxt), 65535)) // what was offered stays (RFC 9293 SHLD-14)
 		out.Seg.Options = synOptions(c.env, &c.opts, tsClock(now, c.tsOff), c.rcv.tsRecent, &c.opt)
 	} else {
 		out.Seg.Options = synOptions(c.env, &c.opts, tsClock(now, c.tsOff), 0, nil)
@@ -157,9 +158,11 @@ func (c *Conn) establish(now clock.Instant, s *arriving) {
 // firstSample takes the round-trip time of the handshake (RFC 6298 2.2, 5.7).
 func (c *Conn) firstSample(now clock.Instant, s *arriving) {
 	var m time.Duration
-	if c.snd.retries == 0 && c.snd.lastSend != clock.Never {
+	switch {
+	case c.snd.lastSend == clock.Never: // a cookie: nobody knows, and its timestamp is rounded
+	case c.snd.retries == 0:
 		m = now.Sub(c.snd.lastSend)
-	} else {
+	default:
 		m = c.echoed(now, &s.in.Seg.Options)
 	}
 	if m > 0 {
@@ -219,7 +222,7 @@ func (c *Conn) InitPassive(now clock.Instant, e *Env, id uint64, hs *Handshake, 
 	if c.opt.ts {
 		c.rcv.tsRecent, c.rcv.tsRecentAt = hs.tsRecent, hs.since
 	}
-	c.snd.retries = hs.retries
+	c.snd.retries = hs.repeats
 	c.snd.lastSend = hs.sent
 	c.refreshMSS()
 	c.setState(now, StateSynReceived)

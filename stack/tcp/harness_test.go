@@ -304,6 +304,10 @@ func (w *world) arrive(p *peer, in *Arrival) {
 		p.conn.InitPassive(w.now, p.env, 3, hs, p.opts, p.env.MTU)
 		p.conn.Arrive(w.now, in)
 		w.check(p)
+	case Cookie:
+		var out Segment
+		p.listener.Cookie(w.now, p.flow, in, &out)
+		w.put(p, &out)
 	}
 }
 

@@ -15,6 +15,7 @@ const (
 	Answered                   // the listener has, or may have, something to Transmit
 	Established                // make a Conn from the Handshake and let the same segment Arrive there
 	Reset                      // answer with Refuse
+	Cookie                     // answer with Listener.Cookie
 )
 
 // A Listener is a socket in LISTEN with its SYN records.
@@ -23,27 +24,36 @@ type Listener struct {
 	id      uint64
 	opts    Options
 	syns    synCache
-	pending queue     // records that owe a segment
-	done    Handshake // what the last Established handed out
+	pending queue         // records that owe a segment
+	done    Handshake     // what the last Established handed out
+	baked   clock.Instant // when the latest cookie was sent
+	spare   int           // repetitions left for peers that never answered
 }
 
 // Init makes l listen. o is inherited by its connections.
 func (l *Listener) Init(e *Env, id uint64, o Options) {
-	*l = Listener{env: e, id: id, opts: o, pending: queue{none, none}}
+	*l = Listener{env: e, id: id, opts: o, pending: queue{none, none}, spare: spareRepeats}
 	l.syns.init()
 }
 
-// Options returns what connections inherit; SetOptions changes it for those to come.
-func (l *Listener) Options() Options     { return l.opts }
-func (l *Listener) SetOptions(o Options) { l.opts = o }
+// Options returns what connections inherit.
+func (l *Listener) Options() Options { return l.opts }
+
+// SetOptions changes what connections to come inherit. Cookies that are out are
+// good no more where that changes the scale of our window, which they do not tell.
+func (l *Listener) SetOptions(o Options) {
+	if windowShift(o.recvBuffer()) != windowShift(l.opts.recvBuffer()) {
+		l.baked = clock.Never
+	}
+	l.opts = o
+}
 
 // Close forgets the SYN records. (Their peers find a closed port.)
 func (l *Listener) Close() {
 	if l.env == nil {
 		return
 	}
-	l.env.Budget.Give(l.syns.charged)
-	l.syns.init()
+	l.syns.release(l.env)
 	l.pending = queue{none, none}
 }
 
@@ -61,28 +71,52 @@ func (l *Listener) Arrive(now clock.Instant, flow Flow, in *Arrival, full bool) 
 	if i := l.syns.find(l.env, flow); i != none {
 		return l.arriveKnown(now, i, in, full)
 	}
-	return l.arriveNew(now, flow, in, full), nil
+	return l.arriveNew(now, flow, in, full)
 }
 
 // arriveNew is RFC 9293 3.10.7.2, in its order.
-func (l *Listener) arriveNew(now clock.Instant, flow Flow, in *Arrival, full bool) Verdict {
+func (l *Listener) arriveNew(now clock.Instant, flow Flow, in *Arrival, full bool) (Verdict, *Handshake) {
 	f := in.Seg.Flags
 	switch {
 	case f&wire.RST != 0: // first
-		return l.drop(now, trace.DropState, in)
+		return l.drop(now, trace.DropState, in), nil
 	case f&wire.ACK != 0: // second
-		return Reset
+		return l.arriveCookie(now, flow, in, full)
 	case f&(wire.SYN|wire.FIN) != wire.SYN: // third
-		return l.drop(now, trace.DropState, in)
+		return l.drop(now, trace.DropState, in), nil
 	case full:
+		return l.overflow(now, in), nil
+	}
+	return l.arriveSYN(now, flow, in), nil
+}
+
+// arriveCookie takes an ACK for which there is no record: it brings a cookie back, or is refused.
+func (l *Listener) arriveCookie(now clock.Instant, flow Flow, in *Arrival, full bool) (Verdict, *Handshake) {
+	switch {
+	case !l.redeem(now, flow, in):
+		return Reset, nil
+	case full:
+		return l.overflow(now, in), nil
+	}
+	l.proven()
+	return Established, &l.done
+}
+
+// arriveSYN makes a record of a SYN, or asks for a cookie where there is no room.
+func (l *Listener) arriveSYN(now clock.Instant, flow Flow, in *Arrival) Verdict {
+	f, mode, i := in.Seg.Flags, l.env.Config.SYNCookies, none
+	if mode != CookiesAlways {
+		i = l.syns.insert(l.env, flow)
+	}
+	if i == none && mode == CookiesOff {
+		l.env.Stats.ListenDrops++
 		return l.drop(now, trace.DropBacklog, in)
 	}
-	i := l.syns.insert(l.env, flow)
 	if i == none {
-		return l.drop(now, trace.DropBacklog, in)
+		return Cookie
 	}
 	r, o := &l.syns.recs[i], &in.Seg.Options
-	r.irs, r.iss = in.Seg.Seq, l.env.isn(now, flow)
+	r.irs, r.iss = in.Seg.Seq, in.isn(now, l.env, flow)
 	r.opt = agree(l.env, &l.opts, o)
 	r.opt.ecn = l.env.acceptsECN(f)
 	r.tsRecent, r.since = o.TSVal, now
@@ -102,20 +136,29 @@ func (l *Listener) arriveKnown(now clock.Instant, i int32, in *Arrival, full boo
 	case f&wire.SYN != 0:
 		return l.repeatedSYN(now, i, in), nil
 	case r.stale(&in.Seg.Options):
-		l.owe(i, owesPlainACK)
 		l.drop(now, trace.DropPAWS, in)
-		return Answered, nil
+		return l.answerOutside(now, i, owesPlainACK, in), nil
 	case !r.inWindow(in.Seg.Seq):
-		l.owe(i, owesPlainACK)
 		l.drop(now, trace.DropUnacceptable, in)
-		return Answered, nil
+		return l.answerOutside(now, i, owesPlainACK, in), nil
 	case f&wire.ACK == 0:
 		return l.drop(now, trace.DropNoACK, in), nil
 	case in.Seg.Ack != r.iss.Add(1):
-		return Reset, nil
+		// Before there was room for the record a cookie may have gone out.
+		verdict, hs := l.arriveCookie(now, r.flow, in, full)
+		if verdict == Established {
+			l.forget(i)
+		}
+		return verdict, hs
+	case l.defers(r, in):
+		r.acked = true
+		l.env.Stats.TCPDeferAcceptDrop++
+		return l.drop(now, trace.DropDefer, in), nil
 	case full:
-		return l.drop(now, trace.DropBacklog, in), nil
+		r.acked = true
+		return l.overflow(now, in), nil
 	}
+	l.proven()
 	l.done = *r
 	l.forget(i)
 	return Established, &l.done
@@ -133,8 +176,7 @@ func (l *Listener) arriveRST(now clock.Instant, i int32, in *Arrival) Verdict {
 	if !r.inWindow(in.Seg.Seq) {
 		return Dropped
 	}
-	l.owe(i, owesPlainACK)
-	return Answered
+	return l.answerOutside(now, i, owesPlainACK, in)
 }
 
 // inWindow reports whether seq lies in the window that the SYN-ACK offered.
@@ -153,15 +195,17 @@ func (l *Listener) repeatedSYN(now clock.Instant, i int32, in *Arrival) Verdict 
 	r := &l.syns.recs[i]
 	if in.Seg.Seq != r.irs || in.Seg.Flags&(wire.ACK|wire.FIN) != 0 {
 		l.drop(now, trace.DropUnacceptable, in)
-		l.owe(i, owesPlainACK)
-		return Answered
+		return l.answerOutside(now, i, owesPlainACK, in)
 	}
 	r.opt.ecn = r.opt.ecn && ecnSetup(in.Seg.Flags) // one SYN without ECN, and there is none (RFC 3168 6.1.1)
 	if o := &in.Seg.Options; r.opt.ts && o.HasTimestamps && !tsLess(o.TSVal, r.tsRecent) {
 		r.tsRecent, r.since = o.TSVal, now
 	}
-	l.owe(i, owesSynAck)
-	return Answered
+	v := l.answerOutside(now, i, owesSynAck, in)
+	if v == Dropped {
+		return l.drop(now, trace.DropUnacceptable, in)
+	}
+	return v
 }
 
 // owe queues record i for Transmit.
@@ -171,44 +215,39 @@ func (l *Listener) owe(i int32, what uint8) {
 		r.owes = min(r.owes, what)
 		return
 	}
-	r.owes, r.pending = what, none
+	r.owes, r.pendingPrev, r.pendingNext = what, l.pending.tail, none
 	if l.pending.tail == none {
 		l.pending.head = i
 	} else {
-		l.syns.recs[l.pending.tail].pending = i
+		l.syns.recs[l.pending.tail].pendingNext = i
 	}
 	l.pending.tail = i
 }
 
-// forget removes record i, from the pending list too.
-func (l *Listener) forget(i int32) {
+// unowe takes record i out of the pending list.
+func (l *Listener) unowe(i int32) {
 	recs := l.syns.recs
-	if recs[i].owes != owesNothing {
-		before := none
-		for j := l.pending.head; j != i; j = recs[j].pending {
-			before = j
-		}
-		if before == none {
-			l.pending.head = recs[i].pending
-		} else {
-			recs[before].pending = recs[i].pending
-		}
-		if l.pending.tail == i {
-			l.pending.tail = before
-		}
+	r := &recs[i]
+	if r.owes == owesNothing {
+		return
 	}
-	l.syns.remove(l.env, i)
+	if r.pendingPrev == none {
+		l.pending.head = r.pendingNext
+	} else {
+		recs[r.pendingPrev].pendingNext = r.pendingNext
+	}
+	if r.pendingNext == none {
+		l.pending.tail = r.pendingPrev
+	} else {
+		recs[r.pendingNext].pendingPrev = r.pendingPrev
+	}
+	r.owes, r.pendingPrev, r.pendingNext = owesNothing, none, none
 }
 
-// synAckRetries is how often a SYN-ACK is repeated.
-//
-// Deviates from RFC 9293 s.3.8.3: five repetitions (63 s) and not 3 minutes, as
-// Linux; one in a flood, because each answers a source that may be forged.
-func (l *Listener) synAckRetries() uint8 {
-	if l.syns.n > l.env.Config.SYNBacklog/8 {
-		return 1
-	}
-	return 5
+// forget removes record i, from the pending list too.
+func (l *Listener) forget(i int32) {
+	l.unowe(i)
+	l.syns.remove(l.env, i)
 }
 
 // Expire repeats SYN-ACKs and forgets the records that waited long enough.
@@ -219,16 +258,19 @@ func (l *Listener) Expire(now clock.Instant) {
 			return
 		}
 		r := &l.syns.recs[i]
-		if r.retries >= l.synAckRetries() {
+		on, again := l.repeat(r)
+		if !on {
 			l.forget(i)
+			l.syns.shrink(l.env)
 			continue
 		}
 		l.syns.dequeue(i)
-		r.retries++
-		l.env.Stats.Retransmitted++
-		l.syns.enqueue(i, now.Add(initialRTO<<r.retries))
-		l.owe(i, owesSynAck)
-		l.trace(now, trace.TimerFired, trace.TimerSYNACK)
+		r.retries = min(r.retries+1, 254)
+		l.syns.enqueue(i, now.Add(synAckTimeout(r.retries)))
+		if again {
+			l.owe(i, owesSynAck)
+			l.trace(now, trace.TimerFired, trace.TimerSYNACK)
+		}
 	}
 }
 
@@ -239,18 +281,14 @@ func (l *Listener) Transmit(now clock.Instant, flow *Flow, out *Segment) bool {
 		return false
 	}
 	r := &l.syns.recs[i]
-	l.pending.head = r.pending
-	if l.pending.head == none {
-		l.pending.tail = none
-	}
 	what := r.owes
-	r.owes, r.pending = owesNothing, none
+	l.unowe(i)
 	*flow = r.flow
 	*out = Segment{DF: true}
 	out.Seg.SrcPort, out.Seg.DstPort = r.flow.Local.Port(), r.flow.Remote.Port()
 	out.Seg.Ack = r.irs.Add(1)
-	out.Seg.Window = synWindow(l.env, &l.opts)
-	r.window = max(r.window, out.Seg.Window)
+	r.window = max(r.window, synWindow(l.env, &l.opts)) // what was offered stays (RFC 9293 SHLD-14)
+	out.Seg.Window = r.window
 	ts := tsClock(now, r.tsOff)
 	if what == owesSynAck {
 		out.Why = trace.SendSYNACK
@@ -259,6 +297,10 @@ func (l *Listener) Transmit(now clock.Instant, flow *Flow, out *Segment) bool {
 			out.Seg.Flags |= wire.ECE
 		}
 		out.Seg.Options = synOptions(l.env, &l.opts, ts, r.tsRecent, &r.opt)
+		if r.sent != clock.Never {
+			r.repeats = min(r.repeats, 254) + 1
+			l.env.Stats.Retransmitted++
+		}
 		r.sent = now
 	} else {
 		out.Why = trace.SendChallenge

@@ -18,12 +18,14 @@ type Options struct {
 	Cork        bool          // send full segments only, for at most 200 ms
 	QuickACK    bool          // acknowledge at once
 	KeepAlive   bool          // RFC 9293 3.8.4; off by default
+	DeferAccept uint8         // of a listener: for how many SYN-ACK timeouts a bare ACK waits for data (DeferTimeouts); 0: none
 	KeepIdle    time.Duration // 0: 2 h
 	KeepIntvl   time.Duration // 0: 75 s
 	KeepCount   int           // 0: 9
 	UserTimeout time.Duration // RFC 9293 3.9.1; 0: by R2
-	SYNRetries  int           // 0: as many as last at least 180 s (MUST-23)
+	SYNRetries  int           // of the SYN, and of a listener's SYN-ACKs; 0: as many as last at least 180 s (MUST-23)
 	Congestion  string        // name of the controller; "" or unknown: the host's
+	FinWait2    time.Duration // how long an orphan stays in FIN-WAIT-2 (TCP_LINGER2). 0: the host's; below 0: not at all, it is reset
 }
 
 const (

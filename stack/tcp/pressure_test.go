@@ -3,12 +3,14 @@ package tcp
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // A receiver whose Budget others use up after it had offered a window refuses
@@ -99,4 +101,215 @@ func TestRecvSpanOutlivesOtherCalls(t *testing.T) {
 	r.c.RecvCommit(r.now, 0)
 	r.c.Release()
 	require.Zero(t, r.env.Budget.Used())
+}
+
+// holder is a connection with a segment out of order, in an Env of its own or
+// in that of another.
+func holder(t *testing.T, env *Env, n int) *rig {
+	r := newRig(t, Config{}, Options{})
+	if env != nil {
+		r.env = env
+		r.c.Init(env, 1, Flow{addrA, addrB}, Options{}, 1500)
+	}
+	r.c.Open(r.now)
+	r.out()
+	r.opt = wire.TCPOptions{HasMSS: true, MSS: 1000, SACKPermitted: true}
+	r.in("SA", 0, 1, 60000, 0)
+	r.opt = wire.TCPOptions{}
+	r.out()
+	if n > 0 {
+		r.in("A", 101, 1, 60000, n)
+		require.NotEmpty(t, r.out())
+		require.Equal(t, n, r.c.re.bytes)
+	}
+	return r
+}
+
+// When the Budget has drained, data out of order is not kept any more.
+func TestOutOfOrderIsNotKeptAtTheEnd(t *testing.T) {
+	r := holder(t, nil, 0)
+	b := r.env.Budget
+	others := b.Free() - b.Limit()/fewLeft + 1
+	require.True(t, b.Take(others))
+	r.in("A", 101, 1, 60000, 100)
+	require.Equal(t, ". 1:1 ack 1", r.out(), "the duplicate ACK is owed all the same")
+	require.Nil(t, r.c.re)
+	require.EqualValues(t, 1, r.env.Stats.Dropped[trace.DropMemory])
+	r.in("A", 1, 1, 60000, 100)
+	require.Equal(t, 100, r.c.Readable(), "what is in order is")
+	b.Give(others)
+	r.in("A", 201, 1, 60000, 100)
+	require.Equal(t, 100, r.c.re.bytes)
+	r.c.Release()
+}
+
+// What is out of order goes first, on whatever connection, the oldest first and
+// a few at a time; the sender has it still.
+func TestReclaimTakesTheOldest(t *testing.T) {
+	first := holder(t, nil, 1000)
+	rigs := []*rig{first}
+	for range 2 * reclaimSteps {
+		rigs = append(rigs, holder(t, first.env, 1000))
+	}
+	held := func() (n int) {
+		for _, r := range rigs {
+			if r.c.re != nil {
+				n++
+			}
+		}
+		return n
+	}
+	e := first.env
+	require.True(t, e.Reclaim(first.now))
+	require.Equal(t, len(rigs), held(), "there is enough")
+	others := e.Budget.Free()
+	require.True(t, e.Budget.Take(others))
+	require.False(t, e.Reclaim(first.now), "there is more to do")
+	require.Equal(t, len(rigs)-reclaimSteps, held())
+	require.Nil(t, rigs[0].c.re)
+	require.Nil(t, rigs[reclaimSteps-1].c.re)
+	require.NotNil(t, rigs[reclaimSteps].c.re)
+	require.EqualValues(t, reclaimSteps, e.Stats.Dropped[trace.DropMemory])
+	for _, r := range rigs {
+		checkConn(t, r.c, "after Reclaim")
+	}
+	// Bytes in order find room, where only those out of order have it.
+	last := rigs[len(rigs)-1]
+	taken := e.Budget.Free()
+	require.True(t, e.Budget.Take(taken))
+	last.in("A", 1, 1, 60000, 100)
+	require.Equal(t, 1100, last.c.Readable(), "its own fit in the ring")
+	e.Budget.Give(others + taken)
+	rigs[0].in("A", 1, 1, 60000, 1100)
+	require.Equal(t, ". 1:1 ack 1101", rigs[0].out(), "what was given up is sent again")
+	for _, r := range rigs {
+		r.c.Release()
+	}
+	require.Nil(t, e.firstHolder)
+	require.Nil(t, e.lastHolder)
+	require.Zero(t, e.Budget.Used())
+}
+
+// Data in order that finds no room takes that of others' data out of order.
+func TestInOrderDisplacesOthersOutOfOrder(t *testing.T) {
+	bad := holder(t, nil, 40000)
+	good := holder(t, bad.env, 0)
+	b := bad.env.Budget
+	others := b.Free()
+	require.True(t, b.Take(others))
+	good.in("A", 1, 1, 60000, 1000)
+	require.Equal(t, 1000, good.c.Readable())
+	require.Nil(t, bad.c.re)
+	b.Give(others)
+	bad.c.Release()
+	good.c.Release()
+	require.Zero(t, b.Used())
+}
+
+// The right edge of the window never moves to the left, however little is left
+// (RFC 9293 SHLD-14); it moves to the right only as far as a quarter of that.
+func TestWindowsStopGrowing(t *testing.T) {
+	r := establishedRig(t, Config{NoSACK: true, NoTimestamps: true}, Options{})
+	b := r.env.Budget
+	edge, seq := r.c.rcv.adv, 1
+	for left := b.Free(); left > 1000; left = left * 2 / 3 {
+		others := max(b.Free()-left, 0)
+		require.True(t, b.Take(others))
+		r.in("A", seq, 1, 60000, 1000)
+		seq += 1000
+		r.text()
+		r.out()
+		require.False(t, r.c.rcv.adv.Less(edge), "the edge moved to the left")
+		if edge.Less(r.c.rcv.adv) {
+			require.LessOrEqual(t, r.c.rcv.adv.Sub(r.c.rcv.nxt), left/4+1<<r.c.opt.rcvShift)
+		}
+		edge = r.c.rcv.adv
+		b.Give(others)
+	}
+	r.c.Release()
+}
+
+// As the Budget drains a send buffer grows with what the peer takes.
+func TestSendShare(t *testing.T) {
+	r := establishedRig(t, plain, Options{})
+	b := r.env.Budget
+	limit := b.Limit()
+	for _, row := range []struct{ free, delivered, want int }{
+		{limit, 0, limit / 2},
+		{limit / 2, 0, limit / 4},
+		{limit/2 - 1, 0, limit / firstPart},
+		{limit/2 - 1, 100000, limit/firstPart + 200000},
+		{limit / 16, 100000, limit/firstPart + 200000},
+		{limit / 16, 1 << 30, limit / 32},
+		{1000, 1 << 30, leastToSend},
+		{0, 0, leastToSend},
+	} {
+		others := b.Free() - row.free
+		require.True(t, b.Take(others))
+		r.c.count.delivered = int64(row.delivered)
+		want := row.want
+		if row.free < limit/2 {
+			want = max(leastToSend, want)
+		}
+		require.Equal(t, want, r.c.sendShare(), "%+v", row)
+		b.Give(others)
+	}
+	r.c.count.delivered = 0
+	others := b.Free() - limit/4
+	require.True(t, b.Take(others))
+	first := limit / firstPart
+	require.Equal(t, first, r.c.Write(r.now, make([]byte, 1<<20)))
+	require.Zero(t, r.c.Write(r.now, make([]byte, 1)))
+	require.True(t, r.c.Starved())
+	require.NotEmpty(t, r.out())
+	r.c.Events()
+	r.in("A", 1, 1001, 60000, 0)
+	require.NotZero(t, r.c.Events()&EvWritable, "an ACK tells of room")
+	require.Equal(t, 3000, r.c.Write(r.now, make([]byte, 1<<20)), "what was taken, and twice as much again")
+	b.Give(others)
+	r.c.Release()
+}
+
+// A starved owner whose peer takes nothing is not woken fifty times a second.
+func TestStarvedOwnerIsWokenSeldom(t *testing.T) {
+	r := establishedRig(t, plain, Options{})
+	b := r.env.Budget
+	others := b.Free() - b.Limit()/4
+	require.True(t, b.Take(others))
+	r.write(b.Limit() / firstPart)
+	require.Zero(t, r.c.Write(r.now, make([]byte, 1)))
+	r.out()
+	r.in("A", 1, 1, 0, 0) // the window closes
+	r.out()
+	expired := 0
+	for end := r.now.Add(100 * time.Second); r.c.Deadline() < end; expired++ {
+		r.now = r.c.Deadline()
+		r.c.Expire(r.now)
+		r.out()
+	}
+	require.Less(t, expired, 130)
+	b.Give(others)
+	r.after(2 * memoryRetryLate)
+	require.NotZero(t, r.c.Events()&EvWritable)
+	r.c.Release()
+}
+
+// GiveUp says why in the trace, and Stuck who makes no progress.
+func TestGiveUp(t *testing.T) {
+	r := establishedRig(t, plain, Options{})
+	require.False(t, r.c.Stuck())
+	require.False(t, r.c.Stalled())
+	r.write(5000)
+	r.out()
+	require.False(t, r.c.Stuck())
+	r.in("A", 1, 1, 0, 0)
+	require.True(t, r.c.Stuck())
+	require.True(t, r.c.Stalled())
+	r.env.Trace = trace.NewLog(10)
+	r.c.GiveUp(r.now, trace.EndMemory)
+	require.Equal(t, StateClosed, r.c.State())
+	require.Equal(t, "R 1:1 ack 1", r.out(), "where the window ends")
+	evs, _ := r.env.Trace.Take(nil)
+	require.Equal(t, trace.EndMemory, evs[0].Reason)
+	require.Equal(t, trace.None, r.env.ending)
 }

@@ -27,7 +27,9 @@ type reassembly struct {
 	recent  [wire.MaxSACKBlocks]wire.Seq // a byte of each of the latest spans, newest first
 	dups    [maxDups]span                // to be reported by D-SACK (RFC 2883)
 	charged int
-	next    *reassembly
+
+	owner      *Conn       // of one in use
+	prev, next *reassembly // in the list of those in use; next: in the pool
 }
 
 // reassembly returns c's list, from the pool if it has none, or nil when the
@@ -51,6 +53,7 @@ func (c *Conn) reassembly() *reassembly {
 	}
 	r.charged = size
 	c.re = r
+	e.hold(r, c)
 	return r
 }
 
@@ -60,6 +63,7 @@ func (c *Conn) dropReassembly() {
 		return
 	}
 	c.re = nil
+	e.letGo(r)
 	e.Budget.Give(r.charged)
 	if e.numLists >= maxPooled {
 		return
@@ -145,6 +149,9 @@ func (r *reassembly) absorb(q wire.Seq) wire.Seq {
 // place copies text, which begins at seq, to its place in the receive ring,
 // except where bytes already lie: the first copy wins.
 func (c *Conn) place(seq wire.Seq, text []byte) bool {
+	if c.crowdedOut(len(text)) {
+		return false
+	}
 	end := seq.Add(len(text))
 	i, n := 0, 0
 	if c.re != nil {
@@ -227,6 +234,7 @@ func (c *Conn) noteFIN(s *arriving) {
 func (c *Conn) takeInOrder(now clock.Instant, s *arriving) {
 	if len(s.text) > 0 && !c.place(s.seq, s.text) {
 		c.purge(now, s.in)
+		c.env.Reclaim(now)
 		if !c.place(s.seq, s.text) {
 			c.in.Trim(c.env.Budget)
 			c.drop(now, trace.DropMemory, s.in)
@@ -288,6 +296,9 @@ func (c *Conn) takeOutOfOrder(now clock.Instant, s *arriving) {
 // keep takes bytes ahead of RCV.NXT, or says why it does not.
 func (c *Conn) keep(s *arriving) trace.Reason {
 	x := span{s.seq, s.seq.Add(len(s.text))}
+	if c.env.Few() {
+		return trace.DropMemory
+	}
 	r := c.reassembly()
 	if r == nil {
 		return trace.DropMemory

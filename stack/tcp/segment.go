@@ -16,6 +16,10 @@ type Arrival struct {
 	Payload  []byte // borrowed
 	ECN      uint8  // ECN codepoint of the IP header
 	Segments int    // how many wire segments it stands for: above 1 for a super-segment
+
+	// Where a connection in TIME-WAIT made room for this SYN (Reopen): its SND.NXT.
+	Prior    wire.Seq
+	HasPrior bool
 }
 
 // A Segment is one that goes out. Sequence numbers, flags, window and options

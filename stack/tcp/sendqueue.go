@@ -36,7 +36,7 @@ func (c *Conn) Writable() int {
 // Write copies p to the send ring and returns how many bytes there was room for.
 // When the Budget refuses some, call Transmit, and EvWritable comes once there is memory.
 func (c *Conn) Write(now clock.Instant, p []byte) int {
-	n := min(len(p), c.Writable())
+	n := c.mayQueue(min(len(p), c.Writable()))
 	if n == 0 {
 		return 0
 	}
@@ -51,7 +51,7 @@ func (c *Conn) Write(now clock.Instant, p []byte) int {
 // SendSpan lends up to n bytes of room in the send ring; SendCommit says how many
 // were filled. When the Budget has none, call Transmit, and EvWritable comes once it has.
 func (c *Conn) SendSpan(n int) [2][]byte {
-	n = min(n, c.Writable(), maxLend)
+	n = c.mayQueue(min(n, c.Writable(), maxLend))
 	if n <= 0 {
 		return [2][]byte{}
 	}
@@ -80,8 +80,13 @@ func (c *Conn) queued(now clock.Instant) {
 	c.armPersist(now)
 }
 
-// memoryRetry is how often a connection that the Budget refused looks again.
-const memoryRetry = 20 * time.Millisecond
+// memoryRetry is how often a connection that the Budget refused looks again, and
+// memoryRetryLate how often one that has something in its send ring: an ACK will
+// tell its owner, unless the peer takes nothing.
+const (
+	memoryRetry     = 20 * time.Millisecond
+	memoryRetryLate = time.Second
+)
 
 // Starved reports whether the Budget refused the owner memory and EvWritable
 // will tell when there is some.
@@ -90,9 +95,14 @@ func (c *Conn) Starved() bool { return c.has&starved != 0 }
 // armMemory starts the timer of an owner who waits for memory: an ACK may never
 // come that would tell him of room.
 func (c *Conn) armMemory(now clock.Instant) {
-	if c.has&starved != 0 && c.timers[timerMemory] == clock.Never {
-		c.timers[timerMemory] = now.Add(memoryRetry)
+	if c.has&starved == 0 || c.timers[timerMemory] != clock.Never {
+		return
 	}
+	retry := memoryRetry
+	if c.out.Len() > 0 {
+		retry = memoryRetryLate
+	}
+	c.timers[timerMemory] = now.Add(retry)
 }
 
 // memoryTimeout tells the owner to try again when there is room in the Budget.
@@ -101,7 +111,7 @@ func (c *Conn) memoryTimeout(now clock.Instant) {
 		c.has &^= starved
 		return
 	}
-	if c.env.Budget.Free() < buffer.MinChunk {
+	if !c.roomAgain() {
 		c.armMemory(now)
 		return
 	}

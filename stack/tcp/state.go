@@ -111,7 +111,7 @@ func (c *Conn) setState(now clock.Instant, to State) {
 	}
 	c.state = to
 	if c.env.Trace != nil {
-		e := c.event(now, trace.StateChanged, trace.None)
+		e := c.event(now, trace.StateChanged, c.env.ending)
 		e.Old = uint8(old)
 		c.env.Trace.Add(e)
 	}

@@ -12,20 +12,24 @@ import (
 type Handshake struct {
 	flow     Flow
 	since    clock.Instant // of tsRecent
-	sent     clock.Instant // last SYN-ACK
+	sent     clock.Instant // last SYN-ACK; Never: by a cookie
 	due      clock.Instant // when the SYN-ACK is repeated
+	outside  clock.Instant // last answer to a segment without effect
 	iss, irs wire.Seq
 	tsRecent uint32
 	tsOff    uint32
 	opt      agreed
 	window   uint16 // that the SYN-ACK offered
-	retries  uint8
-	owes     uint8 // what the listener has to send for it
+	retries  uint8  // timeouts
+	repeats  uint8  // SYN-ACKs beyond the first
+	owes     uint8  // what the listener has to send for it
 	used     bool
+	acked    bool // the SYN-ACK was acknowledged, but the connection has to wait
 
 	chain      int32 // next in the hash bucket, or in the free list
 	prev, next int32 // in its queue by age
-	pending    int32 // next to be sent for
+	// Its place among those that are to be sent for.
+	pendingPrev, pendingNext int32
 }
 
 // Flow returns the four-tuple of the handshake.
@@ -94,7 +98,7 @@ func (t *synCache) insert(e *Env, f Flow) int32 {
 	r := &t.recs[i]
 	t.free = r.chain
 	b := t.bucket(e, &f)
-	*r = Handshake{flow: f, used: true, chain: *b, prev: none, next: none, pending: none}
+	*r = Handshake{flow: f, used: true, chain: *b, prev: none, next: none, pendingPrev: none, pendingNext: none}
 	*b = i
 	t.n++
 	return i
@@ -127,6 +131,20 @@ func (t *synCache) grow(e *Env) bool {
 		t.recs[i].chain, t.free = t.free, int32(i)
 	}
 	return true
+}
+
+// release gives the memory back, and forgets all records.
+func (t *synCache) release(e *Env) {
+	e.Budget.Give(t.charged)
+	t.init()
+}
+
+// shrink gives the memory of a flood back when its last record has run out.
+// Where records come and go by handshakes the slab stays.
+func (t *synCache) shrink(e *Env) {
+	if t.n == 0 && len(t.recs) > firstSYNs {
+		t.release(e)
+	}
 }
 
 // remove forgets record i, which must not be in the pending list.

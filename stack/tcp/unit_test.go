@@ -81,7 +81,7 @@ func TestWindowShift(t *testing.T) { // RFC 7323 2
 
 func TestSizes(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) == 8 {
-		require.LessOrEqual(t, unsafe.Sizeof(Conn{}), uintptr(704))
+		require.LessOrEqual(t, unsafe.Sizeof(Conn{}), uintptr(712))
 	}
 	require.LessOrEqual(t, unsafe.Sizeof(Handshake{}), uintptr(160))
 }

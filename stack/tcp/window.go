@@ -9,9 +9,8 @@ import (
 // buffer and the host's Budget.
 func (c *Conn) roomToOffer() int {
 	room := max(c.opts.recvBuffer()-c.in.Len(), 0)
-	// As the Budget drains, windows stop growing: no connection is offered
-	// more than a quarter of what is left.
-	return min(room, c.env.Budget.Free()/4, 65535<<c.opt.rcvShift)
+	// As the Budget drains, windows stop growing.
+	return min(room, c.fairShare(), 65535<<c.opt.rcvShift)
 }
 
 // worthOffering is the receiver's part of silly-window avoidance (RFC 9293

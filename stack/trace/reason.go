@@ -14,6 +14,7 @@ const (
 	// Why a TCP segment was sent.
 	SendSYN       // active open
 	SendSYNACK    // answer to a SYN
+	SendCookie    // answer to a SYN by a cookie, nothing is kept (RFC 4987)
 	SendData      // new data
 	SendFIN       // our side is done sending
 	SendRST       // abort, or a segment that belongs to no connection
@@ -60,6 +61,7 @@ const (
 	DropOldACK        // ACK outside what may be acknowledged
 	DropNoACK         // a segment without ACK after the handshake
 	DropBacklog       // the accept or SYN queue is full
+	DropDefer         // the listener waits for data (TCP_DEFER_ACCEPT)
 	DropMemory        // the Budget is used up
 	DropLink          // the link refused it or had no room
 	DropNoRoute       // there is no way to the destination
@@ -80,6 +82,10 @@ const (
 	TimerSYNACK
 	TimerReorder // RACK (RFC 8985)
 	TimerTLP
+
+	// Why we ended a connection whose owner did not.
+	EndOrphans // too many connections without an owner
+	EndMemory  // memory was short, and it made no progress
 
 	// Why the congestion window changed.
 	CwndACK
@@ -108,6 +114,7 @@ var reasons = [numReasons]string{
 	None:          "",
 	SendSYN:       "active open",
 	SendSYNACK:    "answer to SYN",
+	SendCookie:    "answer to SYN by a cookie",
 	SendData:      "new data",
 	SendFIN:       "no more to send",
 	SendRST:       "reset",
@@ -152,6 +159,7 @@ var reasons = [numReasons]string{
 	DropOldACK:        "acknowledges what may not be acknowledged",
 	DropNoACK:         "no ACK flag",
 	DropBacklog:       "backlog full",
+	DropDefer:         "no data yet (TCP_DEFER_ACCEPT)",
 	DropMemory:        "memory budget used up",
 	DropLink:          "link full or refused it",
 	DropNoRoute:       "no route",
@@ -171,6 +179,9 @@ var reasons = [numReasons]string{
 	TimerSYNACK:     "SYN-ACK timer",
 	TimerReorder:    "reordering timer",
 	TimerTLP:        "tail-loss timer",
+
+	EndOrphans: "too many connections without an owner",
+	EndMemory:  "memory was short, and it made no progress",
 
 	CwndACK:          "acknowledged",
 	CwndFastRecovery: "fast recovery",
