@@ -96,6 +96,8 @@ func lacking(cfg *host.Config) script.Lacks {
 		return "a way to turn window scaling off"
 	case t.DelayedACK != 0:
 		return "delayed ACKs"
+	case t.SYNCookies == tcp.CookiesOff:
+		return "a way to turn SYN cookies off"
 	case cfg.Memory != 0:
 		return "a memory budget"
 	case t.SYNBacklog != 0:
@@ -113,6 +115,10 @@ func (n *netstack) configure(cfg *host.Config) error {
 	snd := tcpip.TCPSendBufferSizeRangeOption{Min: 1, Default: 1 << 20, Max: 64 << 20}
 	nagle := tcpip.TCPDelayEnabled(true) // as every TCP begins (RFC 9293 3.7.4)
 	options := []tcpip.SettableTransportProtocolOption{&sack, &follow, &rcv, &snd, &nagle}
+	if cfg.TCP.SYNCookies == tcp.CookiesAlways {
+		always := tcpip.TCPAlwaysUseSynCookies(true)
+		options = append(options, &always)
+	}
 	if cfg.TCP.MSL != 0 {
 		d := tcpip.TCPTimeWaitTimeoutOption(2 * cfg.TCP.MSL)
 		options = append(options, &d)
