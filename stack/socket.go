@@ -33,6 +33,8 @@ const (
 	DontWait Flags = 1 << iota // ErrWouldBlock instead of waiting
 	Peek                       // leave what is received in the queue
 	WaitAll                    // streams: fill the buffer, unless the end or an error comes first
+	OOB                        // streams: Send's last byte is urgent; Recv takes the urgent byte, and never waits
+	More                       // streams: more is sent at once, so a partial segment may wait for it
 )
 
 // usable says why the socket takes no calls, or nil. The lock is held.
@@ -129,7 +131,7 @@ func (s *Socket) Accept(f Flags) (*Socket, error) {
 func (s *Socket) Send(p []byte, f Flags) (sent int, err error) {
 	err = s.until(&s.wr, f, func(now clock.Instant) error {
 		for {
-			n, err := s.sh.host.Send(now, s.handle, p[sent:])
+			n, err := s.sh.host.SendWith(now, s.handle, p[sent:], sendFlags(f))
 			sent += n
 			if err != nil || s.kind != host.Stream || sent == len(p) {
 				return err
@@ -152,23 +154,9 @@ func (s *Socket) SendTo(p []byte, to netip.AddrPort, f Flags) (n int, err error)
 }
 
 // Recv receives on a connected socket. On a stream 0, nil is its end.
-func (s *Socket) Recv(p []byte, f Flags) (got int, err error) {
-	err = s.until(&s.rd, f, func(now clock.Instant) error {
-		for {
-			n, err := s.sh.host.Recv(now, s.handle, p[got:], recvFlags(f))
-			got += n
-			if got > 0 && err != nil && err != host.ErrWouldBlock {
-				s.rd.err = err // connections tell it once
-			}
-			if err != nil || n == 0 || f&WaitAll == 0 || f&Peek != 0 || s.kind != host.Stream || got == len(p) {
-				return err
-			}
-		}
-	})
-	if got > 0 {
-		err = nil // the next call has it
-	}
-	return got, err
+func (s *Socket) Recv(p []byte, f Flags) (int, error) {
+	n, _, err := s.RecvMsg(p, f)
+	return n, err
 }
 
 // RecvFrom receives one datagram: n bytes of it are in p, its whole length is
@@ -179,17 +167,34 @@ func (s *Socket) RecvFrom(p []byte, f Flags) (n, size int, from netip.AddrPort, 
 }
 
 // RecvMsg is RecvFrom that also gives the rest of what the headers said. On a
-// stream it is Recv.
-func (s *Socket) RecvMsg(p []byte, f Flags) (n int, m host.Meta, err error) {
-	if s.kind == host.Stream {
-		n, err = s.Recv(p, f)
-		return n, host.Meta{Size: n}, err
+// stream it is Recv, with the TOS of the latest segment.
+func (s *Socket) RecvMsg(p []byte, f Flags) (got int, m host.Meta, err error) {
+	if f&OOB != 0 {
+		got, err = s.recvUrgent(p, f)
+		return got, m, err
 	}
-	err = s.until(&s.rd, f, func(now clock.Instant) (err error) {
-		n, m, err = s.sh.host.RecvMsg(now, s.handle, p, recvFlags(f))
-		return err
+	err = s.until(&s.rd, f, func(now clock.Instant) error {
+		for {
+			n, meta, err := s.sh.host.RecvMsg(now, s.handle, p[got:], recvFlags(f))
+			got += n
+			if err == nil {
+				m = meta
+			}
+			if got > 0 && err != nil && err != host.ErrWouldBlock {
+				s.rd.err = err // connections tell it once
+			}
+			if err != nil || n == 0 || f&WaitAll == 0 || f&Peek != 0 || s.kind != host.Stream || got == len(p) || s.atMark() {
+				return err
+			}
+		}
 	})
-	return n, m, err
+	if got > 0 {
+		err = nil // the next call has it
+	}
+	if s.kind == host.Stream {
+		m = host.Meta{Size: got, TOS: m.TOS}
+	}
+	return got, m, err
 }
 
 func recvFlags(f Flags) host.RecvFlags {
@@ -377,6 +382,16 @@ func (s *Socket) SetOptions(set func(*host.Options)) error {
 		set(&o)
 		return s.sh.host.SetOptions(now, s.handle, o)
 	})
+}
+
+// PathMTU returns the MTU of the path to the peer in bytes, as far as it is known,
+// or host.ErrNotConnected.
+func (s *Socket) PathMTU() (n int, err error) {
+	err = s.call(func(clock.Instant) (err error) {
+		n, err = s.sh.host.PathMTU(s.handle)
+		return err
+	})
+	return n, err
 }
 
 // Info describes a stream socket as Linux's tcp_info does.

@@ -368,7 +368,7 @@ func TestAttack_09_Identifications(t *testing.T) {
 	require.NotEmpty(t, answers(w.a, w.now, rawSYN(addrB, addrA, 1000, 81)))
 
 	w.seen = nil
-	first := func(h *Host, dst netip.Addr) uint16 { return h.nextID(addrA, dst, 17, 1) }
+	first := func(h *Host, dst netip.Addr) uint16 { return h.nextID(addrA, dst, 17) }
 	seen := map[uint16]bool{}
 	for range 65536 {
 		id := first(w.a, addrB)

@@ -277,7 +277,7 @@ func TestReq1122_ParamProblemSent(t *testing.T) {
 }
 
 func TestReq1122_ParamProblemUp(t *testing.T) {
-	require.Equal(t, tcp.ErrHostUnreachable, fateAfter(t, wire.ICMP{Type: wire.ICMPParamProblem, Rest: 20 << 24}))
+	require.Equal(t, tcp.ErrProtocol, fateAfter(t, wire.ICMP{Type: wire.ICMPParamProblem, Rest: 20 << 24}))
 }
 
 func TestReq1122_EchoServer(t *testing.T) {

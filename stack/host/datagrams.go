@@ -26,6 +26,14 @@ type datagrams struct {
 func (d *datagrams) recvRoom() int { return limitOr(d.recvLimit) - d.in.bytes }
 func (d *datagrams) sendRoom() int { return limitOr(d.sendLimit) - d.out }
 
+// first is the length of the first datagram received, 0: there is none.
+func (d *datagrams) first() int {
+	if d.in.head == nil {
+		return 0
+	}
+	return len(d.in.head.data)
+}
+
 func limitOr(n int) int {
 	if n <= 0 {
 		return defaultBuffer
@@ -137,7 +145,7 @@ func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.Add
 	if s.dg.sendRoom() <= 0 {
 		return 0, ErrWouldBlock
 	}
-	m := message{src: src, dst: to.Addr(), tos: s.tos, ttl: s.ttl, df: true, owner: s.id}
+	m := message{src: src, dst: to.Addr(), tos: s.tos, ttl: s.ttl, df: true, discover: s.discover, owner: s.id}
 	if s.kind == Echo {
 		err = h.sendEcho(s, &m, p)
 	} else {

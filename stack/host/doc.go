@@ -18,6 +18,10 @@
 // packets to our own addresses cross a bounded queue inside Transmit (loop.go).
 // Who is given up so that others live: orphans.go, pressure.go.
 //
+// What a router, or a connection's own search, tells of a path's MTU goes into
+// the caches of pmtu.go, and from there to all connections that go the same way,
+// each before it sends next (pmtu_streams.go).
+//
 // Invariants: the same seed and the same inputs give the same outputs, byte for
 // byte: nothing depends on a map's order, and ties of deadlines break by socket
 // index. Every packet without effect is counted once in Counters.Drop. What

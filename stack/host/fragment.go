@@ -12,7 +12,7 @@ func (h *Host) sendFragments(m *message, mtu int) error {
 	var made parcelQueue
 	ip := h.header(m)
 	ip.DF = false
-	ip.ID = h.nextID(m.src, m.dst, m.protocol, 1)
+	ip.ID = h.nextID(m.src, m.dst, m.protocol)
 	for off := 0; off < size; off += step {
 		n := min(step, size-off)
 		p := h.parcels.get(ipHeaderLen + n)

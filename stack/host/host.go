@@ -31,10 +31,12 @@ type Host struct {
 	stuck   []Handle    // datagram sockets that found out or loop full
 	turn    int         // who gets the odd place of a batch
 	idKey   secret
-	ids     [256]uint16 // identifications: see nextID
+	ids     [numIDCounters]uint16
 	frags   reassembler
 	kept    int // bytes of memory in the receive queues of datagram sockets
 	paths   [numPathUsers]pathCache
+	pathEnd clock.Instant // when the next entry of streamPaths becomes too old
+	pathGen uint32        // of what streams know of paths
 	errors  bucket
 
 	// Sockets.
@@ -64,6 +66,7 @@ type Host struct {
 	readyLocal readyQueue // connections with ourselves
 	freeConns  []*tcp.Conn
 	freeLis    []*listener
+	arrivalTOS uint8
 	arrival    tcp.Arrival // scratch: what is passed by pointer does not go to the heap
 	segment    tcp.Segment
 	heads      [maxBatch * maxHeadSize]byte
@@ -108,8 +111,7 @@ func (h *Host) SetFeatures(now clock.Instant, f link.Features) {
 	h.env.MTU, h.env.MaxGSO = h.feat.MTU, h.feat.MaxGSO
 	for _, s := range h.sockets {
 		if s.live && s.conn != nil && !s.ended {
-			mtu, _ := h.pathMTU(s.remote.Addr(), streamPaths)
-			s.conn.SetPMTU(now, mtu)
+			h.tellPath(now, s)
 			h.touch(s)
 		}
 	}

@@ -52,14 +52,19 @@ func (h *Host) inputICMPError(now clock.Instant, in *datagram, m wire.ICMP, quot
 	h.received(in, 0)
 }
 
-// classify translates type and code as Linux does (icmp_err_convert).
+// classify translates type and code as Linux does, where it has no word of its own
+// for the host's state (EHOSTDOWN, ENONET) or the route's (EOPNOTSUPP).
 func (r *report) classify(m wire.ICMP) {
-	if m.Type != wire.ICMPUnreachable {
-		r.err = tcp.ErrHostUnreachable // Time Exceeded, Parameter Problem
+	switch m.Type {
+	case wire.ICMPTimeExceeded:
+		r.err = tcp.ErrHostUnreachable
+		return
+	case wire.ICMPParamProblem:
+		r.err, r.hard = tcp.ErrProtocol, true
 		return
 	}
 	switch m.Code {
-	case wire.UnreachNet:
+	case wire.UnreachNet, 11: // 11: for this type of service
 		r.err = tcp.ErrNetUnreachable
 	case wire.UnreachProtocol:
 		r.err, r.hard = tcp.ErrProtoUnreachable, true
@@ -69,7 +74,7 @@ func (r *report) classify(m wire.ICMP) {
 		r.tooBig, r.nextMTU = true, int(m.Rest&0xFFFF)
 	case 6, 9: // network unknown, prohibited
 		r.err, r.hard = tcp.ErrNetUnreachable, true
-	case 7, 10, 13, 14, 15: // host unknown, prohibited; administratively so
+	case 7, 8, 10, 13, 14, 15: // host unknown, source isolated, prohibited; administratively so
 		r.err, r.hard = tcp.ErrHostUnreachable, true
 	default:
 		r.err = tcp.ErrHostUnreachable
@@ -77,7 +82,7 @@ func (r *report) classify(m wire.ICMP) {
 }
 
 // reportDatagram tells a datagram socket. As on Linux only a connected one has
-// an error pending, and only a hard one.
+// an error pending, and only a hard one, unless it asked for all (IP_RECVERR).
 func (h *Host) reportDatagram(now clock.Instant, r *report, ports *portTable, toPort bool) bool {
 	local := netip.AddrPortFrom(r.local, binary.BigEndian.Uint16(r.payload[0:]))
 	remote := netip.AddrPortFrom(r.remote, binary.BigEndian.Uint16(r.payload[2:]))
@@ -92,15 +97,36 @@ func (h *Host) reportDatagram(now clock.Instant, r *report, ports *portTable, to
 	if s == nil {
 		return false
 	}
-	if !r.tooBig {
-		s.soft, s.by = r.err, r.by.As4()
+	if r.tooBig {
+		if s.discover.learns() {
+			h.learnPMTU(now, r.remote, datagramPaths, r.nextMTU, r.total)
+		}
+		r.hard = s.discover.tells()
+	} else {
+		s.soft = r.err
 	}
+	s.by = r.by.As4()
 	switch {
-	case r.tooBig:
-		h.learnPMTU(now, r.remote, datagramPaths, r.nextMTU, r.total)
-	case r.hard && s.remote.IsValid():
-		s.err = r.err
+	case s.recvErr && (r.hard || !r.tooBig), r.hard && s.remote.IsValid():
+		s.err = r.pending()
 		h.raise(s)
 	}
 	return true
+}
+
+// pending is the error that a socket's owner gets.
+func (r *report) pending() error {
+	if r.tooBig {
+		return ErrMsgSize
+	}
+	return r.err
+}
+
+// tellSoft makes a soft error of a connection its pending error where its owner
+// asked for that (IP_RECVERR; RFC 9293 3.9.1.8, SHLD-20). The connection goes on.
+func (h *Host) tellSoft(s *socket) {
+	if err := s.conn.SoftErr(); s.recvErr && err != nil && !s.ended {
+		s.err = err
+		h.raise(s)
+	}
 }

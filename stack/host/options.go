@@ -17,6 +17,8 @@ type Options struct {
 	LingerOn   bool
 	RecvBuffer int         // datagrams: bytes of memory queued at most; 0: 208 KiB as Linux
 	SendBuffer int         // datagrams: likewise on their way out
+	Discover   Discovery   // path MTU discovery and DF; 0: DiscoverWant
+	RecvErr    bool        // soft ICMP errors become the pending error (IP_RECVERR); off by default
 	TCP        tcp.Options // streams
 }
 
@@ -27,7 +29,7 @@ func (h *Host) Options(s Handle) (Options, error) {
 		return Options{}, ErrBadHandle
 	}
 	o := Options{TTL: e.ttl, TOS: e.tos, ReuseAddr: e.reuse, Broadcast: e.broadcast,
-		Linger: e.linger, LingerOn: e.lingerOn, TCP: e.tcpOptions()}
+		Linger: e.linger, LingerOn: e.lingerOn, Discover: e.discover, RecvErr: e.recvErr, TCP: e.tcpOptions()}
 	if e.dg != nil {
 		o.RecvBuffer, o.SendBuffer = e.dg.recvLimit, e.dg.sendLimit
 	}
@@ -46,7 +48,7 @@ func (s *socket) tcpOptions() tcp.Options {
 }
 
 // SetOptions replaces a socket's options. Accepted sockets inherit the
-// listener's. ErrNotSupported: TCP options on another kind.
+// listener's. ErrNotSupported: TCP options on another kind; ErrInvalid: no such Discovery.
 func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 	e, err := h.find(now, s)
 	if err != nil {
@@ -55,7 +57,12 @@ func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 	if e.kind != Stream && o.TCP != (tcp.Options{}) {
 		return ErrNotSupported
 	}
+	if !o.Discover.valid() {
+		return ErrInvalid
+	}
 	e.ttl, e.tos, e.reuse, e.broadcast = o.TTL, o.TOS, o.ReuseAddr, o.Broadcast
+	e.discover, e.recvErr = o.Discover, o.RecvErr
+	o.TCP.NoDF = e.kind == Stream && o.Discover == DiscoverDont
 	e.linger, e.lingerOn = o.Linger, o.LingerOn
 	if e.dg != nil {
 		full := e.dg.sendRoom() <= 0
@@ -68,6 +75,7 @@ func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 	if e.conn != nil {
 		e.conn.SetOptions(now, o.TCP)
 		if !e.ended {
+			h.tellPath(now, e)
 			h.touch(e)
 		}
 		return nil
@@ -93,4 +101,22 @@ func (h *Host) setPreset(e *socket, o tcp.Options) {
 		}
 	}
 	*e.preset = o
+}
+
+// PathMTU returns the MTU of the path to the peer of a connected socket in bytes, as
+// far as it is known (IP_MTU). ErrNotConnected.
+func (h *Host) PathMTU(s Handle) (int, error) {
+	e := h.lookup(s)
+	switch {
+	case e == nil:
+		return 0, ErrBadHandle
+	case !e.remote.IsValid() || e.conn != nil && e.ended:
+		return 0, ErrNotConnected
+	case e.conn != nil:
+		return e.conn.PathMTU(), nil
+	case h.net.isOwn(number(e.remote.Addr())):
+		return h.feat.MTU, nil
+	}
+	mtu, _ := h.pathMTU(e.remote.Addr(), datagramPaths)
+	return mtu, nil
 }

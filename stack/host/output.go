@@ -25,7 +25,8 @@ type message struct {
 	src, dst netip.Addr
 	protocol uint8
 	tos, ttl uint8 // ttl 0: the host's
-	df       bool  // let routers refuse it, so that we learn the path MTU
+	discover Discovery
+	df       bool // let routers refuse it, so that we learn the path MTU
 	head     [transportHeaderLen]byte
 	body     []byte // borrowed
 	owner    Handle
@@ -47,11 +48,18 @@ func (h *Host) send(m *message) error {
 		return h.sendOne(m, &h.loop, true)
 	}
 	mtu, locked := h.pathMTU(m.dst, datagramPaths)
-	if ipHeaderLen+size > mtu {
-		return h.sendFragments(m, mtu)
+	if m.discover.ignoresPath() {
+		mtu, locked = h.feat.MTU, false
 	}
-	m.df = m.df && !locked
-	return h.sendOne(m, &h.out, false)
+	m.df = m.df && m.discover.dontFragment(locked)
+	switch {
+	case ipHeaderLen+size <= mtu:
+		return h.sendOne(m, &h.out, false)
+	case m.discover.refusesLarge():
+		h.counters.IP.FragFails++
+		return ErrMsgSize
+	}
+	return h.sendFragments(m, mtu)
 }
 
 // mayLeave reports whether packets may have the source src: whether it is
@@ -72,7 +80,7 @@ func (h *Host) sendOne(m *message, q *parcelQueue, local bool) error {
 	}
 	ip := h.header(m)
 	if !ip.DF {
-		ip.ID = h.nextID(m.src, m.dst, m.protocol, 1)
+		ip.ID = h.nextID(m.src, m.dst, m.protocol)
 	}
 	n := ip.Encode(p.data, size)
 	n += copy(p.data[n:], m.head[:])
@@ -102,17 +110,6 @@ func (h *Host) header(m *message) wire.IPv4 {
 		ttl = h.cfg.TTL
 	}
 	return wire.IPv4{TOS: m.tos, DF: m.df, TTL: ttl, Protocol: m.protocol, Src: m.src, Dst: m.dst}
-}
-
-// nextID returns an identification for a packet that may be fragmented: a
-// counter of its own for each (source, destination, protocol), or nearly, that
-// begins at a secret place (RFC 7739 5.3's scheme). n packets use it.
-func (h *Host) nextID(src, dst netip.Addr, protocol uint8, n int) uint16 {
-	sum := h.idKey.addresses(number(src), number(dst), uint32(protocol))
-	c := &h.ids[sum%uint64(len(h.ids))]
-	id := uint16(sum>>32) + *c
-	*c += uint16(n)
-	return id
 }
 
 // Transmit fills out with packets to send and returns how many, at most 64.

@@ -28,15 +28,17 @@ type pathEntry struct {
 	dst    uint32
 	mtu    uint16
 	locked bool // below leastPMTU: send without DF
+	over   bool // of probedPaths: the search has ended
 	until  clock.Instant
 }
 
-// A pathUser is one of the two caches.
+// A pathUser is one of the caches.
 type pathUser uint8
 
 const (
 	datagramPaths pathUser = iota // UDP and ICMP
 	streamPaths                   // TCP
+	probedPaths                   // TCP, what connections found out by themselves (RFC 4821)
 	numPathUsers
 )
 
@@ -51,18 +53,24 @@ func (c *pathCache) set(dst uint32) *[pmtuWays]pathEntry {
 
 // pathMTU returns the MTU of the path to dst in bytes, and whether packets must go without DF.
 func (h *Host) pathMTU(dst netip.Addr, u pathUser) (mtu int, locked bool) {
-	c := &h.paths[u]
-	if c.sets == nil {
-		return h.feat.MTU, false
-	}
-	n := number(dst)
-	set := c.set(n)
-	for i := range set {
-		if e := &set[i]; e.dst == n && h.now.Before(e.until) {
-			return min(int(e.mtu), h.feat.MTU), e.locked
-		}
+	if e := h.paths[u].find(h.now, number(dst)); e != nil {
+		return min(int(e.mtu), h.feat.MTU), e.locked
 	}
 	return h.feat.MTU, false
+}
+
+// find returns the entry for dst that is valid now, or nil.
+func (c *pathCache) find(now clock.Instant, dst uint32) *pathEntry {
+	if c.sets == nil {
+		return nil
+	}
+	set := c.set(dst)
+	for i := range set {
+		if e := &set[i]; e.dst == dst && now.Before(e.until) {
+			return e
+		}
+	}
+	return nil
 }
 
 // learnPMTU notes what a router said when it refused a packet of total bytes
@@ -88,6 +96,9 @@ func (h *Host) learnPMTU(now clock.Instant, dst netip.Addr, u pathUser, claimed,
 		return
 	}
 	h.paths[u].store(now, number(dst), pathEntry{mtu: uint16(mtu), locked: lock})
+	if u == streamPaths {
+		h.pathsChanged(now)
+	}
 }
 
 // plateauBelow returns the largest plateau below n.

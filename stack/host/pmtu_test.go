@@ -3,9 +3,12 @@ package host
 import (
 	"encoding/binary"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
@@ -15,12 +18,16 @@ func tooBig(mtu int, quote []byte) []byte {
 	return rawICMP(addrB, addrA, m, quote[:28])
 }
 
-// Every connection to a destination hears of its smaller path MTU, not only
-// the one that found out first (RFC 1191 6.4).
+// Every connection to a destination hears of its smaller path MTU, not only the
+// one that was told, and of none the bigger crowd is looked through (RFC 1191
+// 6.4); ten minutes later all try the larger size again (6.3).
 func TestPathMTUReachesEveryConnection(t *testing.T) {
 	w := newWorld(t)
-	w.listen(w.b, 5)
-	first, second := w.dial(w.a, addrB), w.dial(w.a, addrB)
+	w.listen(w.b, 50)
+	var cs []Handle
+	for range 20 {
+		cs = append(cs, w.dial(w.a, addrB))
+	}
 	var sent [][]byte
 	w.seen = func(from *Host, p []byte) {
 		if from == w.a && len(p) > 1000 {
@@ -28,21 +35,152 @@ func TestPathMTUReachesEveryConnection(t *testing.T) {
 		}
 	}
 	w.lose = func(_ *Host, p []byte) bool { return len(p) > 1000 }
-	for _, s := range []Handle{first, second} {
+	for _, s := range cs[:3] { // these have large segments on their way
 		_, err := w.a.Send(w.now, s, pattern(5000))
 		require.NoError(t, err)
-		w.flush()
-		require.NotZero(t, len(sent))
-		quote := sent[0]
-		sent = nil
-		answers(w.a, w.now, tooBig(1000, quote))
-		w.flush()
-		_, err = w.a.Send(w.now, s, pattern(5000))
+	}
+	w.flush()
+	require.NotEmpty(t, sent)
+	quote := sent[0]
+	sent = nil
+	gen := w.a.pathGen
+	answers(w.a, w.now, tooBig(1000, quote))
+	require.Equal(t, gen+1, w.a.pathGen)
+	for _, s := range cs[1:] {
+		require.NotEqual(t, w.a.pathGen, w.a.lookup(s).pathGen, "nobody else was looked at")
+	}
+	for _, s := range cs {
+		_, err := w.a.Send(w.now, s, pattern(5000))
 		require.NoError(t, err)
-		w.flush()
-		require.Zero(t, len(sent), "segments of the old size")
+	}
+	w.flush()
+	w.run(10 * time.Second)
+	require.Empty(t, sent, "segments of the old size")
+	for _, s := range cs {
+		i, err := w.a.Info(w.now, s)
+		require.NoError(t, err)
+		require.Equal(t, 1000, i.PMTU)
+		require.Zero(t, i.NotSentBytes+i.Unacked, "all has arrived")
 	}
 	w.lose = nil
+	w.run(pmtuLife)
+	for _, s := range cs {
+		_, err := w.a.Send(w.now, s, pattern(5000))
+		require.NoError(t, err)
+	}
+	w.flush()
+	require.Len(t, sent, len(cs)*3, "large ones again")
+	require.Equal(t, clock.Never, w.a.pathEnd, "nothing else becomes old")
+	w.quiesce()
+}
+
+// What of a super-segment is too large for a path goes again at once, and neither
+// the window nor the threshold shrinks: that is no congestion (RFC 1191 6.5).
+func TestPathMTUFallsUnderSuperSegments(t *testing.T) {
+	for _, offload := range []link.Features{{MTU: 1500}, {MTU: 1500, MaxGSO: 65535, ChecksumOffload: true}} {
+		w := newWorld(t)
+		w.a = newHost(t, 1, "192.0.2.1/24", offload)
+		c, s := w.pair()
+		w.pump(c, s, pattern(300000), nil) // a window that is worth something
+		before, err := w.a.Info(w.now, c)
+		require.NoError(t, err)
+		var quotes [][]byte
+		w.lose = func(from *Host, p []byte) bool {
+			if from == w.a && len(p) > 1400 {
+				quotes = append(quotes, append([]byte{}, p...))
+				binary.BigEndian.PutUint16(quotes[len(quotes)-1][2:], 1500) // of each piece
+				return true
+			}
+			return false
+		}
+		_, err = w.a.Send(w.now, c, pattern(200000))
+		require.NoError(t, err)
+		w.flush()
+		require.NotEmpty(t, quotes)
+		w.now = w.now.Add(5 * time.Millisecond)
+		w.lose = nil
+		fresh := 0
+		w.seen = func(from *Host, p []byte) {
+			if from == w.a {
+				fresh += len(p)
+			}
+		}
+		for _, q := range quotes { // one for each that was refused
+			w.a.Input(w.now, packet(tooBig(1400, q)))
+		}
+		w.carry(w.a, w.b)
+		require.Greater(t, fresh, 10000, "at once")
+		after, err := w.a.Info(w.now, c)
+		require.NoError(t, err)
+		require.Equal(t, 1400, after.PMTU)
+		require.Greater(t, after.SndSsthresh, 1<<20, "no loss was ever counted")
+		require.GreaterOrEqual(t, after.SndCwnd*after.SndMSS, before.SndCwnd*before.SndMSS-after.SndMSS)
+		require.Zero(t, after.Retransmits)
+		got := 0
+		for got < 200000 {
+			w.flush()
+			b, err := w.recv(w.b, s)
+			if err != nil {
+				w.run(time.Millisecond)
+				require.Less(t, w.now.Sub(start), time.Minute)
+			}
+			got += len(b)
+		}
+		end, err := w.a.Info(w.now, c)
+		require.NoError(t, err)
+		require.Greater(t, end.SndSsthresh, 1<<20)
+		require.GreaterOrEqual(t, end.SndCwnd*end.SndMSS, before.SndCwnd*before.SndMSS-end.SndMSS)
+		w.quiesce()
+	}
+}
+
+// swallow loses what is larger than mtu on its way from a.
+func (w *world) swallow(mtu int) (swallowed *int) {
+	swallowed = new(int)
+	w.lose = func(from *Host, p []byte) bool {
+		if from == w.a && len(p) > mtu {
+			*swallowed++
+			return true
+		}
+		return false
+	}
+	return swallowed
+}
+
+// What one connection has found out in a black hole (RFC 4821 5.2) the others
+// to that destination know, those there are and those that come; ten minutes
+// later each tries for itself.
+func TestPathFoundIsShared(t *testing.T) {
+	w := newWorld(t)
+	c, s := w.pair()
+	old := w.dial(w.a, addrB)
+	swallowed := w.swallow(1280)
+	w.pump(c, s, pattern(500000), nil)
+	require.Positive(t, *swallowed)
+	i, err := w.a.Info(w.now, c)
+	require.NoError(t, err)
+	require.Equal(t, 1280, i.PMTU)
+	known, _ := w.a.pathMTU(addrB, datagramPaths)
+	require.Equal(t, 1500, known, "for datagrams nobody has found anything")
+
+	*swallowed = 0
+	for _, x := range []Handle{w.dial(w.a, addrB), old} {
+		_, err := w.a.Send(w.now, x, pattern(100000))
+		require.NoError(t, err)
+		w.flush()
+		i, err := w.a.Info(w.now, x)
+		require.NoError(t, err)
+		require.Equal(t, 1280, i.PMTU)
+		require.Zero(t, i.Retransmits)
+	}
+	require.Zero(t, *swallowed)
+
+	w.run(pmtuLife + time.Second)
+	w.lose = nil
+	w.pump(c, s, pattern(500000), nil)
+	i, err = w.a.Info(w.now, c)
+	require.NoError(t, err)
+	require.Equal(t, 1500, i.PMTU, "it was found again")
 	w.quiesce()
 }
 

@@ -49,14 +49,17 @@ type socket struct {
 	parent             Handle  // the listener, until accepted
 
 	hash      uint32
-	news      Mask  // alarm bits and Urgent, to tell once
-	agedBytes int64 // that had reached the peer when it came to stalled
+	pathGen   uint32 // of what conn was last told of its path
+	news      Mask   // alarm bits and Urgent, to tell once
+	agedBytes int64  // that had reached the peer when it came to stalled
 	kind      Kind
 	state     tcp.State // of conn when last looked at
 	ttl       uint8
 	tos       uint8
 	soft      tcp.Error // of datagram sockets: what the latest ICMP error says
 	by        [4]byte   // who sent the latest ICMP error
+	gotTOS    uint8     // of the latest segment
+	discover  Discovery
 
 	watched watched // which of orphans and stalled it is in
 
@@ -77,6 +80,7 @@ type socket struct {
 	lingerOn   bool
 	tellGone   bool // somebody lingers
 	blocked    bool // a datagram found the host's queue full
+	recvErr    bool // soft errors are pending errors too
 }
 
 const (

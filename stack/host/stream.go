@@ -37,8 +37,7 @@ func (h *Host) connectStream(now clock.Instant, e *socket, to netip.AddrPort) er
 	h.counters.TCP.ActiveOpens++
 	o := e.tcpOptions()
 	e.conn = h.newConn()
-	mtu, _ := h.pathMTU(to.Addr(), streamPaths)
-	e.conn.Init(h.env, uint64(e.id), tcp.Flow{Local: e.local, Remote: to}, o, mtu)
+	e.conn.Init(h.env, uint64(e.id), tcp.Flow{Local: e.local, Remote: to}, o, h.streamMTU(e))
 	e.state = tcp.StateClosed
 	h.flows.add(e, h.flowHash(e.local, to))
 	h.openStream(now, e)
@@ -99,11 +98,11 @@ func (s *socket) maySend() error {
 	return nil
 }
 
-func (h *Host) sendStream(now clock.Instant, e *socket, p []byte) (int, error) {
+func (h *Host) sendStream(now clock.Instant, e *socket, p []byte, f SendFlags) (int, error) {
 	if err := e.maySend(); err != nil {
 		return 0, err
 	}
-	n := e.conn.Write(now, p)
+	n := e.write(now, p, f)
 	if n > 0 || e.conn.Starved() { // starved: Transmit sees to it that memory is told of
 		h.touch(e)
 	}
@@ -114,7 +113,13 @@ func (h *Host) sendStream(now clock.Instant, e *socket, p []byte) (int, error) {
 }
 
 func (h *Host) recvStream(now clock.Instant, e *socket, p []byte, f RecvFlags) (int, error) {
+	if f&RecvOOB != 0 {
+		return h.recvUrgent(e, p, f)
+	}
 	if err := e.mayRecv(); err != nil {
+		if err == ErrWouldBlock && f&Peek == 0 && e.conn != nil {
+			e.conn.SkipMark() // who reads on has passed it
+		}
 		return 0, err
 	}
 	if f&Peek != 0 {

@@ -35,6 +35,7 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 		return
 	}
 	a.ECN = in.ip.TOS & 3
+	h.arrivalTOS = in.ip.TOS
 	a.Segments = 1
 	a.HasPrior = false
 	if in.gso > 0 && len(a.Payload) > 0 {
@@ -86,6 +87,7 @@ func (h *Host) replace(now clock.Instant, s *socket) bool {
 // arrive hands the segment in h.arrival to a connection.
 func (h *Host) arrive(now clock.Instant, s *socket) {
 	s.conn.Arrive(now, &h.arrival)
+	s.gotTOS = h.arrivalTOS
 	h.collect(now, s)
 	h.touch(s)
 }
@@ -108,8 +110,8 @@ func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
 	l.lis.waiting++
 	h.counters.TCP.PassiveOpens++
 	s.conn = h.newConn()
-	mtu, _ := h.pathMTU(s.remote.Addr(), streamPaths)
-	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), mtu)
+	s.discover, s.recvErr = l.discover, l.recvErr
+	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), h.streamMTU(s))
 	s.conn.Unclaimed()
 	s.state = tcp.StateSynReceived
 	h.bind(s, s.local)
@@ -146,6 +148,10 @@ func (h *Host) flowByHash(hash uint32, local, remote netip.AddrPort) *socket {
 func (h *Host) collect(now clock.Instant, s *socket) {
 	ev := s.conn.Events()
 	was := s.state
+	if ev&tcp.EvPathMTU != 0 {
+		h.pathFound(now, s)
+		ev &^= tcp.EvPathMTU
+	}
 	if st := s.conn.State(); st != s.state {
 		h.countState(s, st)
 		s.state = st
@@ -299,10 +305,10 @@ func (h *Host) reportTCP(now clock.Instant, r *report) bool {
 	if !r.tooBig {
 		s.by = r.by.As4()
 		s.conn.Unreachable(now, r.err, quoted)
+		h.tellSoft(s)
 	} else { // even where it is no news to the host: it may be to this connection
 		h.learnPMTU(now, r.remote, streamPaths, r.nextMTU, r.total)
-		mtu, _ := h.pathMTU(r.remote, streamPaths)
-		s.conn.SetPMTU(now, mtu)
+		h.tellPath(now, s)
 	}
 	h.collect(now, s)
 	h.touch(s)

@@ -120,7 +120,13 @@ func (h *Host) nextSegment(now clock.Instant, s *socket) (tcp.Flow, bool) {
 		ok := s.lis.tcp.Transmit(now, &flow, &h.segment)
 		return flow, ok
 	}
-	if s.conn == nil || s.ended || !s.conn.Transmit(now, &h.segment) {
+	if s.conn == nil || s.ended {
+		return flow, false
+	}
+	if s.pathGen != h.pathGen || h.pathEnd.Due(now) {
+		h.followPath(now, s)
+	}
+	if !s.conn.Transmit(now, &h.segment) {
 		return flow, false
 	}
 	return tcp.Flow{Local: s.local, Remote: s.remote}, true
@@ -153,25 +159,13 @@ func (h *Host) segmentHeader(s *socket, flow tcp.Flow, b []byte) int {
 		}
 	}
 	ip.TOS = ip.TOS&^3 | seg.ECN&3
-	if ip.DF && h.paths[streamPaths].sets != nil {
-		_, locked := h.pathMTU(ip.Dst, streamPaths)
-		ip.DF = !locked
-	}
 	body := len(seg.Payload[0]) + len(seg.Payload[1])
 	if !ip.DF { // RFC 6864 4.1: an atomic datagram's ID means nothing, ours is 0
-		ip.ID = h.nextID(ip.Src, ip.Dst, wire.ProtoTCP, max(1, segmentsIn(body, seg.GSOSize)))
+		ip.ID = h.nextID(ip.Src, ip.Dst, wire.ProtoTCP)
 	}
 	headLen := seg.Seg.HeaderLen()
 	at := ip.Encode(b, headLen+body)
 	return at + seg.Seg.Encode(b[at:])
-}
-
-// segmentsIn returns how many wire segments a super-segment is cut into.
-func segmentsIn(body, gso int) int {
-	if gso <= 0 {
-		return 1
-	}
-	return (body + gso - 1) / gso
 }
 
 // writeSegment makes h.segment a packet for the link.

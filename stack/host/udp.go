@@ -81,7 +81,9 @@ func (h *Host) sendUDP(s *socket, m *message, p []byte, port uint16) error {
 	}
 	u.Encode(m.head[:])
 	if err := h.send(m); err != nil {
-		h.counters.UDP.SndbufErrors++
+		if err != ErrMsgSize {
+			h.counters.UDP.SndbufErrors++
+		}
 		return err
 	}
 	h.counters.UDP.OutDatagrams++

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -24,6 +25,7 @@ type Faults struct {
 	Rate  int64 // bytes per second; 0: without bound
 	Queue int   // bytes waiting for Rate at most, the rest is dropped; 0: 256 KiB
 	Hold  int   // bytes held at most, waiting and on their way; 0: 64 MiB
+	MTU   int   // bytes: larger packets are swallowed without a word, as in a black hole (RFC 2923 2.1); 0: none are
 }
 
 const (
@@ -35,6 +37,7 @@ const (
 type ImpairStats struct {
 	Packets, Lost, Duplicated, Corrupted, Reordered uint64
 	Overflow                                        uint64 // dropped: Queue or Hold was full
+	TooLarge                                        uint64 // dropped: larger than MTU
 }
 
 // An Impair is one direction of a path with faults: packets go in with Put and
@@ -100,6 +103,10 @@ func (m *Impair) Put(now clock.Instant, p *Packet) {
 	corrupt, late := m.chance(m.faults.Corrupt), m.chance(m.faults.Reorder)
 	if lost {
 		m.stats.Lost++
+		return
+	}
+	if f := (Features{MTU: m.faults.MTU, MaxGSO: math.MaxInt}); f.MTU > 0 && !f.Carries(p) {
+		m.stats.TooLarge++
 		return
 	}
 	depart, ok := m.depart(now, p.Len())

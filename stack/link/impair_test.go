@@ -183,3 +183,16 @@ func TestImpairSteadyStateAllocatesNothing(t *testing.T) {
 	require.LessOrEqual(t, testing.AllocsPerRun(100, round), 0.0)
 	require.True(t, bytes.Equal(p.AppendTo(nil), bytes.Repeat([]byte{1}, 1500)))
 }
+
+// A black hole (RFC 2923 2.1) swallows what is larger, on the wire, than its MTU.
+func TestImpairSwallowsLargePackets(t *testing.T) {
+	m := NewImpair(Faults{MTU: 100}, 1)
+	for _, n := range []int{99, 100, 101, 1500} {
+		m.Put(0, &Packet{Head: make([]byte, n)})
+	}
+	super := make([]byte, 40, 340) // IPv4 and TCP headers, 20 bytes each
+	super[0], super[9], super[32] = 0x45, 6, 0x50
+	m.Put(0, &Packet{Head: super[:340], GSOSize: 60})
+	m.Put(0, &Packet{Head: super[:340], GSOSize: 61})
+	require.Equal(t, ImpairStats{Packets: 6, TooLarge: 3}, m.Stats())
+}

@@ -60,7 +60,7 @@ var (
 )
 
 func writes(p *party) error {
-	_, err := p.stack.Send(p.now, p.conn, make([]byte, cellFlight))
+	_, err := p.stack.SendWith(p.now, p.conn, make([]byte, cellFlight), 0)
 	p.drain()
 	return err
 }

@@ -78,7 +78,7 @@ func (p *party) play(m move) (v view) {
 		p.hear(m.seg)
 	case send:
 		var n int
-		n, err = p.stack.Send(p.now, p.conn, make([]byte, m.n))
+		n, err = p.stack.SendWith(p.now, p.conn, make([]byte, m.n), 0)
 		v.got = fmt.Sprint("sent ", n)
 	case read:
 		n, end, why, wrong := p.take(p.taken + 1)

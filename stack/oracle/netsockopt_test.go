@@ -104,6 +104,9 @@ func (n *netstack) Options(h host.Handle) (host.Options, error) {
 // SetOptions sets what is new in o. A receive buffer is twice what ours is,
 // since gVisor offers half of it as the window.
 func (n *netstack) SetOptions(now clock.Instant, h host.Handle, o host.Options) error {
+	if lacks := lackingOption(&o); lacks != "" {
+		return lacks
+	}
 	return n.call(now, h, func(s *socket) tcpip.Error {
 		old := s.opts
 		s.opts = o
@@ -126,6 +129,7 @@ func (n *netstack) SetOptions(now clock.Instant, h host.Handle, o host.Options) 
 			}
 		}
 		number(tcpip.IPv4TTLOption, int(old.TTL), int(o.TTL))
+		number(tcpip.MTUDiscoverOption, int(discoveries[old.Discover]), int(discoveries[o.Discover]))
 		number(tcpip.IPv4TOSOption, int(old.TOS), int(o.TOS))
 		number(tcpip.MaxSegOption, old.TCP.MaxSeg, o.TCP.MaxSeg)
 		number(tcpip.KeepaliveCountOption, old.TCP.KeepCount, o.TCP.KeepCount)
@@ -185,17 +189,4 @@ var states = map[gtcp.EndpointState]tcp.State{
 	gtcp.StateListen: tcp.StateListen, gtcp.StateClosing: tcp.StateClosing,
 	gtcp.StateClose: tcp.StateClosed, gtcp.StateInitial: tcp.StateClosed, gtcp.StateBound: tcp.StateClosed,
 	gtcp.StateConnecting: tcp.StateSynSent, gtcp.StateError: tcp.StateClosed,
-}
-
-// Sockets tells how much a stream holds that was received and not read.
-func (n *netstack) Sockets(dst []host.Description) []host.Description {
-	for i, s := range n.sockets {
-		if s.closed {
-			continue
-		}
-		unread, _ := s.ep.GetSockOptInt(tcpip.ReceiveQueueSizeOption)
-		dst = append(dst, host.Description{Socket: host.Handle(i + 1), Kind: s.kind,
-			State: states[gtcp.EndpointState(s.ep.State())], RecvQ: unread})
-	}
-	return dst
 }

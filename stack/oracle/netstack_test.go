@@ -90,8 +90,6 @@ func lacking(cfg *host.Config) script.Lacks {
 	switch {
 	case t.ECN != 0:
 		return "ECN"
-	case t.NoTimestamps:
-		return "a way to turn timestamps off"
 	case t.NoScale:
 		return "a way to turn window scaling off"
 	case t.DelayedACK != 0:
@@ -341,10 +339,6 @@ func (n *netstack) Close(now clock.Instant, h host.Handle) error {
 		s.ep.Close()
 		return nil
 	})
-}
-
-func (n *netstack) Send(now clock.Instant, h host.Handle, p []byte) (int, error) {
-	return n.SendTo(now, h, p, netip.AddrPort{})
 }
 
 func (n *netstack) SendTo(now clock.Instant, h host.Handle, p []byte, to netip.AddrPort) (got int, err error) {

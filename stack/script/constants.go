@@ -14,6 +14,7 @@ var constants = map[string]int{
 	"SHUT_RD": 0, "SHUT_WR": 1, "SHUT_RDWR": 2,
 	"MSG_OOB": 1, "MSG_PEEK": 2, "MSG_DONTWAIT": 0x40, "MSG_WAITALL": 0x100, "MSG_NOSIGNAL": 0x4000, "MSG_MORE": 0x8000,
 	"POLLIN": 1, "POLLPRI": 2, "POLLOUT": 4, "POLLERR": 8, "POLLHUP": 16, "POLLRDHUP": 0x2000,
+	"IP_PMTUDISC_DONT": 0, "IP_PMTUDISC_WANT": 1, "IP_PMTUDISC_DO": 2, "IP_PMTUDISC_PROBE": 3,
 	"SOL_SOCKET": 1, "SOL_TCP": 6, "NULL": 0,
 }
 
@@ -64,4 +65,5 @@ var tcpErrnos = map[tcp.Error]string{
 	tcp.ErrProtoUnreachable: "ENOPROTOOPT",
 	tcp.ErrPortUnreachable:  "ECONNREFUSED",
 	tcp.ErrAborted:          "ECONNABORTED",
+	tcp.ErrProtocol:         "EPROTO",
 }

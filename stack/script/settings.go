@@ -65,6 +65,14 @@ func (s *settings) setOne(name, text string) error {
 		}
 		t.ECN = mode
 		return nil
+	case "mtu_probing":
+		modes := map[string]tcp.MTUProbing{"suspicious": tcp.MTUProbeSuspicious, "off": tcp.MTUProbeOff, "always": tcp.MTUProbeAlways}
+		mode, known := modes[text]
+		if !known {
+			return fmt.Errorf("--mtu_probing is suspicious, off or always, not %q", text)
+		}
+		t.MTUProbing = mode
+		return nil
 	case "syncookies": // as net.ipv4.tcp_syncookies
 		modes := map[string]tcp.CookieMode{"0": tcp.CookiesOff, "1": tcp.CookiesWhenFull, "2": tcp.CookiesAlways}
 		mode, known := modes[text]

@@ -31,8 +31,9 @@ type Target interface {
 	Shutdown(now clock.Instant, s host.Handle, how host.How) error
 	Close(now clock.Instant, s host.Handle) error
 
-	Send(now clock.Instant, s host.Handle, p []byte) (int, error)
+	SendWith(now clock.Instant, s host.Handle, p []byte, f host.SendFlags) (int, error)
 	SendTo(now clock.Instant, s host.Handle, p []byte, to netip.AddrPort) (int, error)
+	Recv(now clock.Instant, s host.Handle, p []byte, f host.RecvFlags) (int, error)
 	RecvFrom(now clock.Instant, s host.Handle, p []byte, f host.RecvFlags) (n, size int, from netip.AddrPort, err error)
 
 	Poll(s host.Handle) (host.Mask, error)
@@ -40,7 +41,14 @@ type Target interface {
 	Options(s host.Handle) (host.Options, error)
 	SetOptions(now clock.Instant, s host.Handle, o host.Options) error
 	Info(now clock.Instant, s host.Handle) (tcp.Info, error)
-	Sockets(dst []host.Description) []host.Description
+
+	Push(now clock.Instant, s host.Handle) error
+	SetQuickACK(now clock.Instant, s host.Handle, on bool) error
+	QuickACK(s host.Handle) (bool, error)
+	Queued(s host.Handle) (host.Queued, error)
+	AtMark(s host.Handle) (bool, error)
+	UrgentLeft(s host.Handle) (int, error)
+	PathMTU(s host.Handle) (int, error)
 }
 
 // A Stage is where a script runs that does not run on our own host.

@@ -53,6 +53,7 @@ type descriptor struct {
 	connecting atomic.Bool  // a non-blocking Connect has not been asked how it went
 	recvTimeo  atomic.Int64 // nanoseconds; 0: for ever
 	sendTimeo  atomic.Int64
+	told       atomic.Uint32 // see pathOption
 
 	mu      sync.Mutex
 	sendErr error // met after part of a Send was done: the next call's
@@ -163,8 +164,17 @@ func (d *descriptor) flags(msg int) (f stack.Flags) {
 	if msg&MSG_PEEK != 0 {
 		f |= stack.Peek
 	}
-	if msg&MSG_WAITALL != 0 && d.stream() {
+	if !d.stream() {
+		return f
+	}
+	if msg&MSG_WAITALL != 0 {
 		f |= stack.WaitAll
+	}
+	if msg&MSG_OOB != 0 {
+		f |= stack.OOB
+	}
+	if msg&MSG_MORE != 0 {
+		f |= stack.More
 	}
 	return f
 }

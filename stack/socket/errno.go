@@ -91,6 +91,8 @@ func tcpErrno(e tcp.Error) syscall.Errno {
 		return syscall.ENETUNREACH
 	case tcp.ErrProtoUnreachable:
 		return syscall.ENOPROTOOPT
+	case tcp.ErrProtocol:
+		return syscall.EPROTO
 	}
 	return syscall.ECONNABORTED
 }

@@ -37,12 +37,15 @@ func (c *Conn) arriveACK(now clock.Instant, s *arriving) bool {
 // that were lost, the window.
 func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	c.snd.probes = 0
+	s.srtt, s.rttvar = c.rtt.srtt, c.rtt.rttvar
 	inFlight := c.inFlight()
 	n := s.ack.Sub(c.snd.una)
 	c.env.sample.ECE = c.arriveECE(now, s)
 	c.beginRACK(now, s)
 	news := c.arriveSACK(s)
 	c.noteDSACK(s)
+	c.countDSACK(s.dsack)
+	c.noMore()
 	c.tailACKed(now, s, n)
 	duplicate := c.isDuplicate(s, n, news)
 	if c.updateWindow(now, s) {
@@ -74,6 +77,11 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 // and gives the scoreboard back when nothing is outstanding.
 func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool) {
 	c.count.delivered += int64(delivered)
+	if c.search != nil {
+		c.judgeSearch(now, advanced)
+	}
+	c.countDelivered(c.sb.newSegs, c.env.sample.ECE)
+	c.sb.newSegs = 0
 	newly := 0
 	if delivered > 0 || advanced || c.snd.dupacks > 0 {
 		newly = c.detectLoss(now, delivered, advanced)
@@ -126,11 +134,15 @@ func (c *Conn) advance(now clock.Instant, s *arriving, n int) (delivered int) {
 		if size := c.opts.sendBuffer(); c.out.Len() <= size-size/4 {
 			c.events |= EvWritable
 		}
+		c.feed()
 	}
 	if c.snd.wnd > 0 {
 		// Karn's algorithm: a timeout that was backed off stays so until there is
 		// a sample, or a path longer than the RTO would never be measured (RFC 6298 5).
 		c.rtt.rto = c.timeout()
+	}
+	if c.calls&urgentOut != 0 {
+		c.urgentACKed()
 	}
 	c.progress(now)
 	if c.sb != nil {
@@ -159,7 +171,7 @@ func (c *Conn) measure(now clock.Instant, s *arriving, n int) int {
 		}
 	}
 	if m > 0 && c.rtt.next.LessEq(s.ack) {
-		c.rtt.sample(m)
+		c.takeSample(m)
 		c.rtt.next = c.snd.nxt
 		c.has |= measured
 	}

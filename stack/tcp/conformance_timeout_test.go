@@ -88,7 +88,9 @@ func TestLongPathIsMeasured(t *testing.T) { // RFC 6298 5, Karn's algorithm
 }
 
 func TestReq9293_M19_CongestionBasics(t *testing.T) {
-	r := establishedRig(t, plain, Options{NoDelay: true})
+	cfg := plain
+	cfg.MTUProbing = MTUProbeOff // segments keep their size
+	r := establishedRig(t, cfg, Options{NoDelay: true})
 	cwnd := func() int { return r.c.Info(r.now).SndCwnd }
 	r.write(500000)
 	require.Len(t, r.segments(), 10)

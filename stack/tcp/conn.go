@@ -19,7 +19,8 @@ const (
 	EvWritable                    // room in the send buffer came back
 	EvConnected                   // ESTABLISHED was reached
 	EvClosed                      // the connection is over: Err says how
-	EvUrgent                      // the peer's urgent mark moved forward
+	EvUrgent                      // the peer's urgent mark moved forward, or the byte there has come
+	EvPathMTU                     // the connection found out by itself what its path carries: PathMTU
 )
 
 // Conn is one TCP connection as a value. Init it before any other call. It
@@ -31,25 +32,28 @@ type Conn struct {
 	env      *Env
 	sb       *scoreboard // nil while nothing is outstanding
 	re       *reassembly // nil while nothing is out of order
+	search   *mtuSearch  // nil while the path is not suspected
 	cc       congestion.Controller
 	id       uint64
 	flow     Flow
-	opts     Options
+	opts     *settings
 	timers   [numTimers]clock.Instant
 	rtt      rtt
 	count    counters
+	busy     busyClock
 	snd      sendVars
 	rcv      recvVars
 	in       buffer.Ring // bytes received: the first is the next to be read
 	out      buffer.Ring // bytes to send: the first is the oldest unacknowledged
 	ep       episode     // the latest reduction for loss
 	has      facts
-	mtu      int32 // path MTU, bytes
-	mss      int32 // largest segment: the smaller of peer's MSS and path MTU, options not subtracted
+	mtu      uint16 // path MTU, bytes
+	mss      uint16 // largest segment: the smaller of peer's MSS and path MTU, options not subtracted
 	tsOff    uint32
 	opt      agreed
 	ecnPoint wire.Seq // SND.NXT when the window fell, where ecnHeld
 	ecn      ecnFacts
+	calls    callFacts
 	state    State
 	events   Event
 	err      Error
@@ -72,6 +76,7 @@ type sendVars struct {
 	reset   wire.Seq // SEG.SEQ of the RST that is owed
 	limited wire.Seq // SND.NXT when cwnd last kept data back, where cwndLimited
 	tail    wire.Seq // TLP.end_seq, where tailOut
+	up      wire.Seq // SND.UP: behind the last urgent byte, where urgentOut
 	dsacked wire.Seq // RACK.dsack_round, where dsackRound
 
 	lastSend clock.Instant // of data
@@ -90,26 +95,20 @@ type recvVars struct {
 	adv   wire.Seq // right edge of the window offered: RCV.NXT + RCV.WND
 	acked wire.Seq // Last.ACK.sent (RFC 7323 4.3)
 	irs   wire.Seq // IRS
-	up    wire.Seq // RCV.UP
+	up    wire.Seq // RCV.UP: the last urgent byte, where urgent says something of it
 	fin   wire.Seq // sequence number of the peer's FIN, where finKnown
 
 	tsRecent   uint32
 	tsRecentAt clock.Instant // Never: TS.Recent is not valid
 	lastRecv   clock.Instant // last segment that was acceptable
+	lastText   clock.Instant // last one with data
 	oow        clock.Instant // last answer to a segment outside the window
 	challenged clock.Instant // begin of the period in which challenges counts
 	challenges uint8
 	dupsOwed   uint8  // duplicate ACKs, one for each segment out of order
 	quick      uint8  // ACKs to be sent without delay
 	mss        uint16 // largest segment seen, bytes
-}
-
-// counters feed Info.
-type counters struct {
-	delivered int64 // bytes known to have reached the peer
-	sent      int64 // bytes sent, retransmissions included
-	retrans   int64 // bytes sent again
-	received  int64 // in-order bytes received
+	urgent     urgentByte
 }
 
 // facts are the single bits of a connection.
@@ -152,8 +151,8 @@ const owesAny = owesSYN | owesACK | owesDelayed | owesChallenge | owesProbe | ow
 // Init makes c a closed connection of flow, ready to Open. id goes into trace
 // events; mtu is the path MTU in bytes.
 func (c *Conn) Init(e *Env, id uint64, flow Flow, o Options, mtu int) {
-	*c = Conn{env: e, id: id, flow: flow, opts: o, state: StateClosed}
-	c.mtu = int32(max(min(mtu, e.MTU), minMTU))
+	*c = Conn{env: e, id: id, flow: flow, opts: e.settings.use(&o), state: StateClosed}
+	c.setMTU(mtu)
 	c.opt.peerMSS = defaultPeerMSS
 	c.tsOff = e.tsOffset(flow)
 	c.rtt.init()
@@ -171,7 +170,9 @@ func (c *Conn) Release() {
 	c.in.Release(c.env.Budget)
 	c.out.Release(c.env.Budget)
 	c.timers = [numTimers]clock.Instant{}
-	c.has, c.events = 0, 0
+	c.has, c.calls, c.events = 0, 0, 0
+	c.env.settings.leave(c.opts)
+	c.opts = &c.env.settings.zero
 	c.state = StateClosed
 }
 
@@ -179,6 +180,7 @@ func (c *Conn) Release() {
 func (c *Conn) releaseSide() {
 	c.dropScoreboard()
 	c.dropReassembly()
+	c.dropSearch()
 	c.ep = episode{}
 	if c.cc != nil {
 		c.env.putController(c.cc)
@@ -232,40 +234,6 @@ func (c *Conn) optionLen(sack int) int {
 		n += 4 + 8*sack
 	}
 	return n
-}
-
-// refreshMSS follows a change of the path MTU, the peer's MSS or our bound.
-func (c *Conn) refreshMSS() {
-	mss := min(int(c.opt.peerMSS), int(c.mtu)-headers)
-	if c.opts.MaxSeg > 0 {
-		mss = min(mss, max(c.opts.MaxSeg, minPeerMSS))
-	}
-	c.mss = int32(max(mss, minMTU-headers))
-	if c.cc != nil {
-		c.cc.SetMSS(c.sendMSS(0))
-	}
-}
-
-// SetPMTU tells the path MTU in bytes, never more than the link's. Below 552
-// it counts as 552 and the segments may be fragmented (RFC 1191 3, 6.1 and
-// the attack that forges small ones).
-func (c *Conn) SetPMTU(_ clock.Instant, mtu int) {
-	if c.state == StateClosed {
-		return
-	}
-	const least = 552
-	if mtu < least {
-		mtu = least
-		c.has |= smallMTU
-	} else {
-		c.has &^= smallMTU
-	}
-	old := c.mss
-	c.mtu = int32(min(mtu, c.env.MTU))
-	c.refreshMSS()
-	if c.mss < old && c.sb != nil && c.state.synchronized() {
-		c.sb.markLarger(c.sendMSS(0))
-	}
 }
 
 // initialRTO is that of a connection without a sample (RFC 6298 2.1).

@@ -22,6 +22,7 @@ type Config struct {
 	SYNBacklog   int           // SYN records per listener; 0: 1024
 	SYNCookies   CookieMode    // 0: when there is no room for a SYN record (RFC 4987)
 	FinWait2     time.Duration // how long an orphan stays in FIN-WAIT-2. 0: 60 s
+	MTUProbing   MTUProbing    // 0: search for the path MTU when a black hole is suspected (RFC 4821)
 }
 
 // The defaults of Config.
@@ -84,15 +85,18 @@ type Env struct {
 
 	isnKey, tsKey, flowKey, cookieKey [2]uint64 // of SipHash: ISNs, timestamp offsets, SYN records, SYN cookies
 
-	scoreboards *scoreboard // free list
-	freeRecords int         // records in the free list's scoreboards
-	lists       *reassembly // free list
-	numLists    int
-	controllers []congestion.Controller
-	firstHolder *reassembly // those in use, the oldest first
-	lastHolder  *reassembly
-	ending      trace.Reason      // why GiveUp ends a connection
-	sample      congestion.Sample // of the ACK under way: one for all, so that none is allocated
+	scoreboards  *scoreboard // free list
+	freeRecords  int         // records in the free list's scoreboards
+	lists        *reassembly // free list
+	numLists     int
+	searches     *mtuSearch // free list
+	freeSearches int
+	controllers  []congestion.Controller
+	settings     sharedSettings
+	firstHolder  *reassembly // those in use, the oldest first
+	lastHolder   *reassembly
+	ending       trace.Reason      // why GiveUp ends a connection
+	sample       congestion.Sample // of the ACK under way: one for all, so that none is allocated
 }
 
 // NewEnv returns an Env whose secrets (ISNs, timestamp offsets) come from

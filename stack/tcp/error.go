@@ -15,6 +15,7 @@ const (
 	ErrProtoUnreachable       // ENOPROTOOPT, as Linux
 	ErrPortUnreachable        // ECONNREFUSED
 	ErrAborted                // we aborted it (ECONNABORTED)
+	ErrProtocol               // a Parameter Problem: somebody could not read our header (EPROTO)
 	numErrors
 )
 
@@ -27,6 +28,7 @@ var errorTexts = [numErrors]string{
 	ErrProtoUnreachable: "protocol not available at the peer",
 	ErrPortUnreachable:  "port unreachable",
 	ErrAborted:          "connection aborted",
+	ErrProtocol:         "protocol error: a header of ours was refused",
 }
 
 // Error returns what happened, in English.

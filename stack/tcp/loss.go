@@ -53,15 +53,16 @@ func (s *scoreboard) markOlder(at clock.Instant) {
 }
 
 // markLarger marks the records whose segments are larger than mss: the path no
-// longer takes them (RFC 1191). It is no sign of congestion.
-func (s *scoreboard) markLarger(mss int) {
+// longer takes them (RFC 1191). It is no sign of congestion. It returns how many bytes.
+func (s *scoreboard) markLarger(mss int) (newly int) {
 	for i := range s.n {
 		r := s.at(i)
 		if min(int(r.seg), int(r.len)) <= mss || r.flags&sacked != 0 {
 			continue
 		}
-		s.mark(i)
+		newly += s.mark(i)
 	}
+	return newly
 }
 
 // renege forgets all SACKs.

@@ -70,18 +70,15 @@ func (k *rack) deliver(r *record, end wire.Seq) {
 // endRACK takes over what the ACK taught of the path.
 func (c *Conn) endRACK() {
 	k := &c.sb.rack
-	c.rtt.noteMin(k.least)
+	c.rtt.noteMin(k.now, k.least)
 	if k.late && c.opt.sack {
+		c.count.late++
 		c.has |= reordered
 	}
 }
 
 // reorderWindow is RACK_update_reo_wnd (RFC 8985 6.2, step 4), but for the
 // D-SACKs, which noteDSACK counts.
-//
-// Deviates from RFC 8985 s.6.2: RACK.min_RTT is the smallest of the connection's
-// life and not of the last minutes; a path that becomes longer costs spurious
-// retransmissions until D-SACKs have widened the window.
 func (c *Conn) reorderWindow() time.Duration {
 	s := c.sb
 	if c.has&reordered == 0 && (s.rec.mode != open || s.sackedSegs >= dupThresh) {
@@ -145,6 +142,9 @@ func (c *Conn) detectByTime(now clock.Instant, delivered int) int {
 	twice, latest, waitsToo := s.detectAgain(due)
 	c.armReorder(now, due, waits || waitsToo)
 	if once+twice == 0 {
+		return 0
+	}
+	if s.rec.mode == open && twice == 0 && c.onlySizing(once) {
 		return 0
 	}
 	// The loss of what was sent again since the last reduction is a second sign

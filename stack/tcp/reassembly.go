@@ -212,7 +212,7 @@ func (c *Conn) noteSize(in *Arrival) {
 		size = (len(in.Payload) + in.Segments - 1) / in.Segments
 	}
 	if size > int(c.rcv.mss) {
-		c.rcv.mss = uint16(min(size, advertisedMSS(c.env, &c.opts)))
+		c.rcv.mss = uint16(min(size, advertisedMSS(c.env, &c.opts.Options)))
 	}
 }
 
@@ -279,6 +279,7 @@ func (c *Conn) deliver(n int) {
 }
 
 func (c *Conn) takeOutOfOrder(now clock.Instant, s *arriving) {
+	c.noteOutOfOrder(s)
 	c.rcv.quick = maxQuickACKs
 	c.has &^= pingpong
 	if len(s.text) > 0 {

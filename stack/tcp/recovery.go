@@ -21,11 +21,12 @@ const (
 
 // recovery is the state of one episode of repair.
 type recovery struct {
-	mode    recoveryMode
-	point   wire.Seq // RecoveryPoint: what is acknowledged up to here ends the episode
-	counted bool     // it began by duplicate ACKs without SACK
-	frto    frtoStep
-	since   clock.Instant
+	mode     recoveryMode
+	point    wire.Seq // RecoveryPoint: what is acknowledged up to here ends the episode
+	counted  bool     // it began by duplicate ACKs without SACK
+	frto     frtoStep
+	since    clock.Instant
+	timedOut clock.Instant // the first timeout, afterTimeout
 
 	// Proportional rate reduction (RFC 9937).
 	delivered int // prr_delivered
@@ -73,6 +74,9 @@ func (c *Conn) detectByCount(now clock.Instant, delivered int, advanced bool) (n
 		if c.snd.dupacks < dupThresh || c.snd.una.LessEq(c.snd.guard) {
 			return 0
 		}
+		if c.countedSizing() {
+			return 0
+		}
 		newly = s.markHead(c.env, c.sendMSS(0))
 		c.enterRecovery(now, delivered)
 		s.rec.counted = true
@@ -102,6 +106,7 @@ func (c *Conn) enterRecovery(now clock.Instant, delivered int) {
 	if !done {
 		c.cc.OnCongestion(now, congestion.Loss, flight)
 	}
+	c.leaveLoss(now)
 	s.rec = recovery{mode: fastRecovery, point: c.snd.nxt, since: now}
 	// RecoverFS (RFC 9937 5): all that may still be delivered in this episode,
 	// this ACK's part with it.
@@ -140,6 +145,7 @@ func (c *Conn) endRecovery(now clock.Instant) {
 		return
 	}
 	fast := s.rec.mode == fastRecovery
+	c.leaveLoss(now)
 	s.rec = recovery{}
 	s.dupBytes = 0
 	c.snd.dupacks = 0
@@ -177,7 +183,11 @@ func (c *Conn) enterLoss(now clock.Instant) {
 	} else {
 		s.markAll()
 	}
-	s.rec = recovery{mode: afterTimeout, point: c.snd.nxt, since: now}
+	timedOut := now
+	if s.rec.mode == afterTimeout {
+		timedOut = s.rec.timedOut
+	}
+	s.rec = recovery{mode: afterTimeout, point: c.snd.nxt, since: now, timedOut: timedOut}
 	if first {
 		s.rec.frto = frtoFirst // RFC 5682 2.1, step 1
 	}

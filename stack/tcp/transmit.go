@@ -26,12 +26,13 @@ func (c *Conn) Transmit(now clock.Instant, out *Segment) bool {
 	}
 	c.armPersist(now)
 	c.armMemory(now)
+	c.clockBusy(now)
 	return false
 }
 
 // begin fills out's header for sequence number seq.
 func (c *Conn) begin(out *Segment, seq wire.Seq, flags wire.Flags, why trace.Reason) {
-	*out = Segment{DF: c.has&smallMTU == 0, Why: why}
+	*out = Segment{DF: !c.fragments(), Why: why}
 	out.Seg.SrcPort, out.Seg.DstPort = c.flow.Local.Port(), c.flow.Remote.Port()
 	out.Seg.Seq = seq
 	out.Seg.Flags = flags
@@ -54,8 +55,11 @@ func (c *Conn) finish(now clock.Instant, out *Segment, sack bool) {
 	if sack {
 		c.fillSACK(&out.Seg.Options)
 	}
+	if c.calls&urgentOut != 0 {
+		c.stampUrgent(out)
+	}
 	c.ackSent()
-	c.traceSent(now, out)
+	c.leaves(now, out)
 }
 
 func (c *Conn) transmitRST(now clock.Instant, out *Segment) bool {
@@ -65,7 +69,7 @@ func (c *Conn) transmitRST(now clock.Instant, out *Segment) bool {
 		out.Seg.Flags |= wire.ACK
 		out.Seg.Ack = c.rcv.nxt
 	}
-	c.traceSent(now, out)
+	c.leaves(now, out)
 	return true
 }
 
@@ -156,6 +160,11 @@ func (c *Conn) sendNew(now clock.Instant, out *Segment, mss int, sack bool) bool
 		return false
 	}
 	c.restart(now)
+	if c.search != nil {
+		if ok, wait := c.transmitSizing(now, out, sack); ok || wait {
+			return ok
+		}
+	}
 	n := c.nextNew(mss)
 	edge := c.snd.una.Add(int(c.snd.wnd))
 	fin := c.has&(finQueued|finSent) == finQueued && n == c.unsent() &&
@@ -205,6 +214,10 @@ func (c *Conn) sendRange(now clock.Instant, out *Segment, n int, fin bool, mss i
 		c.snd.small = c.snd.nxt
 	}
 	c.has &^= overrideSWS
+	if c.unsent() == 0 {
+		c.allSent()
+	}
+	c.lowSent(n)
 	if c.has&(owesACK|owesDelayed) != 0 && n > 0 {
 		c.has |= pingpong // data answers data: the next ACK may wait for a ride
 	}
@@ -223,6 +236,8 @@ func (c *Conn) whyNew(n int) trace.Reason {
 		return trace.SendLimited
 	case n == 0:
 		return trace.SendFIN
+	case c.sizing():
+		return trace.SendMTUProbe
 	}
 	return trace.SendData
 }
@@ -309,6 +324,7 @@ func (c *Conn) sendAgain(now clock.Instant, out *Segment, i, mss int, sack bool)
 	c.attach(out, r.seq.Sub(c.snd.una), n, mss)
 	c.resent(now, i, mss)
 	c.count.retrans += int64(n)
+	c.count.segsAgain += inSegments(n, mss)
 	c.env.Stats.Retransmitted++
 	c.sent(now, out, n, sack)
 }
@@ -316,6 +332,9 @@ func (c *Conn) sendAgain(now clock.Instant, out *Segment, i, mss int, sack bool)
 // resent renews record i.
 func (c *Conn) resent(now clock.Instant, i, mss int) {
 	r := c.sb.at(i)
+	if c.search != nil {
+		c.sizingResent(now, r)
+	}
 	r.sent, r.delivered = now, c.count.delivered
 	r.seg = uint16(min(mss, 65535))
 	if r.flags&(lost|resent) == lost {

@@ -30,6 +30,7 @@ const (
 	SendProbe     // zero-window probe
 	SendKeepalive // keep-alive probe
 	SendLimited   // limited transmit (RFC 3042)
+	SendMTUProbe  // larger than is known to pass (RFC 4821)
 
 	// Why another packet was sent.
 	SendUDP
@@ -130,6 +131,7 @@ var reasons = [numReasons]string{
 	SendProbe:     "zero-window probe",
 	SendKeepalive: "keep-alive probe",
 	SendLimited:   "limited transmit",
+	SendMTUProbe:  "path MTU probe",
 
 	SendUDP:         "datagram",
 	SendEcho:        "echo request",
