@@ -223,10 +223,8 @@ func (w *walk) segment() segment {
 			s.flags |= wire.SYN
 			s.seq += r.IntN(100) - 50
 		}
-	case 13: // RFC 7323 4.3 takes its timestamp, gVisor drops it before it looks
-		if !p.mode.stamps {
-			s.flags &^= wire.ACK
-		}
+	case 13:
+		s.flags &^= wire.ACK
 	case 14:
 		s.flags |= wire.PSH | wire.URG
 		s.text = 1 + r.IntN(100)
