@@ -24,15 +24,6 @@ func (c *Conn) CloseWrite(now clock.Instant) {
 	c.armPersist(now)
 }
 
-// CloseRead tells that nobody will read: what arrives is acknowledged and dropped.
-func (c *Conn) CloseRead(_ clock.Instant) {
-	if c.state == StateClosed {
-		return
-	}
-	c.has |= readShut
-	c.take(c.in.Len()) // a RecvSpan may still be read
-}
-
 // Close is the owner's last call: FIN, or RST where received data is unread
 // (RFC 9293 SHLD-3). The connection goes on without an owner until it is
 // closed; an RST still has to be fetched by Transmit.

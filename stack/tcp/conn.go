@@ -125,7 +125,6 @@ const (
 	finKnown                      // the peer's FIN was seen, rcv.fin says where
 	finReceived                   // the peer's FIN is in order
 	orphan                        // Close was called: nobody owns the connection
-	readShut                      // CloseRead was called
 	passive                       // made from a Listener's handshake (MUST-11)
 	owesSYN                       // a SYN or SYN-ACK is to be sent
 	owesACK                       // an ACK is to be sent now

@@ -86,9 +86,7 @@ func (s *script) call(now clock.Instant, c *Conn, body []byte) {
 		c.Read(now, make([]byte, s.int(2)))
 	case 5:
 		c.CloseWrite(now)
-	case 6:
-		c.CloseRead(now)
-	case 7:
+	case 6, 7:
 		c.Close(now)
 	case 8:
 		if s.byte() > 200 {

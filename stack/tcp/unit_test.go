@@ -162,8 +162,6 @@ func TestRandomCloses(t *testing.T) {
 				c.Close(w.now)
 			case 1:
 				c.CloseWrite(w.now)
-			case 2:
-				c.CloseRead(w.now)
 			case 3:
 				if seed%2 == 0 {
 					c.Abort(w.now)
