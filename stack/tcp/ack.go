@@ -26,8 +26,10 @@ func (c *Conn) arriveACK(now clock.Instant, s *arriving) bool {
 		c.answerOutside(now, s)
 		return true
 	}
-	// Only here, where the segment counts: what was discarded draws no ACK for
-	// the text that would have been cut off.
+	// Only here, where the segment counts: what was discarded sets no TS.Recent
+	// (a forger need not know our numbers to be discarded, CVE-2005-0356), and
+	// draws no ACK for the text that would have been cut off.
+	c.noteTimestamp(now, s.in.Seg.Seq, &s.in.Seg.Options)
 	c.trim(s)
 	c.takeACK(now, s)
 	return c.finACKed(now)
