@@ -22,6 +22,11 @@ type cellWaiver struct {
 
 var cellWaivers = []cellWaiver{
 	{
+		"RFC 9293 3.10 (a listed deviation of ours)",
+		"an ACK behind a window that the segment closed is sent at its edge, as by Linux, where the peer takes it; gVisor's is at SND.NXT", 0,
+		func(x *cell) bool { return x.atNXT().us == x.gv },
+	},
+	{
 		"RFC 9293 3.10.7.2 third, 3.10.7.3 fourth",
 		"a SYN with FIN is no peer's: ours drops it (attack 20), gVisor answers the SYN", 1296,
 		func(x *cell) bool {
@@ -199,6 +204,28 @@ var cellWaivers = []cellWaiver{
 		"what is acceptable and is not the FIN again needs no answer; gVisor acknowledges it", 112,
 		func(x *cell) bool { return x.on(tcp.StateTimeWait) && x.ignores(x.us) && x.acks(x.gv) },
 	},
+}
+
+// waived returns the first waiver that covers x, or -1. One that speaks of our
+// ACK means its number as SND.NXT, wherever the edge of the window has moved it.
+func (x *cell) waived() int {
+	for _, y := range []*cell{x, x.atNXT()} {
+		if i := slices.IndexFunc(cellWaivers, func(w cellWaiver) bool { return w.covers(y) }); i >= 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// atNXT is x with the number of our ACK as SND.NXT, where the segment closed the
+// window behind it.
+func (x *cell) atNXT() *cell {
+	y := *x
+	edge := max(x.from.una, x.seg.ack) + x.seg.wnd
+	if rest, ok := strings.CutPrefix(x.us.said, fmt.Sprintf("%v %d:%d ", wire.ACK, edge, edge)); ok && edge < x.from.nxt {
+		y.us.said = fmt.Sprintf("%v %d:%d %s", wire.ACK, x.from.nxt, x.from.nxt, rest)
+	}
+	return &y
 }
 
 var afterFIN = []tcp.State{tcp.StateCloseWait, tcp.StateClosing, tcp.StateLastAck, tcp.StateTimeWait}
