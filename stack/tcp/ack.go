@@ -26,8 +26,10 @@ func (c *Conn) arriveACK(now clock.Instant, s *arriving) bool {
 		c.answerOutside(now, s)
 		return true
 	}
-	// Only here, where the segment counts: what was discarded draws no ACK for
-	// the text that would have been cut off.
+	// Only here, where the segment counts: what was discarded does not move
+	// TS.Recent, by which it could shut out the peer (RFC 7323 5.3 R3), and draws
+	// no ACK for the text that would have been cut off.
+	c.noteTimestamp(now, s.in.Seg.Seq, &s.in.Seg.Options)
 	c.trim(s)
 	c.takeACK(now, s)
 	return c.finACKed(now)
@@ -120,6 +122,9 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 // advance moves SND.UNA by n and returns how many bytes that delivers.
 func (c *Conn) advance(now clock.Instant, s *arriving, n int) (delivered int) {
 	c.snd.una = s.ack
+	// Neither stays further behind than it matters, or in 2 GiB it lies ahead.
+	c.snd.small = wire.MaxSeq(c.snd.small, s.ack)
+	c.snd.guard = wire.MaxSeq(c.snd.guard, s.ack.Add(-1))
 	text := n
 	if c.has&finSent != 0 && s.ack == c.snd.nxt {
 		text-- // our FIN

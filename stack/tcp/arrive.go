@@ -56,7 +56,6 @@ func (c *Conn) arriveSynchronized(now clock.Instant, s *arriving) {
 	if c.arriveSYN(now, s) { // fourth; the third, security, is no more
 		return
 	}
-	c.noteTimestamp(now, s.in.Seg.Seq, &s.in.Seg.Options)
 	c.rcv.lastRecv = now
 	if c.arriveACK(now, s) { // fifth
 		return

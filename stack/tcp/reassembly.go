@@ -274,6 +274,7 @@ func (c *Conn) deliver(n int) {
 	c.in.Extend(n)
 	c.rcv.nxt = c.rcv.nxt.Add(n)
 	c.rcv.adv = wire.MaxSeq(c.rcv.adv, c.rcv.nxt)
+	c.rcv.up = wire.MaxSeq(c.rcv.up, c.rcv.nxt) // no further back, or in 2 GiB it lies ahead
 	c.count.received += int64(n)
 	if c.has&readShut != 0 {
 		c.in.Discard(c.env.Budget, c.in.Len())

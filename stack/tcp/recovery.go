@@ -93,15 +93,12 @@ func (c *Conn) detectByCount(now clock.Instant, delivered int, advanced bool) (n
 // that delivered so many bytes.
 func (c *Conn) enterRecovery(now clock.Instant, delivered int) {
 	s := c.sb
-	flight := c.snd.nxt.Sub(c.snd.una)
+	// Without what limited transmit and probes sent beyond the window (RFC 5681
+	// 3.2, step 2), or what lies beyond a hole that keeps SND.UNA back.
+	flight := min(c.snd.nxt.Sub(c.snd.una), c.cc.Window())
 	// Once for each window, by loss or by ECE (RFC 3168 6.1.2).
 	done := s.rec.mode == open && c.ecn&ecnReduced != 0
 	c.beginEpisode(s.rec.mode == open && !done, fastOne)
-	if s.rec.mode != open {
-		// The hole keeps SND.UNA back, so what lies beyond it says nothing of how
-		// much was in flight since the last reduction.
-		flight = min(flight, c.cc.Window())
-	}
 	if !done {
 		c.cc.OnCongestion(now, congestion.Loss, flight)
 	}
@@ -143,10 +140,10 @@ func (c *Conn) endRecovery(now clock.Instant) {
 		return
 	}
 	fast := s.rec.mode == fastRecovery
+	c.snd.guard = wire.MaxSeq(c.snd.guard, s.rec.point)
 	s.rec = recovery{}
 	s.dupBytes = 0
 	c.snd.dupacks = 0
-	c.snd.guard = c.snd.una
 	if fast {
 		c.cc.OnRecovered(now)
 	}

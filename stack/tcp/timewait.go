@@ -104,13 +104,13 @@ func (t *TimeWait) judge(now clock.Instant, e *Env, in *Arrival) waitAnswer {
 	case reset: // second, but for RFC 1337 3
 		return waitAnswer{drop: trace.DropState}
 	}
-	t.noteTimestamp(now, in.Seg.Seq, o)
 	switch ack := in.Seg.Ack; { // fifth
 	case f&wire.ACK == 0:
 		return waitAnswer{drop: trace.DropNoACK}
 	case t.sndNxt.Less(ack) || ack.Less(t.sndNxt.Add(-int(t.maxWnd))): // RFC 5961 5.2
 		return t.outside(now, in, trace.DropOldACK)
 	}
+	t.noteTimestamp(now, in.Seg.Seq, o)
 	return t.trim(in)
 }
 
