@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -21,16 +22,33 @@ import (
 
 const matrixFile = "../testdata/conformance.md"
 
-// matrixParts says how the tests of each part of the matrix begin. A strict
-// part has a test or a decision in every row.
+// matrixParts says how the tests of each part of the matrix begin. Each row up
+// to strict has a test or a decision; 0: all.
 var matrixParts = map[string]struct {
 	prefix string
-	strict bool
+	strict int
 }{
-	"A":  {"TestReq9293_", false},
-	"A2": {"TestReqX_", false},
-	"B":  {"TestReq1122_", true},
-	"C":  {"TestReqC_", false},
+	"A":  {"TestReq9293_", 0},
+	"A2": {"TestReqX_", 0},
+	"B":  {"TestReq1122_", 0},
+	"C":  {"TestReqC_", 31}, // the others belong to the programs in apps
+}
+
+// everyRule says that no row of a strict part is for later. Until it does,
+// those may be that are awaited.
+const everyRule = false
+
+var awaited = map[string]bool{"C-7": true, "C-8": true, "C-9": true, "C-10": true}
+
+// mostDeviations is how many rows may deviate that are not of the scope dev.
+const mostDeviations = 5
+
+// strict reports whether the row may not be for later.
+func (r *requirement) strict() bool {
+	_, digits, _ := strings.Cut(r.id, "-")
+	n, _ := strconv.Atoi(digits)
+	most := matrixParts[r.part].strict
+	return (most == 0 || n <= most) && (everyRule || !awaited[r.id])
 }
 
 // A requirement is a row of the matrix. Part C has no scope: there it is y.
@@ -118,7 +136,7 @@ func (r *requirement) faults(tests map[string]string) (all []string) {
 	case "done":
 		fault(!exists, "is done, but there is no "+name)
 	case "later":
-		fault(part.strict, "is not done")
+		fault(r.strict(), "is not done")
 	case "none":
 		fault(r.decision == "", "has no test and does not say why")
 	default:
@@ -133,7 +151,7 @@ func (r *requirement) faults(tests map[string]string) (all []string) {
 	default:
 		fault(true, "has the unknown scope "+r.scope)
 	}
-	fault(part.strict && r.status == "none" && exists, "is tested by "+name+" and does not say so")
+	fault(r.strict() && r.status == "none" && exists, "is tested by "+name+" and does not say so")
 	return all
 }
 
@@ -143,6 +161,7 @@ func TestConformanceMatrix(t *testing.T) {
 	rows, tests := readMatrix(t, string(text)), testNames(t)
 	seen, named := map[string]bool{}, map[string]bool{}
 	count := map[string]map[string]int{}
+	var deviations []string // beyond those that were foreseen
 	for _, r := range rows {
 		if seen[r.id] {
 			t.Errorf("%s is there twice", r.id)
@@ -151,6 +170,9 @@ func TestConformanceMatrix(t *testing.T) {
 		named[matrixParts[r.part].prefix+r.test] = true
 		for _, fault := range r.faults(tests) {
 			t.Errorf("%s %s", r.id, fault)
+		}
+		if r.scope != "dev" && strings.HasPrefix(r.decision, "Deviation") {
+			deviations = append(deviations, r.id)
 		}
 		if count[r.part] == nil {
 			count[r.part] = map[string]int{}
@@ -165,6 +187,7 @@ func TestConformanceMatrix(t *testing.T) {
 		require.Equal(t, want, n, "rows of part %s", part)
 		t.Logf("part %s: %v", part, count[part])
 	}
+	require.LessOrEqual(t, len(deviations), mostDeviations, "%v", deviations)
 	for name, path := range tests {
 		if strings.HasPrefix(name, "TestReq") && !named[name] {
 			t.Errorf("%s in %s has no row", name, path)
@@ -182,7 +205,9 @@ func TestConformanceFaults(t *testing.T) {
 		{"B | y | Known | done | ", ""},
 		{"B | y | Unknown | done | ", "is done, but there is no TestReq1122_Unknown"},
 		{"B | y | Unknown | later | ", "is not done"},
-		{"A | y | Unknown | later | ", ""},
+		{"A | y | Unknown | later | ", "is not done"},
+		{"A2 | y | Unknown | later | ", "is not done"},
+		{"C | y | Unknown | later | ", "is not done"},
 		{"A | y | Unknown | done | ", "is done, but there is no TestReq9293_Unknown"},
 		{"B | api | Unknown | none | because", ""},
 		{"B | api | Unknown | none | ", "has no test and does not say why"},
@@ -199,4 +224,8 @@ func TestConformanceFaults(t *testing.T) {
 		require.Len(t, rows, 1, c.row)
 		require.Equal(t, c.want, strings.Join(rows[0].faults(tests), "; "), c.row)
 	}
+	for id, want := range map[string]bool{"C-1": true, "C-31": true, "C-32": false, "C-50": false, "C-7": everyRule} {
+		require.Equal(t, want, (&requirement{part: "C", id: id}).strict(), id)
+	}
+	require.True(t, (&requirement{part: "A", id: "MUST-69"}).strict())
 }

@@ -33,6 +33,8 @@ const (
 	DontWait Flags = 1 << iota // ErrWouldBlock instead of waiting
 	Peek                       // leave what is received in the queue
 	WaitAll                    // streams: fill the buffer, unless the end or an error comes first
+	OOB                        // streams: Send's last byte is urgent; Recv takes the urgent byte, and never waits
+	More                       // streams: more is sent at once, so a partial segment may wait for it
 )
 
 // usable says why the socket takes no calls, or nil. The lock is held.
@@ -129,7 +131,7 @@ func (s *Socket) Accept(f Flags) (*Socket, error) {
 func (s *Socket) Send(p []byte, f Flags) (sent int, err error) {
 	err = s.until(&s.wr, f, func(now clock.Instant) error {
 		for {
-			n, err := s.sh.host.Send(now, s.handle, p[sent:])
+			n, err := s.sh.host.SendWith(now, s.handle, p[sent:], sendFlags(f))
 			sent += n
 			if err != nil || s.kind != host.Stream || sent == len(p) {
 				return err
@@ -167,6 +169,10 @@ func (s *Socket) RecvFrom(p []byte, f Flags) (n, size int, from netip.AddrPort, 
 // RecvMsg is RecvFrom that also gives the rest of what the headers said. On a
 // stream it is Recv, with the TOS of the latest segment.
 func (s *Socket) RecvMsg(p []byte, f Flags) (got int, m host.Meta, err error) {
+	if f&OOB != 0 {
+		got, err = s.recvUrgent(p, f)
+		return got, m, err
+	}
 	err = s.until(&s.rd, f, func(now clock.Instant) error {
 		for {
 			n, meta, err := s.sh.host.RecvMsg(now, s.handle, p[got:], recvFlags(f))
@@ -177,7 +183,7 @@ func (s *Socket) RecvMsg(p []byte, f Flags) (got int, m host.Meta, err error) {
 			if got > 0 && err != nil && err != host.ErrWouldBlock {
 				s.rd.err = err // connections tell it once
 			}
-			if err != nil || n == 0 || f&WaitAll == 0 || f&Peek != 0 || s.kind != host.Stream || got == len(p) {
+			if err != nil || n == 0 || f&WaitAll == 0 || f&Peek != 0 || s.kind != host.Stream || got == len(p) || s.atMark() {
 				return err
 			}
 		}

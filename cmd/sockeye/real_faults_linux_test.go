@@ -53,7 +53,7 @@ func TestServerKilled(t *testing.T) {
 }
 
 // The device is set down in the middle and up again: the transfer goes on.
-func TestDeviceDownAndUp(t *testing.T) {
+func TestAttack_75_DeviceDownAndUp(t *testing.T) {
 	w := newWorld(t)
 	root := t.TempDir()
 	get, _, name := w.download(root, 20*mib, "20m")
@@ -64,8 +64,30 @@ func TestDeviceDownAndUp(t *testing.T) {
 	require.Equal(t, sumFile(t, filepath.Join(root, "big")), sumFile(t, name))
 }
 
+// The device's MTU changes in the middle, down and up: the transfer goes on.
+func TestAttack_75_DeviceChangesMTU(t *testing.T) {
+	w := newWorld(t)
+	root := t.TempDir()
+	get, _, name := w.download(root, 20*mib, "10m")
+	for _, mtu := range []int{576, 9000, 1280, 1500} {
+		w.do(func() error { return setup.SetMTU(worldTUN, mtu) })
+		before := sizeOf(t, name)
+		w.eventually("nothing comes at this MTU", func() bool { return sizeOf(t, name) > before })
+	}
+	get.wait(t)
+	require.Zero(t, get.code, get.stderr())
+	require.Equal(t, sumFile(t, filepath.Join(root, "big")), sumFile(t, name))
+}
+
+func sizeOf(t *testing.T, name string) int64 {
+	t.Helper()
+	st, err := os.Stat(name)
+	require.NoError(t, err)
+	return st.Size()
+}
+
 // The device is deleted in the middle: an error at once, that says so.
-func TestDeviceDeleted(t *testing.T) {
+func TestAttack_75_DeviceDeleted(t *testing.T) {
 	w := newWorld(t)
 	get, _, _ := w.download(t.TempDir(), 20*mib, "5m")
 	begin := time.Now()
@@ -187,7 +209,7 @@ func TestNoGateway(t *testing.T) {
 
 // A stack whose device goes away under fifty fetches ends them all, and leaves
 // no goroutine (TestMain looks) and no descriptor behind.
-func TestDeviceDeletedUnderMany(t *testing.T) {
+func TestAttack_75_DeviceDeletedUnderMany(t *testing.T) {
 	w := newWorld(t)
 	root := t.TempDir()
 	w.file(filepath.Join(root, "big"), 20*mib)

@@ -11,7 +11,8 @@ type RecvFlags uint8
 
 // The flags.
 const (
-	Peek RecvFlags = 1 << iota // leave it in the queue
+	Peek    RecvFlags = 1 << iota // leave it in the queue
+	RecvOOB                       // streams: the urgent byte (MSG_OOB); on others ErrNotSupported
 )
 
 // How says which directions Shutdown ends.
@@ -91,7 +92,7 @@ func (h *Host) Send(now clock.Instant, s Handle, p []byte) (int, error) {
 		return 0, err
 	}
 	if e.kind == Stream {
-		return h.sendStream(now, e, p)
+		return h.sendStream(now, e, p, 0)
 	}
 	if !e.remote.IsValid() {
 		return 0, ErrDestAddrRequired
@@ -147,6 +148,9 @@ func (h *Host) RecvMsg(now clock.Instant, s Handle, p []byte, f RecvFlags) (int,
 	e, err := h.find(now, s)
 	if err != nil {
 		return 0, Meta{}, err
+	}
+	if f&RecvOOB != 0 && e.kind != Stream {
+		return 0, Meta{}, ErrNotSupported
 	}
 	if e.kind == Stream {
 		n, err := h.recvStream(now, e, p, f)

@@ -24,12 +24,18 @@ func TestReq9293_M32_UrgentNotify(t *testing.T) {
 	x.urgent = 9
 	x.send(wire.ACK|wire.URG|wire.PSH, []byte("urgent"))
 	require.Equal(t, Urgent|Readable, events(w.a)[x.s]&(Urgent|Readable), "advanced")
-	x.urgent = 9
+	x.urgent = 60
 	x.send(wire.ACK|wire.PSH, []byte("plain"))
-	require.Zero(t, events(w.a)[x.s]&Urgent, "without the flag the field is nothing")
+	require.NotZero(t, events(w.a)[x.s]&Urgent, "the byte has come")
 	got, err := w.recv(w.a, x.s)
 	require.NoError(t, err)
-	require.Equal(t, "urgentplain", got)
+	require.Equal(t, "urgentpl", got, "a read ends at the mark")
+	got, err = w.recv(w.a, x.s)
+	require.NoError(t, err)
+	require.Equal(t, "in", got, "and goes on behind it")
+	left, err := w.a.UrgentLeft(x.s)
+	require.NoError(t, err)
+	require.Zero(t, left, "without the flag the field is nothing")
 }
 
 func TestReqX_X20_ReportKinds(t *testing.T) {

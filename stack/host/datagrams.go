@@ -26,6 +26,14 @@ type datagrams struct {
 func (d *datagrams) recvRoom() int { return limitOr(d.recvLimit) - d.in.bytes }
 func (d *datagrams) sendRoom() int { return limitOr(d.sendLimit) - d.out }
 
+// first is the length of the first datagram received, 0: there is none.
+func (d *datagrams) first() int {
+	if d.in.head == nil {
+		return 0
+	}
+	return len(d.in.head.data)
+}
+
 func limitOr(n int) int {
 	if n <= 0 {
 		return defaultBuffer

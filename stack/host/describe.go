@@ -44,7 +44,11 @@ func (h *Host) Info(now clock.Instant, s Handle) (tcp.Info, error) {
 	case e.kind != Stream:
 		return tcp.Info{}, ErrNotSupported
 	case e.conn == nil:
-		return tcp.Info{State: e.streamState(), Congestion: h.env.CongestionName(e.tcpOptions())}, nil
+		i := tcp.Info{State: e.streamState(), Congestion: h.env.CongestionName(e.tcpOptions())}
+		if e.lis != nil {
+			i.Unacked, i.Sacked = e.lis.waiting, e.lis.backlog // as Linux
+		}
+		return i, nil
 	}
 	return e.conn.Info(now), nil
 }

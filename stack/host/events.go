@@ -12,7 +12,7 @@ type Mask uint16
 const (
 	Readable   Mask = 1 << iota // Recv or Accept has something to give: data, EOF, an error, a connection
 	Writable                    // Send takes something, or has an error to give; Connect has ended
-	Urgent                      // event only: the mark of urgent data moved forward (POLLPRI)
+	Urgent                      // an urgent byte has come and was not read (POLLPRI); as an event also: it was announced
 	HangupRead                  // the peer's FIN arrived (POLLRDHUP)
 	Hangup                      // over both ways (POLLHUP)
 	Failed                      // an error is pending (POLLERR)
@@ -63,6 +63,11 @@ func (h *Host) Poll(s Handle) (Mask, error) {
 	e := h.lookup(s)
 	if e == nil {
 		return 0, ErrBadHandle
+	}
+	if e.conn != nil && !e.ended {
+		if e.conn.NoteStarved(); e.conn.Starved() {
+			h.touch(e) // Transmit sees to it that memory is told of
+		}
 	}
 	return e.conditions(), nil
 }
@@ -121,8 +126,11 @@ func (s *socket) streamConditions() Mask {
 	if closed || s.shutWrite && (s.shutRead || peerClosed(st)) {
 		m |= Hangup
 	}
-	if closed || s.shutWrite || c.Writable() > 0 {
+	if closed || s.shutWrite || c.WritableSoon() {
 		m |= Writable
+	}
+	if c.HasUrgent() {
+		m |= Urgent
 	}
 	return m
 }

@@ -98,11 +98,11 @@ func (s *socket) maySend() error {
 	return nil
 }
 
-func (h *Host) sendStream(now clock.Instant, e *socket, p []byte) (int, error) {
+func (h *Host) sendStream(now clock.Instant, e *socket, p []byte, f SendFlags) (int, error) {
 	if err := e.maySend(); err != nil {
 		return 0, err
 	}
-	n := e.conn.Write(now, p)
+	n := e.write(now, p, f)
 	if n > 0 || e.conn.Starved() { // starved: Transmit sees to it that memory is told of
 		h.touch(e)
 	}
@@ -113,7 +113,13 @@ func (h *Host) sendStream(now clock.Instant, e *socket, p []byte) (int, error) {
 }
 
 func (h *Host) recvStream(now clock.Instant, e *socket, p []byte, f RecvFlags) (int, error) {
+	if f&RecvOOB != 0 {
+		return h.recvUrgent(e, p, f)
+	}
 	if err := e.mayRecv(); err != nil {
+		if err == ErrWouldBlock && f&Peek == 0 && e.conn != nil {
+			e.conn.SkipMark() // who reads on has passed it
+		}
 		return 0, err
 	}
 	if f&Peek != 0 {

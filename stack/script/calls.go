@@ -308,25 +308,34 @@ func (m *machine) fcntl(r *running) outcome {
 	return outcome{err: fmt.Errorf("no command %q", r.c.arg(1).text)}
 }
 
-// ioctl knows SIOCINQ and SIOCOUTQ: the bytes received and unread, the bytes
-// that are not acknowledged.
+// ioctl knows SIOCINQ, SIOCOUTQ, SIOCOUTQNSD and SIOCATMARK.
 func (m *machine) ioctl(r *running) outcome {
 	want, err := r.c.number(2)
 	if err != nil {
 		return outcome{err: err}
 	}
-	for _, d := range m.h.Sockets(nil) {
-		if d.Socket != r.d.s {
-			continue
-		}
-		n := d.RecvQ
-		if r.c.arg(1).name == "SIOCOUTQ" {
-			n = d.SendQ
-		}
-		if n != want {
-			return outcome{wrong: fmt.Sprintf("%s is %d", r.c.arg(1).name, n)}
-		}
-		return outcome{}
+	n := 0
+	name := r.c.arg(1).name
+	q, err := m.h.Queued(r.d.s)
+	switch {
+	case name == "SIOCATMARK":
+		var at bool
+		at, err = m.h.AtMark(r.d.s)
+		n = int(truth(at))
+	case name == "SIOCOUTQ":
+		n = q.Out
+	case name == "SIOCOUTQNSD":
+		n = q.Unsent
+	case name == "SIOCINQ":
+		n = q.In
+	default:
+		return outcome{err: fmt.Errorf("no request %q", name)}
 	}
-	return outcome{err: host.ErrBadHandle}
+	if err != nil {
+		return outcome{err: err}
+	}
+	if n != want {
+		return outcome{wrong: fmt.Sprintf("%s is %d", name, n)}
+	}
+	return outcome{}
 }

@@ -35,7 +35,8 @@
 // of the IP payload, as a fragment), more (the next packet comes in the same batch).
 //
 // Payload is a pattern by its place in the stream, checked in every packet that
-// leaves and every byte that is read; so are the checksums. A packet that the
+// leaves and every byte that is read, an urgent byte read by MSG_OOB too; so are
+// the checksums. A packet that the
 // script does not expect fails it, and so does one that does not come. A call
 // without an end time must not block.
 //

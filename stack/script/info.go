@@ -41,10 +41,35 @@ var fields = map[string]func(*tcp.Info) int64{
 	"tcpi_bytes_retrans":  func(i *tcp.Info) int64 { return i.BytesRetrans },
 	"tcpi_bytes_received": func(i *tcp.Info) int64 { return i.BytesReceived },
 	"tcpi_notsent_bytes":  func(i *tcp.Info) int64 { return int64(i.NotSentBytes) },
+
+	"tcpi_ca_state":      func(i *tcp.Info) int64 { return int64(i.CAState) },
+	"tcpi_last_ack_recv": func(i *tcp.Info) int64 { return i.LastAckRecv.Milliseconds() },
+	"tcpi_rcv_ssthresh":  func(i *tcp.Info) int64 { return int64(i.RcvSsthresh) },
+	"tcpi_reordering":    func(i *tcp.Info) int64 { return int64(i.Reordering) },
+	"tcpi_total_retrans": func(i *tcp.Info) int64 { return int64(i.TotalRetrans) },
+
+	"tcpi_pacing_rate":     func(i *tcp.Info) int64 { return i.PacingRate },
+	"tcpi_max_pacing_rate": func(i *tcp.Info) int64 { return i.MaxPacingRate },
+	"tcpi_segs_out":        func(i *tcp.Info) int64 { return int64(i.SegsOut) },
+	"tcpi_segs_in":         func(i *tcp.Info) int64 { return int64(i.SegsIn) },
+	"tcpi_data_segs_in":    func(i *tcp.Info) int64 { return int64(i.DataSegsIn) },
+	"tcpi_data_segs_out":   func(i *tcp.Info) int64 { return int64(i.DataSegsOut) },
+	"tcpi_busy_time":       func(i *tcp.Info) int64 { return i.BusyTime.Microseconds() },
+	"tcpi_rwnd_limited":    func(i *tcp.Info) int64 { return i.RwndLimited.Microseconds() },
+	"tcpi_sndbuf_limited":  func(i *tcp.Info) int64 { return i.SndbufLimited.Microseconds() },
+	"tcpi_delivered":       func(i *tcp.Info) int64 { return int64(i.Delivered) },
+	"tcpi_delivered_ce":    func(i *tcp.Info) int64 { return int64(i.DeliveredCE) },
+	"tcpi_dsack_dups":      func(i *tcp.Info) int64 { return int64(i.DSACKDups) },
+	"tcpi_reord_seen":      func(i *tcp.Info) int64 { return int64(i.ReordSeen) },
+	"tcpi_rcv_ooopack":     func(i *tcp.Info) int64 { return int64(i.RcvOOOPack) },
+	"tcpi_total_rto":       func(i *tcp.Info) int64 { return int64(i.TotalRTO) },
+
+	"tcpi_total_rto_recoveries": func(i *tcp.Info) int64 { return int64(i.TotalRTORecoveries) },
+	"tcpi_total_rto_time":       func(i *tcp.Info) int64 { return i.TotalRTOTime.Milliseconds() },
 }
 
 func optionBits(i *tcp.Info) int64 {
-	return truth(i.Timestamps) + 2*truth(i.SACK) + 4*truth(i.WindowScaling)
+	return truth(i.Timestamps) + 2*truth(i.SACK) + 4*truth(i.WindowScaling) + 8*truth(i.ECN) + 16*truth(i.ECNSeen)
 }
 
 // infoConstants are the names that assertions may use beside the fields.
@@ -56,6 +81,8 @@ var infoConstants = map[string]int64{
 	"TCP_LAST_ACK": int64(tcp.StateLastAck), "TCP_LISTEN": int64(tcp.StateListen),
 	"TCP_CLOSING":         int64(tcp.StateClosing),
 	"TCPI_OPT_TIMESTAMPS": 1, "TCPI_OPT_SACK": 2, "TCPI_OPT_WSCALE": 4,
+	"TCPI_OPT_ECN": 8, "TCPI_OPT_ECN_SEEN": 16,
+	"TCP_CA_Open": 0, "TCP_CA_Disorder": 1, "TCP_CA_CWR": 2, "TCP_CA_Recovery": 3, "TCP_CA_Loss": 4,
 }
 
 // assert tests what an assertion says of the connection accepted or connected last.

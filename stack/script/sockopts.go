@@ -48,17 +48,20 @@ func octet(at func(*host.Options) *uint8) sockopt {
 }
 
 var sockopts = map[string]sockopt{
-	"SO_REUSEADDR": flag(func(o *host.Options) *bool { return &o.ReuseAddr }),
-	"SO_BROADCAST": flag(func(o *host.Options) *bool { return &o.Broadcast }),
-	"SO_KEEPALIVE": flag(func(o *host.Options) *bool { return &o.TCP.KeepAlive }),
-	"TCP_NODELAY":  flag(func(o *host.Options) *bool { return &o.TCP.NoDelay }),
-	"TCP_CORK":     flag(func(o *host.Options) *bool { return &o.TCP.Cork }),
-	"TCP_QUICKACK": flag(func(o *host.Options) *bool { return &o.TCP.QuickACK }),
-	"SO_SNDBUF":    count(func(o *host.Options) *int { return &o.TCP.SendBuffer }),
-	"SO_RCVBUF":    count(func(o *host.Options) *int { return &o.TCP.RecvBuffer }),
-	"TCP_MAXSEG":   count(func(o *host.Options) *int { return &o.TCP.MaxSeg }),
-	"TCP_KEEPCNT":  count(func(o *host.Options) *int { return &o.TCP.KeepCount }),
-	"TCP_SYNCNT":   count(func(o *host.Options) *int { return &o.TCP.SYNRetries }),
+	"SO_REUSEADDR":      flag(func(o *host.Options) *bool { return &o.ReuseAddr }),
+	"SO_BROADCAST":      flag(func(o *host.Options) *bool { return &o.Broadcast }),
+	"SO_KEEPALIVE":      flag(func(o *host.Options) *bool { return &o.TCP.KeepAlive }),
+	"TCP_NODELAY":       flag(func(o *host.Options) *bool { return &o.TCP.NoDelay }),
+	"TCP_CORK":          flag(func(o *host.Options) *bool { return &o.TCP.Cork }),
+	"SO_OOBINLINE":      flag(func(o *host.Options) *bool { return &o.TCP.OOBInline }),
+	"SO_SNDBUF":         count(func(o *host.Options) *int { return &o.TCP.SendBuffer }),
+	"SO_RCVBUF":         count(func(o *host.Options) *int { return &o.TCP.RecvBuffer }),
+	"TCP_MAXSEG":        count(func(o *host.Options) *int { return &o.TCP.MaxSeg }),
+	"TCP_KEEPCNT":       count(func(o *host.Options) *int { return &o.TCP.KeepCount }),
+	"TCP_WINDOW_CLAMP":  count(func(o *host.Options) *int { return &o.TCP.WindowClamp }),
+	"TCP_NOTSENT_LOWAT": count(func(o *host.Options) *int { return &o.TCP.NotSentLowat }),
+	"TCP_LINGER2":       span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.FinWait2 }),
+	"TCP_SYNCNT":        count(func(o *host.Options) *int { return &o.TCP.SYNRetries }),
 	"TCP_DEFER_ACCEPT": {
 		func(o *host.Options, n int) { o.TCP.DeferAccept = tcp.DeferTimeouts(wholeSecs(n)) },
 		func(o *host.Options) int { return int(tcp.DeferPeriod(o.TCP.DeferAccept) / time.Second) },
@@ -66,7 +69,6 @@ var sockopts = map[string]sockopt{
 	"TCP_KEEPIDLE":     span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.KeepIdle }),
 	"TCP_KEEPINTVL":    span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.KeepIntvl }),
 	"TCP_USER_TIMEOUT": span(time.Millisecond, func(o *host.Options) *time.Duration { return &o.TCP.UserTimeout }),
-	"TCP_LINGER2":      span(time.Second, func(o *host.Options) *time.Duration { return &o.TCP.FinWait2 }),
 	"IP_TTL":           octet(func(o *host.Options) *uint8 { return &o.TTL }),
 	"IP_TOS":           octet(func(o *host.Options) *uint8 { return &o.TOS }),
 	"IP_RECVERR":       flag(func(o *host.Options) *bool { return &o.RecvErr }),
@@ -82,6 +84,13 @@ func (m *machine) setsockopt(r *running) outcome {
 		return outcome{err: err}
 	}
 	name := r.c.arg(2).name
+	if name == "TCP_QUICKACK" {
+		n, err := r.c.number(3)
+		if err != nil {
+			return outcome{err: err}
+		}
+		return outcome{err: m.h.SetQuickACK(m.now, r.d.s, n != 0)}
+	}
 	if name == "SO_LINGER" {
 		err = r.linger(&o)
 	} else if opt, ok := sockopts[name]; !ok {
@@ -93,6 +102,9 @@ func (m *machine) setsockopt(r *running) outcome {
 	}
 	if err == nil {
 		err = m.h.SetOptions(m.now, r.d.s, o)
+	}
+	if err == nil && name == "TCP_NODELAY" && o.TCP.NoDelay && r.d.kind == host.Stream {
+		err = m.h.Push(m.now, r.d.s)
 	}
 	return outcome{err: err}
 }
@@ -120,6 +132,13 @@ func (m *machine) getsockopt(r *running) outcome {
 	case "IP_MTU":
 		return m.pathMTU(r, want)
 	}
+	if got, ok := m.liveOption(r, name); ok {
+		n, err := want.number()
+		if err == nil && got != n {
+			return outcome{wrong: fmt.Sprintf("%s is %d", name, got)}
+		}
+		return outcome{err: err}
+	}
 	opt, ok := sockopts[name]
 	if !ok {
 		return outcome{err: fmt.Errorf("no option %q", r.c.arg(2).text)}
@@ -133,6 +152,21 @@ func (m *machine) getsockopt(r *running) outcome {
 		return outcome{wrong: fmt.Sprintf("%s is %d", name, got)}
 	}
 	return outcome{err: err}
+}
+
+// liveOption is the value of an option that is the connection's, where there is one.
+func (m *machine) liveOption(r *running, name string) (n int, ok bool) {
+	info, err := m.h.Info(m.now, r.d.s)
+	switch {
+	case err != nil:
+		return 0, false
+	case name == "TCP_QUICKACK":
+		on, _ := m.h.QuickACK(r.d.s)
+		return int(truth(on)), true
+	case name == "TCP_MAXSEG" && info.State != tcp.StateClosed && info.State != tcp.StateListen:
+		return info.SndMSS, true
+	}
+	return 0, false
 }
 
 // socketError takes [0] or [ECONNRESET].

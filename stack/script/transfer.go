@@ -17,7 +17,7 @@ func (m *machine) recv(r *running) outcome {
 		return outcome{err: err}
 	}
 	if r.c.has(messageFlags, "MSG_OOB") {
-		return outcome{err: fmt.Errorf("MSG_OOB: not known")}
+		return m.recvUrgent(r, n)
 	}
 	peek := r.c.has(messageFlags, "MSG_PEEK")
 	all := r.c.has(messageFlags, "MSG_WAITALL")
@@ -26,6 +26,7 @@ func (m *machine) recv(r *running) outcome {
 		flags = host.Peek
 	}
 	buf := make([]byte, max(n-r.done, 0))
+	skips := m.skipsMark(r.d)
 	got, _, _, err := m.h.RecvFrom(m.now, r.d.s, buf, flags)
 	if err != nil {
 		if r.done > 0 && err == host.ErrWouldBlock && (r.d.nonblock || r.c.has(messageFlags, "MSG_DONTWAIT")) {
@@ -34,7 +35,13 @@ func (m *machine) recv(r *running) outcome {
 		return m.wait(r, err)
 	}
 	o := outcome{n: r.done + got}
+	if skips && got > 0 && !peek {
+		r.d.read++ // the urgent byte is not part of the stream
+	}
 	at := r.d.read
+	if skips && peek {
+		at++
+	}
 	if r.d.kind != host.Stream {
 		at = 0
 	}
@@ -51,14 +58,44 @@ func (m *machine) recv(r *running) outcome {
 	return o
 }
 
+// skipsMark reports whether the next read passes over an urgent byte.
+func (m *machine) skipsMark(d *descriptor) bool {
+	at, err := m.h.AtMark(d.s)
+	o, _ := m.h.Options(d.s)
+	return err == nil && at && !o.TCP.OOBInline
+}
+
+// recvUrgent takes the urgent byte, and compares it with what the peer sent.
+func (m *machine) recvUrgent(r *running, n int) outcome {
+	flags := host.RecvOOB
+	if r.c.has(messageFlags, "MSG_PEEK") {
+		flags |= host.Peek
+	}
+	left, _ := m.h.UrgentLeft(r.d.s)
+	buf := make([]byte, n)
+	got, err := m.h.Recv(m.now, r.d.s, buf, flags)
+	if err != nil {
+		return outcome{err: err}
+	}
+	o := outcome{n: got}
+	if at := r.d.read + uint32(left) - 1; wrongAt(buf[:got], at) >= 0 {
+		o.wrong = fmt.Sprintf("it is not byte %d of the stream", at)
+	}
+	return o
+}
+
 // send writes the pattern, all of it where the descriptor blocks.
 func (m *machine) send(r *running) outcome {
 	n, err := r.c.number(2)
 	if err != nil {
 		return outcome{err: err}
 	}
-	if r.c.has(messageFlags, "MSG_OOB") || r.c.has(messageFlags, "MSG_MORE") {
-		return outcome{err: fmt.Errorf("MSG_OOB and MSG_MORE: not known")}
+	var flags host.SendFlags
+	if r.c.has(messageFlags, "MSG_OOB") {
+		flags |= host.OOB
+	}
+	if r.c.has(messageFlags, "MSG_MORE") {
+		flags |= host.More
 	}
 	b := make([]byte, n-r.done)
 	if r.d.kind != host.Stream {
@@ -66,7 +103,7 @@ func (m *machine) send(r *running) outcome {
 	}
 	fill(b, r.d.written)
 	for {
-		got, err := m.h.Send(m.now, r.d.s, b)
+		got, err := m.h.SendWith(m.now, r.d.s, b, flags)
 		if err != nil {
 			if r.done > 0 && (err != host.ErrWouldBlock || r.d.nonblock) {
 				return outcome{n: r.done}

@@ -29,12 +29,13 @@ const (
 
 // Flags of one Send or Recv.
 const (
-	MSG_OOB      = 0x1 // refused: EOPNOTSUPP, EINVAL
+	MSG_OOB      = 0x1 // streams: Send's last byte is urgent; Recv takes the urgent byte
 	MSG_PEEK     = 0x2
 	MSG_TRUNC    = 0x20 // Recv, datagrams: return the datagram's whole length
 	MSG_DONTWAIT = 0x40
 	MSG_WAITALL  = 0x100  // Recv, streams: fill the buffer
 	MSG_NOSIGNAL = 0x4000 // without effect: EPIPE never comes with a signal
+	MSG_MORE     = 0x8000 // Send, streams: more is sent at once, a partial segment waits for it
 )
 
 // Options at level SOL_SOCKET.
@@ -47,6 +48,7 @@ const (
 	SO_SNDBUF     = 7 // bytes; as on Linux, getting gives the double
 	SO_RCVBUF     = 8
 	SO_KEEPALIVE  = 9
+	SO_OOBINLINE  = 10
 	SO_LINGER     = 13 // SetLinger
 	SO_RCVTIMEO   = 20 // SetSockOptTimeval
 	SO_SNDTIMEO   = 21
@@ -80,15 +82,37 @@ const (
 
 // Options at level IPPROTO_TCP.
 const (
-	TCP_NODELAY      = 1
-	TCP_MAXSEG       = 2 // bytes, 88 to 32767; 0: from the MTU
-	TCP_CORK         = 3
-	TCP_KEEPIDLE     = 4  // seconds, 1 to 32767
-	TCP_KEEPINTVL    = 5  // seconds, 1 to 32767
-	TCP_KEEPCNT      = 6  // 1 to 127
-	TCP_SYNCNT       = 7  // 1 to 127; of a listener: how often its SYN-ACKs are repeated
-	TCP_DEFER_ACCEPT = 9  // listeners: seconds that a connection waits for data before it is accepted, rounded up to SYN-ACK timeouts
-	TCP_QUICKACK     = 12 // unlike on Linux it stays on
-	TCP_CONGESTION   = 13 // a name: SetSockOptString
-	TCP_USER_TIMEOUT = 18 // milliseconds; 0: the default
+	TCP_NODELAY       = 1
+	TCP_MAXSEG        = 2 // bytes, 88 to 32767; 0: from the MTU
+	TCP_CORK          = 3
+	TCP_KEEPIDLE      = 4  // seconds, 1 to 32767
+	TCP_KEEPINTVL     = 5  // seconds, 1 to 32767
+	TCP_KEEPCNT       = 6  // 1 to 127
+	TCP_SYNCNT        = 7  // 1 to 127; of a listener: how often its SYN-ACKs are repeated
+	TCP_LINGER2       = 8  // seconds an orphan stays in FIN-WAIT-2, up to 120; 0: the default; below: none
+	TCP_DEFER_ACCEPT  = 9  // listeners: seconds that a connection waits for data before it is accepted, rounded up to SYN-ACK timeouts
+	TCP_WINDOW_CLAMP  = 10 // bytes, at least 1152; 0, before there is a connection: no bound
+	TCP_INFO          = 11 // GetTCPInfo
+	TCP_QUICKACK      = 12 // from now on, and not for good
+	TCP_CONGESTION    = 13 // a name: SetSockOptString
+	TCP_USER_TIMEOUT  = 18 // milliseconds; 0: the default
+	TCP_NOTSENT_LOWAT = 25 // bytes; as unsigned, 0: no bound
+)
+
+// Requests of Ioctl.
+const (
+	SIOCINQ     = 0x541B // bytes to be read, up to an urgent one; of datagrams the first one's
+	SIOCOUTQ    = 0x5411 // bytes that the peer has not acknowledged
+	SIOCOUTQNSD = 0x894B // bytes that were never sent
+	SIOCATMARK  = 0x8905 // 1: the next byte to be read is the urgent one
+)
+
+// Events of Poll.
+const (
+	POLLIN    = 0x1
+	POLLPRI   = 0x2 // an urgent byte was not read
+	POLLOUT   = 0x4
+	POLLERR   = 0x8
+	POLLHUP   = 0x10
+	POLLRDHUP = 0x2000
 )

@@ -164,8 +164,17 @@ func (d *descriptor) flags(msg int) (f stack.Flags) {
 	if msg&MSG_PEEK != 0 {
 		f |= stack.Peek
 	}
-	if msg&MSG_WAITALL != 0 && d.stream() {
+	if !d.stream() {
+		return f
+	}
+	if msg&MSG_WAITALL != 0 {
 		f |= stack.WaitAll
+	}
+	if msg&MSG_OOB != 0 {
+		f |= stack.OOB
+	}
+	if msg&MSG_MORE != 0 {
+		f |= stack.More
 	}
 	return f
 }

@@ -50,7 +50,7 @@ func TestLimit(t *testing.T) {
 
 // Every call that can wait, ended by Close; the number goes to a new socket at
 // once, which the old call never touches.
-func TestCloseEndsBlockedCall(t *testing.T) {
+func TestAttack_76_CloseEndsBlockedCall(t *testing.T) {
 	nowhere := netip.MustParseAddrPort("192.0.2.99:9")
 	for _, tc := range []struct {
 		name string
@@ -88,6 +88,8 @@ func TestCloseEndsBlockedCall(t *testing.T) {
 		}, func(a *socket.API, fd int) error { return a.Connect(fd, nowhere) }},
 		{"recvfrom", func(t *testing.T, a *socket.API) int { return must(t, a, socket.SOCK_DGRAM) },
 			func(a *socket.API, fd int) error { _, _, err := a.RecvFrom(fd, make([]byte, 1), 0); return err }},
+		{"recvmsg", func(t *testing.T, a *socket.API) int { return must(t, a, socket.SOCK_DGRAM) },
+			func(a *socket.API, fd int) error { _, _, err := a.RecvMsg(fd, make([]byte, 1), 0); return err }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -12,7 +12,8 @@
 //	descriptors.go numbers: lowest first, the limit, what close does to a blocked call
 //	calls.go       the calls that make, name and end a socket
 //	transfer.go    the calls that move data
-//	options.go     setsockopt and getsockopt
+//	options.go     setsockopt and getsockopt; options_tcp.go, options_string.go: of IPPROTO_TCP
+//	ioctl.go       what is queued, and the urgent mark; poll(2) that does not wait
 //	errno.go       errors of the core -> errno
 //	observe.go     Observe, a strace for the program's own calls
 //

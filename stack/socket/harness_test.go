@@ -49,6 +49,8 @@ type calls interface {
 	GetSockOptInt(fd, level, opt int) (int, error)
 	SetSockOptTimeval(fd, level, opt int, d time.Duration) error
 	SetLinger(fd int, on bool, d time.Duration) error
+	Ioctl(fd, request int) (int, error)
+	Ready(fd, events int) (int, error)
 }
 
 var _ calls = (*socket.API)(nil)

@@ -92,3 +92,11 @@ func (kernel) SetLinger(fd int, on bool, d time.Duration) error {
 	}
 	return unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &l)
 }
+
+func (kernel) Ioctl(fd, request int) (int, error) { return unix.IoctlGetInt(fd, uint(request)) }
+
+func (kernel) Ready(fd, events int) (int, error) {
+	p := []unix.PollFd{{Fd: int32(fd), Events: int16(events)}}
+	_, err := unix.Poll(p, 0)
+	return int(p[0].Revents), err
+}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/host"
-	"github.com/sockeye-net/sockeye/stack/tcp"
 )
 
 // To add an option: give it a constant, a case in the set and get functions of
@@ -32,7 +31,7 @@ func (d *descriptor) setInt(level, opt, value int) error {
 	case level == IPPROTO_IP:
 		set, err = d.ipOption(opt, value)
 	case level == IPPROTO_TCP && d.stream():
-		set, err = tcpOption(opt, value)
+		return d.setTCP(opt, value)
 	}
 	if err != nil {
 		return err
@@ -51,6 +50,11 @@ func (d *descriptor) socketOption(opt, v int) (func(*host.Options), error) {
 			return func(*host.Options) {}, nil // Linux keeps it and never looks at it
 		}
 		return func(o *host.Options) { o.TCP.KeepAlive = v != 0 }, nil
+	case SO_OOBINLINE:
+		if !d.stream() {
+			return func(*host.Options) {}, nil // likewise
+		}
+		return func(o *host.Options) { o.TCP.OOBInline = v != 0 }, nil
 	case SO_SNDBUF:
 		return func(o *host.Options) { d.setBuffer(&o.SendBuffer, &o.TCP.SendBuffer, v, minSendBuffer) }, nil
 	case SO_RCVBUF:
@@ -115,50 +119,6 @@ func (d *descriptor) ipOption(opt, v int) (func(*host.Options), error) {
 	return d.pathOption(opt, v)
 }
 
-// intRange is what Linux takes for the numbers of IPPROTO_TCP.
-var intRange = [...]struct{ opt, min, max int }{
-	{TCP_KEEPIDLE, 1, 32767},
-	{TCP_KEEPINTVL, 1, 32767},
-	{TCP_KEEPCNT, 1, 127},
-	{TCP_SYNCNT, 1, 127},
-	{TCP_USER_TIMEOUT, 0, math.MaxInt32},
-}
-
-func tcpOption(opt, v int) (func(*host.Options), error) {
-	for _, r := range intRange {
-		if r.opt == opt && (v < r.min || v > r.max) {
-			return nil, syscall.EINVAL
-		}
-	}
-	switch opt {
-	case TCP_NODELAY:
-		return func(o *host.Options) { o.TCP.NoDelay = v != 0 }, nil
-	case TCP_CORK:
-		return func(o *host.Options) { o.TCP.Cork = v != 0 }, nil
-	case TCP_QUICKACK:
-		return func(o *host.Options) { o.TCP.QuickACK = v != 0 }, nil
-	case TCP_MAXSEG:
-		if v != 0 && (v < 88 || v > 32767) { // TCP_MIN_MSS, MAX_TCP_WINDOW
-			return nil, syscall.EINVAL
-		}
-		return func(o *host.Options) { o.TCP.MaxSeg = v }, nil
-	case TCP_KEEPIDLE:
-		return func(o *host.Options) { o.TCP.KeepIdle = time.Duration(v) * time.Second }, nil
-	case TCP_KEEPINTVL:
-		return func(o *host.Options) { o.TCP.KeepIntvl = time.Duration(v) * time.Second }, nil
-	case TCP_KEEPCNT:
-		return func(o *host.Options) { o.TCP.KeepCount = v }, nil
-	case TCP_SYNCNT:
-		return func(o *host.Options) { o.TCP.SYNRetries = v }, nil
-	case TCP_DEFER_ACCEPT:
-		n := tcp.DeferTimeouts(time.Duration(v) * time.Second)
-		return func(o *host.Options) { o.TCP.DeferAccept = n }, nil
-	case TCP_USER_TIMEOUT:
-		return func(o *host.Options) { o.TCP.UserTimeout = time.Duration(v) * time.Millisecond }, nil
-	}
-	return nil, syscall.ENOPROTOOPT
-}
-
 // GetSockOptInt returns an option that is a number. SO_ERROR gives the pending
 // error's errno and clears it; SO_LINGER whether it is on. EBADF, ENOPROTOOPT,
 // EOPNOTSUPP (unknown level), EINVAL (SO_RCVTIMEO and SO_SNDTIMEO: GetSockOptTimeval).
@@ -189,7 +149,7 @@ func (d *descriptor) getInt(level, opt int) (int, error) {
 	case level == IPPROTO_IP:
 		v, err = d.getIP(&o, opt)
 	case level == IPPROTO_TCP && d.stream():
-		v, err = getTCP(&o, opt)
+		v, err = d.getTCP(&o.TCP, opt)
 	default:
 		err = syscall.EOPNOTSUPP // Linux's word for an unknown level, here but not in setsockopt
 	}
@@ -238,6 +198,8 @@ func (d *descriptor) getSocket(o *host.Options, opt int) (int, error) {
 		return number(o.Broadcast), nil
 	case SO_KEEPALIVE:
 		return number(o.TCP.KeepAlive), nil
+	case SO_OOBINLINE:
+		return number(o.TCP.OOBInline), nil
 	case SO_SNDBUF:
 		return d.buffer(o.SendBuffer, o.TCP.SendBuffer), nil
 	case SO_RCVBUF:
@@ -261,33 +223,6 @@ func (d *descriptor) getIP(o *host.Options, opt int) (int, error) {
 		return int(o.TTL), nil
 	}
 	return d.getPath(o, opt)
-}
-
-func getTCP(o *host.Options, opt int) (int, error) {
-	t := &o.TCP
-	switch opt {
-	case TCP_NODELAY:
-		return number(t.NoDelay), nil
-	case TCP_CORK:
-		return number(t.Cork), nil
-	case TCP_QUICKACK:
-		return number(t.QuickACK), nil
-	case TCP_MAXSEG:
-		return orDefault(t.MaxSeg, 536), nil
-	case TCP_KEEPIDLE:
-		return orDefault(int(t.KeepIdle/time.Second), 7200), nil
-	case TCP_KEEPINTVL:
-		return orDefault(int(t.KeepIntvl/time.Second), 75), nil
-	case TCP_KEEPCNT:
-		return orDefault(t.KeepCount, 9), nil
-	case TCP_SYNCNT:
-		return orDefault(t.SYNRetries, 7), nil
-	case TCP_DEFER_ACCEPT:
-		return int(tcp.DeferPeriod(t.DeferAccept) / time.Second), nil
-	case TCP_USER_TIMEOUT:
-		return int(t.UserTimeout / time.Millisecond), nil
-	}
-	return -1, syscall.ENOPROTOOPT
 }
 
 func orDefault(v, d int) int {

@@ -8,8 +8,10 @@ import (
 
 // Send sends p to the peer: a datagram, or on a stream all of p, waiting for room.
 // A stream returns less only where it may not wait or an error came in between,
-// which the next call then returns. flags: MSG_DONTWAIT, MSG_NOSIGNAL. EBADF,
-// EAGAIN, EPIPE, ECONNRESET, ETIMEDOUT, EDESTADDRREQ, EMSGSIZE, EOPNOTSUPP (MSG_OOB).
+// which the next call then returns. flags: MSG_DONTWAIT, MSG_NOSIGNAL; on a stream
+// MSG_OOB (the last byte of p is urgent) and MSG_MORE, on others EOPNOTSUPP (Linux
+// joins datagrams by MSG_MORE; there is no such thing here). EBADF, EAGAIN, EPIPE,
+// ECONNRESET, ETIMEDOUT, EDESTADDRREQ, EMSGSIZE.
 func (a *API) Send(fd int, p []byte, flags int) (int, error) {
 	return a.sendAs("send", fd, p, flags, SockAddr{})
 }
@@ -32,7 +34,7 @@ func (a *API) sendAs(name string, fd int, p []byte, flags int, to SockAddr) (int
 }
 
 func (d *descriptor) send(p []byte, flags int, to SockAddr) (n int, err error) {
-	if flags&MSG_OOB != 0 {
+	if flags&(MSG_OOB|MSG_MORE) != 0 && !d.stream() {
 		return -1, syscall.EOPNOTSUPP
 	}
 	if !d.stream() && to.IsValid() {
@@ -82,8 +84,10 @@ func (d *descriptor) takeSendErr() error {
 
 // Recv receives into p and returns how much: 0 is the end of a stream, or an empty
 // datagram. flags: MSG_PEEK, MSG_DONTWAIT, MSG_WAITALL (streams), MSG_TRUNC
-// (datagrams: return the whole length, also where p is shorter). EBADF, EAGAIN,
-// ENOTCONN, ECONNRESET, ECONNREFUSED, ETIMEDOUT, EINVAL (MSG_OOB).
+// (datagrams: return the whole length, also where p is shorter), MSG_OOB (streams:
+// the urgent byte; it never waits: EINVAL, there is none, or it was read, or
+// SO_OOBINLINE leaves it in the stream; EAGAIN, it is announced and has not come).
+// EBADF, EAGAIN, ENOTCONN, ECONNRESET, ECONNREFUSED, ETIMEDOUT.
 func (a *API) Recv(fd int, p []byte, flags int) (int, error) {
 	n, _, err := a.recvAs("recv", fd, p, flags)
 	return n, err
@@ -125,8 +129,8 @@ func (a *API) RecvMsg(fd int, p []byte, flags int) (n int, m Meta, err error) {
 }
 
 func (d *descriptor) recv(p []byte, flags int) (n int, m Meta, err error) {
-	if flags&MSG_OOB != 0 {
-		return -1, m, syscall.EINVAL // there is no urgent data
+	if flags&MSG_OOB != 0 && d.proto == IPPROTO_ICMP {
+		return -1, m, syscall.EOPNOTSUPP
 	}
 	if err := d.beginRecv(); err != nil {
 		return -1, m, d.errno(err)

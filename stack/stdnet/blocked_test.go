@@ -65,7 +65,7 @@ func each(t *testing.T, f func(t *testing.T, b blocker, result <-chan error)) {
 	}
 }
 
-func TestCloseEndsBlockedCall(t *testing.T) {
+func TestAttack_76_CloseEndsBlockedCall(t *testing.T) {
 	each(t, func(t *testing.T, b blocker, result <-chan error) {
 		require.NoError(t, b.close())
 		synctest.Wait()
@@ -108,7 +108,7 @@ func TestDeadlineEndsBlockedCall(t *testing.T) {
 }
 
 // The stack ends under a call: it ends too, and nothing is left.
-func TestStackCloseEndsBlockedCall(t *testing.T) {
+func TestAttack_76_StackCloseEndsBlockedCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sa, sb, err := stdnet.Pair(stack.Config{}, stack.Config{})
 		require.NoError(t, err)

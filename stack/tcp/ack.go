@@ -26,9 +26,9 @@ func (c *Conn) arriveACK(now clock.Instant, s *arriving) bool {
 		c.answerOutside(now, s)
 		return true
 	}
-	// Only here, where the segment counts: what was discarded does not move
-	// TS.Recent, by which it could shut out the peer (RFC 7323 5.3 R3), and draws
-	// no ACK for the text that would have been cut off.
+	// Only here, where the segment counts: what was discarded sets no TS.Recent
+	// (a forger need not know our numbers to be discarded, CVE-2005-0356), and
+	// draws no ACK for the text that would have been cut off.
 	c.noteTimestamp(now, s.in.Seg.Seq, &s.in.Seg.Options)
 	c.trim(s)
 	c.takeACK(now, s)
@@ -39,12 +39,15 @@ func (c *Conn) arriveACK(now clock.Instant, s *arriving) bool {
 // that were lost, the window.
 func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	c.snd.probes = 0
+	s.srtt, s.rttvar = c.rtt.srtt, c.rtt.rttvar
 	inFlight := c.inFlight()
 	n := s.ack.Sub(c.snd.una)
 	c.env.sample.ECE = c.arriveECE(now, s)
 	c.beginRACK(now, s)
 	news := c.arriveSACK(s)
 	c.noteDSACK(s)
+	c.countDSACK(s.dsack)
+	c.noMore()
 	c.tailACKed(now, s, n)
 	duplicate := c.isDuplicate(s, n, news)
 	if c.updateWindow(now, s) {
@@ -79,6 +82,8 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 	if c.search != nil {
 		c.judgeSearch(now, advanced)
 	}
+	c.countDelivered(c.sb.newSegs, c.env.sample.ECE)
+	c.sb.newSegs = 0
 	newly := 0
 	if delivered > 0 || advanced || c.snd.dupacks > 0 {
 		newly = c.detectLoss(now, delivered, advanced)
@@ -134,11 +139,15 @@ func (c *Conn) advance(now clock.Instant, s *arriving, n int) (delivered int) {
 		if size := c.opts.sendBuffer(); c.out.Len() <= size-size/4 {
 			c.events |= EvWritable
 		}
+		c.feed()
 	}
 	if c.snd.wnd > 0 {
 		// Karn's algorithm: a timeout that was backed off stays so until there is
 		// a sample, or a path longer than the RTO would never be measured (RFC 6298 5).
 		c.rtt.rto = c.timeout()
+	}
+	if c.calls&urgentOut != 0 {
+		c.urgentACKed()
 	}
 	c.progress(now)
 	if c.sb != nil {
@@ -167,7 +176,7 @@ func (c *Conn) measure(now clock.Instant, s *arriving, n int) int {
 		}
 	}
 	if m > 0 && c.rtt.next.LessEq(s.ack) {
-		c.rtt.sample(m)
+		c.takeSample(m)
 		c.rtt.next = c.snd.nxt
 		c.has |= measured
 	}

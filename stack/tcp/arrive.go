@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"time"
+
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/trace"
 	"github.com/sockeye-net/sockeye/stack/wire"
@@ -15,6 +17,8 @@ type arriving struct {
 	text  []byte
 	flags wire.Flags
 	dsack span // what its D-SACK reports; empty: there is none
+
+	srtt, rttvar time.Duration // as they were before
 }
 
 // window is SEG.WND in bytes: never scaled on a SYN (RFC 7323 2.2).
@@ -30,6 +34,7 @@ func (s *arriving) window(c *Conn) uint32 {
 func (c *Conn) Arrive(now clock.Instant, in *Arrival) {
 	s := arriving{in: in, seq: in.Seg.Seq, ack: in.Seg.Ack, text: in.Payload, flags: in.Seg.Flags}
 	c.traceArrival(now, trace.Received, trace.None, in)
+	c.countArrival(now, in)
 	switch c.state {
 	case StateClosed, StateListen:
 		c.drop(now, trace.DropState, in)
@@ -104,15 +109,4 @@ func (c *Conn) arriveSYN(now clock.Instant, s *arriving) bool {
 	c.drop(now, trace.DropState, s.in)
 	c.answerOutside(now, s)
 	return true
-}
-
-// arriveURG is RFC 9293 3.10.7.4, sixth: the mark only moves forward.
-func (c *Conn) arriveURG(s *arriving) {
-	if s.flags&wire.URG == 0 || !c.state.receives() {
-		return
-	}
-	if up := s.in.Seg.Seq.Add(int(s.in.Seg.Urgent)); c.rcv.up.Less(up) && c.rcv.nxt.Less(up) {
-		c.rcv.up = up
-		c.events |= EvUrgent
-	}
 }

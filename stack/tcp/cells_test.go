@@ -188,7 +188,7 @@ func cellStarts() []cellStart {
 }
 
 func (x *cellStart) build(env *Env) *desk {
-	d := &desk{env: env, now: epoch, irs: peerISS, iss: 5000, opts: Options{RecvBuffer: cellBuffer, QuickACK: true}}
+	d := &desk{env: env, now: epoch, irs: peerISS, iss: 5000, opts: Options{RecvBuffer: cellBuffer, QuickACK: true, OOBInline: true}}
 	for _, f := range x.script {
 		f(d)
 	}

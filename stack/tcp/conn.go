@@ -19,7 +19,7 @@ const (
 	EvWritable                    // room in the send buffer came back
 	EvConnected                   // ESTABLISHED was reached
 	EvClosed                      // the connection is over: Err says how
-	EvUrgent                      // the peer's urgent mark moved forward
+	EvUrgent                      // the peer's urgent mark moved forward, or the byte there has come
 	EvPathMTU                     // the connection found out by itself what its path carries: PathMTU
 )
 
@@ -36,10 +36,11 @@ type Conn struct {
 	cc       congestion.Controller
 	id       uint64
 	flow     Flow
-	opts     Options
+	opts     *settings
 	timers   [numTimers]clock.Instant
 	rtt      rtt
 	count    counters
+	busy     busyClock
 	snd      sendVars
 	rcv      recvVars
 	in       buffer.Ring // bytes received: the first is the next to be read
@@ -52,6 +53,7 @@ type Conn struct {
 	opt      agreed
 	ecnPoint wire.Seq // SND.NXT when the window fell, where ecnHeld
 	ecn      ecnFacts
+	calls    callFacts
 	state    State
 	events   Event
 	err      Error
@@ -74,6 +76,7 @@ type sendVars struct {
 	reset   wire.Seq // SEG.SEQ of the RST that is owed
 	limited wire.Seq // SND.NXT when cwnd last kept data back, where cwndLimited
 	tail    wire.Seq // TLP.end_seq, where tailOut
+	up      wire.Seq // SND.UP: behind the last urgent byte, where urgentOut
 	dsacked wire.Seq // RACK.dsack_round, where dsackRound
 
 	lastSend clock.Instant // of data
@@ -92,26 +95,20 @@ type recvVars struct {
 	adv   wire.Seq // right edge of the window offered: RCV.NXT + RCV.WND
 	acked wire.Seq // Last.ACK.sent (RFC 7323 4.3)
 	irs   wire.Seq // IRS
-	up    wire.Seq // RCV.UP
+	up    wire.Seq // RCV.UP: the last urgent byte, where urgent says something of it
 	fin   wire.Seq // sequence number of the peer's FIN, where finKnown
 
 	tsRecent   uint32
 	tsRecentAt clock.Instant // Never: TS.Recent is not valid
 	lastRecv   clock.Instant // last segment that was acceptable
+	lastText   clock.Instant // last one with data
 	oow        clock.Instant // last answer to a segment outside the window
 	challenged clock.Instant // begin of the period in which challenges counts
 	challenges uint8
 	dupsOwed   uint8  // duplicate ACKs, one for each segment out of order
 	quick      uint8  // ACKs to be sent without delay
 	mss        uint16 // largest segment seen, bytes
-}
-
-// counters feed Info.
-type counters struct {
-	delivered int64 // bytes known to have reached the peer
-	sent      int64 // bytes sent, retransmissions included
-	retrans   int64 // bytes sent again
-	received  int64 // in-order bytes received
+	urgent     urgentByte
 }
 
 // facts are the single bits of a connection.
@@ -155,7 +152,7 @@ const owesAny = owesSYN | owesACK | owesDelayed | owesChallenge | owesProbe | ow
 // Init makes c a closed connection of flow, ready to Open. id goes into trace
 // events; mtu is the path MTU in bytes.
 func (c *Conn) Init(e *Env, id uint64, flow Flow, o Options, mtu int) {
-	*c = Conn{env: e, id: id, flow: flow, opts: o, state: StateClosed}
+	*c = Conn{env: e, id: id, flow: flow, opts: e.settings.use(&o), state: StateClosed}
 	c.setMTU(mtu)
 	c.opt.peerMSS = defaultPeerMSS
 	c.tsOff = e.tsOffset(flow)
@@ -174,7 +171,9 @@ func (c *Conn) Release() {
 	c.in.Release(c.env.Budget)
 	c.out.Release(c.env.Budget)
 	c.timers = [numTimers]clock.Instant{}
-	c.has, c.events = 0, 0
+	c.has, c.calls, c.events = 0, 0, 0
+	c.env.settings.leave(c.opts)
+	c.opts = &c.env.settings.zero
 	c.state = StateClosed
 }
 

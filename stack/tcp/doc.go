@@ -10,17 +10,22 @@
 //	listen_repeat.go claim.go     how often SYN-ACKs go, TCP_DEFER_ACCEPT; connections that wait to be accepted
 //	cookies.go                    SYN cookies (RFC 4987), where there is no room for a record
 //	handshake.go isn.go           SYN-SENT, SYN-RECEIVED, simultaneous open; RFC 6528
-//	options.go timestamps.go      what the owner sets and the SYNs agree; RFC 7323 RTTM and PAWS
+//	options.go options_shared.go  what the owner sets and the SYNs agree; equal options are kept once
+//	timestamps.go                 RFC 7323 RTTM and PAWS
 //	ack.go window.go              SND.UNA, WL1/WL2; the receive window, silly-window avoidance, reading
 //	reassembly.go sack.go         holes in the receive ring; SACK and D-SACK blocks
-//	sendqueue.go transmit.go      what goes next: Nagle, window, probe, super-segment size
-//	rto.go delack.go persist.go keepalive.go   RFC 6298; 5681 4.2; 9293 3.8.6.1; 3.8.4
+//	sendqueue.go transmit.go      what goes next: window, probe, super-segment size
+//	sendqueue_hold.go             what holds a partial segment back: Nagle, TCP_CORK, MSG_MORE; TCP_NOTSENT_LOWAT
+//	urgent.go                     9293 3.8.5, both ways
+//	rto.go rto_sample.go persist.go keepalive.go   RFC 6298, 4015; 9293 3.8.6.1; 3.8.4
+//	delack.go delack_quick.go     RFC 5681 4.2; TCP_QUICKACK
 //	scoreboard.go loss.go recovery.go          one record per transmission; RFC 6582; RFC 9937
 //	rack.go resends.go tlp.go                  RFC 8985, where SACK is agreed; retransmissions in the order of time
 //	ecn.go controllers.go                      RFC 3168; which controller a connection has
 //	pmtu.go mtuprobe.go           the path MTU by RFC 1191, as the owner tells it, and by RFC 4821, as probes do
 //	undo.go frto.go                            retransmissions that were for nothing: RFC 3522 and 4015, D-SACKs, RFC 5682
-//	close.go timers.go trace.go info.go        FIN, abort, TIME-WAIT; the timer table; events; tcp_info
+//	close.go timers.go trace.go                FIN, abort, TIME-WAIT; the timer table; events
+//	info.go info_counters.go                   tcp_info, and what is counted for it
 //	timewait.go pressure.go                   TIME-WAIT as a small record; what goes when memory is short
 //
 // Place in the walk: host.Input decodes a segment, finds the connection and

@@ -102,6 +102,9 @@ func (c *Conn) arriveMark(s *arriving) {
 	if c.ecn&ecnAnswers == 0 || len(s.text) == 0 {
 		return
 	}
+	if s.in.ECN&3 != 0 {
+		c.calls |= ecnSeen
+	}
 	if s.flags&wire.CWR != 0 && c.ecn&ecnEcho != 0 {
 		c.ecn &^= ecnEcho
 		c.oweACK()

@@ -92,6 +92,7 @@ type Env struct {
 	searches     *mtuSearch // free list
 	freeSearches int
 	controllers  []congestion.Controller
+	settings     sharedSettings
 	firstHolder  *reassembly // those in use, the oldest first
 	lastHolder   *reassembly
 	ending       trace.Reason      // why GiveUp ends a connection

@@ -79,7 +79,7 @@ func (s *script) options(c *Conn, o *wire.TCPOptions) {
 }
 
 func (s *script) call(now clock.Instant, c *Conn, body []byte) {
-	switch s.byte() % 14 {
+	switch s.byte() % 16 {
 	case 0, 1, 2:
 		c.Write(now, body[:s.int(2)%len(body)])
 	case 3, 4:
@@ -97,7 +97,8 @@ func (s *script) call(now clock.Instant, c *Conn, body []byte) {
 	case 9:
 		m := s.byte()
 		c.SetOptions(now, Options{NoDelay: m&1 != 0, Cork: m&2 != 0, QuickACK: m&4 != 0, KeepAlive: m&8 != 0,
-			RecvBuffer: s.int(2) << 2, SendBuffer: s.int(2) << 2, MaxSeg: s.int(1) * 8, UserTimeout: time.Duration(s.byte()) * time.Second})
+			RecvBuffer: s.int(2) << 2, SendBuffer: s.int(2) << 2, MaxSeg: s.int(1) * 8, UserTimeout: time.Duration(s.byte()) * time.Second,
+			OOBInline: m&16 != 0, WindowClamp: s.int(1) * 64, NotSentLowat: s.int(1) * 64})
 	case 10:
 		mtu := s.int(2)
 		c.SetPMTU(now, mtu)
@@ -114,6 +115,20 @@ func (s *script) call(now clock.Instant, c *Conn, body []byte) {
 		c.SendCommit(now, n/2)
 	case 13:
 		c.RecvCommit(now, len(c.RecvSpan(100)[0])/2)
+	case 14:
+		c.WriteUrgent(now, body[:s.int(1)])
+		c.ReadUrgent(s.byte()&1 != 0)
+		c.Peek(body[:s.int(1)])
+	case 15:
+		m := s.byte()
+		c.MoreSoon(m&1 != 0)
+		c.SetQuickACK(now, m&2 != 0)
+		if m&4 != 0 {
+			c.Push(now)
+		}
+		if m&8 != 0 {
+			c.SkipMark()
+		}
 	}
 }
 

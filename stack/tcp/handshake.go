@@ -39,18 +39,18 @@ func (c *Conn) transmitSYN(now clock.Instant, out *Segment) bool {
 		flags, why = wire.SYN|wire.ACK, trace.SendSYNACK
 	}
 	c.begin(out, c.snd.iss, flags|c.synECN(), why)
-	out.Seg.Window = synWindow(c.env, &c.opts)
+	out.Seg.Window = synWindow(c.env, &c.opts.Options)
 	if c.state == StateSynReceived {
 		out.Seg.Ack = c.rcv.nxt
 		c.rcv.acked = c.rcv.nxt
 		c.rcv.adv = wire.MaxSeq(c.rcv.adv, c.rcv.nxt.Add(int(out.Seg.Window)))
 		out.Seg.Window = uint16(min(c.rcv.adv.Sub(c.rcv.nxt), 65535)) // what was offered stays (RFC 9293 SHLD-14)
-		out.Seg.Options = synOptions(c.env, &c.opts, tsClock(now, c.tsOff), c.rcv.tsRecent, &c.opt)
+		out.Seg.Options = synOptions(c.env, &c.opts.Options, tsClock(now, c.tsOff), c.rcv.tsRecent, &c.opt)
 	} else {
-		out.Seg.Options = synOptions(c.env, &c.opts, tsClock(now, c.tsOff), 0, nil)
+		out.Seg.Options = synOptions(c.env, &c.opts.Options, tsClock(now, c.tsOff), 0, nil)
 	}
 	c.snd.lastSend = now
-	c.traceSent(now, out)
+	c.leaves(now, out)
 	return true
 }
 
@@ -60,7 +60,9 @@ func (c *Conn) synTimeout(now clock.Instant) {
 		c.timedOut(now)
 		return
 	}
+	c.countTimeout(c.snd.retries == 0)
 	c.snd.retries++
+	c.count.segsAgain++
 	c.env.Stats.Retransmitted++
 	c.backOff()
 	c.has |= owesSYN
@@ -112,7 +114,7 @@ func (c *Conn) arriveSynSent(now clock.Instant, s *arriving) {
 // text after its SYN.
 func (c *Conn) takeSYN(now clock.Instant, s *arriving) {
 	o := &s.in.Seg.Options
-	c.opt = agree(c.env, &c.opts, o)
+	c.opt = agree(c.env, &c.opts.Options, o)
 	c.settleECN(s.flags)
 	if c.opt.ts {
 		c.rcv.tsRecent, c.rcv.tsRecentAt = o.TSVal, now
@@ -128,13 +130,14 @@ func (c *Conn) begun(now clock.Instant, irs wire.Seq) {
 	c.rcv.irs, c.rcv.nxt = irs, irs.Add(1)
 	c.rcv.acked, c.rcv.up = c.rcv.nxt, c.rcv.nxt
 	// Our SYN offered this much already.
-	c.rcv.adv = c.rcv.nxt.Add(int(synWindow(c.env, &c.opts)))
+	c.rcv.adv = c.rcv.nxt.Add(int(synWindow(c.env, &c.opts.Options)))
 	c.rcv.lastRecv = now
 }
 
 // establish follows the ACK of our SYN.
 func (c *Conn) establish(now clock.Instant, s *arriving) {
 	c.snd.una = s.ack
+	c.countDelivered(1, false) // the SYN
 	c.snd.wnd = s.window(c)
 	c.snd.maxWnd = c.snd.wnd
 	c.snd.wl1, c.snd.wl2 = s.in.Seg.Seq, s.ack
@@ -168,7 +171,7 @@ func (c *Conn) firstSample(now clock.Instant, s *arriving) {
 	}
 	if m > 0 {
 		c.rtt.sample(m)
-		c.rtt.noteMin(m)
+		c.rtt.noteMin(now, m)
 		c.has |= measured
 	} else if c.snd.retries > 0 {
 		c.rtt.rto = synLossRTO
@@ -224,6 +227,7 @@ func (c *Conn) InitPassive(now clock.Instant, e *Env, id uint64, hs *Handshake, 
 		c.rcv.tsRecent, c.rcv.tsRecentAt = hs.tsRecent, hs.since
 	}
 	c.snd.retries = hs.repeats
+	c.count.segsAgain, c.count.segsIn = uint32(hs.repeats), 1 // the SYN, as on Linux
 	c.snd.lastSend = hs.sent
 	c.refreshMSS()
 	c.setState(now, StateSynReceived)

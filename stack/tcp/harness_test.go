@@ -409,6 +409,7 @@ func checkConn(t testing.TB, c *Conn, why any) {
 	}
 	checkScoreboard(t, c, why)
 	checkReassembly(t, c, why)
+	checkMarks(t, c, why)
 }
 
 func checkScoreboard(t testing.TB, c *Conn, why any) {

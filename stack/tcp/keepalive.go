@@ -35,9 +35,6 @@ func (c *Conn) idle(now clock.Instant) time.Duration {
 // keepaliveTimeout probes an idle peer (RFC 9293 3.8.4). One unanswered probe
 // proves nothing (MUST-29).
 func (c *Conn) keepaliveTimeout(now clock.Instant) {
-	if !c.opts.KeepAlive {
-		return
-	}
 	c.traceTimer(now, trace.TimerKeepalive)
 	// Only an idle connection is probed (MUST-26); others have their own timers.
 	idle := orDefault(c.opts.KeepIdle, defaultKeepIdle)
@@ -50,11 +47,21 @@ func (c *Conn) keepaliveTimeout(now clock.Instant) {
 		c.timers[timerKeepalive] = now.Add(idle - c.idle(now))
 		return
 	}
-	if int(c.snd.probes) >= min(orDefault(c.opts.KeepCount, defaultKeepCount), 255) {
+	if c.keptEnough(now) {
 		c.timedOut(now)
 		return
 	}
 	c.snd.probes++
 	c.has |= owesKeepalive
 	c.armKeepalive(now)
+}
+
+// keptEnough reports whether the peer has left enough probes unanswered: as many
+// as KeepCount says or, where there is a user timeout, for that long (RFC 5482
+// 3, as Linux).
+func (c *Conn) keptEnough(now clock.Instant) bool {
+	if t := c.opts.UserTimeout; t > 0 {
+		return c.snd.probes > 0 && c.idle(now) >= t
+	}
+	return int(c.snd.probes) >= min(orDefault(c.opts.KeepCount, defaultKeepCount), 255)
 }

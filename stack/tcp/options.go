@@ -16,7 +16,7 @@ type Options struct {
 	MaxSeg      int           // upper bound of our MSS, sent and advertised; 0: from the MTU
 	NoDelay     bool          // Nagle off (RFC 9293 MUST-17)
 	Cork        bool          // send full segments only, for at most 200 ms
-	QuickACK    bool          // acknowledge at once
+	QuickACK    bool          // acknowledge each segment at once, for good (SetQuickACK is TCP_QUICKACK)
 	KeepAlive   bool          // RFC 9293 3.8.4; off by default
 	NoDF        bool          // let routers fragment our segments; the host sets it, from its own Discover
 	DeferAccept uint8         // of a listener: for how many SYN-ACK timeouts a bare ACK waits for data (DeferTimeouts); 0: none
@@ -27,11 +27,22 @@ type Options struct {
 	SYNRetries  int           // of the SYN, and of a listener's SYN-ACKs; 0: as many as last at least 180 s (MUST-23)
 	Congestion  string        // name of the controller; "" or unknown: the host's
 	FinWait2    time.Duration // how long an orphan stays in FIN-WAIT-2 (TCP_LINGER2). 0: the host's; below 0: not at all, it is reset
+	OOBInline   bool          // urgent bytes stay in the stream
+
+	// WindowClamp bounds the window that is offered, bytes, beside RecvBuffer;
+	// where it is set before the connection opens the window scale follows it.
+	// 0: no bound.
+	WindowClamp int
+
+	// NotSentLowat bounds the bytes that the send buffer takes beyond those
+	// that have left; with half of them the owner is told EvWritable. 0: no bound.
+	NotSentLowat int
 }
 
 const (
 	defaultBuffer    = 1 << 20
 	minBuffer        = 2 << 10
+	minClamp         = 1152    // of WindowClamp, as Linux
 	maxBuffer        = 1 << 30 // the largest window that may be offered (RFC 7323 2.3)
 	defaultKeepIdle  = 2 * time.Hour
 	defaultKeepIntvl = 75 * time.Second
@@ -56,6 +67,14 @@ func (o *Options) sendBuffer() int {
 
 func (o *Options) recvBuffer() int {
 	return min(max(orDefault(o.RecvBuffer, defaultBuffer), minBuffer), maxBuffer)
+}
+
+// window returns the largest window to offer, bytes.
+func (o *Options) window() int {
+	if o.WindowClamp > 0 {
+		return min(o.recvBuffer(), max(o.WindowClamp, minClamp))
+	}
+	return o.recvBuffer()
 }
 
 // Header sizes, bytes.
@@ -105,7 +124,7 @@ func synOptions(e *Env, o *Options, tsVal, tsEcr uint32, peer *agreed) wire.TCPO
 	}
 	if !cfg.NoScale && (peer == nil || peer.scale) {
 		opts.HasWindowScale = true
-		opts.WindowScale = windowShift(o.recvBuffer())
+		opts.WindowScale = windowShift(o.window())
 	}
 	if !cfg.NoTimestamps && (peer == nil || peer.ts) {
 		opts.HasTimestamps = true
@@ -126,33 +145,48 @@ func agree(e *Env, o *Options, syn *wire.TCPOptions) agreed {
 		a.scale = true
 		// A shift above 14 is taken as 14 (RFC 7323 2.3).
 		a.sndShift = min(syn.WindowScale, maxWindowShift)
-		a.rcvShift = windowShift(o.recvBuffer())
+		a.rcvShift = windowShift(o.window())
 	}
 	return a
 }
 
 // Options returns the options in force.
-func (c *Conn) Options() Options { return c.opts }
+func (c *Conn) Options() Options {
+	if c.opts == nil {
+		return Options{}
+	}
+	return c.opts.Options
+}
 
 // SetOptions replaces the options. The window scale of an open connection
-// stays as agreed, so a larger RecvBuffer counts as far as it reaches.
+// stays as agreed, so a larger RecvBuffer counts as far as it reaches; so does
+// MaxSeg, which the SYN has told.
 func (c *Conn) SetOptions(now clock.Instant, o Options) {
-	renamed := c.opts.Congestion != o.Congestion
-	c.opts = o
-	if renamed && c.cc != nil {
+	if c.state != StateClosed {
+		o.MaxSeg = c.opts.MaxSeg
+	}
+	old := c.opts.Options
+	c.env.settings.leave(c.opts)
+	c.opts = c.env.settings.use(&o)
+	if old.Congestion != o.Congestion && c.cc != nil {
 		c.changeController(now)
 	}
 	if c.state == StateClosed {
 		return
 	}
 	c.refreshMSS()
-	if !o.Cork {
-		c.timers[timerCork] = clock.Never
-		c.has &^= corkOver
+	if !o.Cork && c.calls&moreSoon == 0 {
+		c.uncork()
+	}
+	if o.NoDelay && !old.NoDelay {
+		c.Push(now)
+	}
+	if old.NotSentLowat != o.NotSentLowat && c.WritableSoon() {
+		c.events |= EvWritable
 	}
 	if o.QuickACK && c.rcv.nxt != c.rcv.acked {
 		c.oweACK()
 	}
 	c.armKeepalive(now)
-	c.armUser(now)
+	c.moveUser(now, old.UserTimeout)
 }

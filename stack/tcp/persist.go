@@ -1,8 +1,16 @@
 package tcp
 
 import (
+	"time"
+
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/trace"
+)
+
+// The override timeout of the sender's silly-window avoidance.
+const (
+	minOverride = 100 * time.Millisecond
+	maxOverride = time.Second
 )
 
 // persisting reports whether the peer's window is closed with something to
@@ -23,8 +31,13 @@ func (c *Conn) armPersist(now clock.Instant) {
 	}
 	if c.timers[timerPersist] == clock.Never {
 		// The first probe comes after one RTO (SHLD-29), the next ones later and
-		// later (SHLD-30).
-		c.timers[timerPersist] = now.Add(c.timeout())
+		// later (SHLD-30). What is only too little for the window waits for 0.1 to
+		// 1 s, however long the RTO is (RFC 9293 3.8.6.2.1).
+		wait := c.timeout()
+		if !c.persisting() {
+			wait = min(max(wait, minOverride), maxOverride)
+		}
+		c.timers[timerPersist] = now.Add(wait)
 	}
 	c.armUser(now)
 }

@@ -70,18 +70,15 @@ func (k *rack) deliver(r *record, end wire.Seq) {
 // endRACK takes over what the ACK taught of the path.
 func (c *Conn) endRACK() {
 	k := &c.sb.rack
-	c.rtt.noteMin(k.least)
+	c.rtt.noteMin(k.now, k.least)
 	if k.late && c.opt.sack {
+		c.count.late++
 		c.has |= reordered
 	}
 }
 
 // reorderWindow is RACK_update_reo_wnd (RFC 8985 6.2, step 4), but for the
 // D-SACKs, which noteDSACK counts.
-//
-// Deviates from RFC 8985 s.6.2: RACK.min_RTT is the smallest of the connection's
-// life and not of the last minutes; a path that becomes longer costs spurious
-// retransmissions until D-SACKs have widened the window.
 func (c *Conn) reorderWindow() time.Duration {
 	s := c.sb
 	if c.has&reordered == 0 && (s.rec.mode != open || s.sackedSegs >= dupThresh) {

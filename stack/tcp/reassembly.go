@@ -212,7 +212,7 @@ func (c *Conn) noteSize(in *Arrival) {
 		size = (len(in.Payload) + in.Segments - 1) / in.Segments
 	}
 	if size > int(c.rcv.mss) {
-		c.rcv.mss = uint16(min(size, advertisedMSS(c.env, &c.opts)))
+		c.rcv.mss = uint16(min(size, advertisedMSS(c.env, &c.opts.Options)))
 	}
 }
 
@@ -274,16 +274,17 @@ func (c *Conn) deliver(n int) {
 	c.in.Extend(n)
 	c.rcv.nxt = c.rcv.nxt.Add(n)
 	c.rcv.adv = wire.MaxSeq(c.rcv.adv, c.rcv.nxt)
-	c.rcv.up = wire.MaxSeq(c.rcv.up, c.rcv.nxt) // no further back, or in 2 GiB it lies ahead
 	c.count.received += int64(n)
 	if c.has&readShut != 0 {
 		c.in.Discard(c.env.Budget, c.in.Len())
+		c.passMark()
 		return
 	}
 	c.events |= EvReadable
 }
 
 func (c *Conn) takeOutOfOrder(now clock.Instant, s *arriving) {
+	c.noteOutOfOrder(s)
 	c.rcv.quick = maxQuickACKs
 	c.has &^= pingpong
 	if len(s.text) > 0 {

@@ -21,11 +21,12 @@ const (
 
 // recovery is the state of one episode of repair.
 type recovery struct {
-	mode    recoveryMode
-	point   wire.Seq // RecoveryPoint: what is acknowledged up to here ends the episode
-	counted bool     // it began by duplicate ACKs without SACK
-	frto    frtoStep
-	since   clock.Instant
+	mode     recoveryMode
+	point    wire.Seq // RecoveryPoint: what is acknowledged up to here ends the episode
+	counted  bool     // it began by duplicate ACKs without SACK
+	frto     frtoStep
+	since    clock.Instant
+	timedOut clock.Instant // the first timeout, afterTimeout
 
 	// Proportional rate reduction (RFC 9937).
 	delivered int // prr_delivered
@@ -102,6 +103,7 @@ func (c *Conn) enterRecovery(now clock.Instant, delivered int) {
 	if !done {
 		c.cc.OnCongestion(now, congestion.Loss, flight)
 	}
+	c.leaveLoss(now)
 	s.rec = recovery{mode: fastRecovery, point: c.snd.nxt, since: now}
 	// RecoverFS (RFC 9937 5): all that may still be delivered in this episode,
 	// this ACK's part with it.
@@ -140,6 +142,7 @@ func (c *Conn) endRecovery(now clock.Instant) {
 		return
 	}
 	fast := s.rec.mode == fastRecovery
+	c.leaveLoss(now)
 	c.snd.guard = wire.MaxSeq(c.snd.guard, s.rec.point)
 	s.rec = recovery{}
 	s.dupBytes = 0
@@ -177,7 +180,11 @@ func (c *Conn) enterLoss(now clock.Instant) {
 	} else {
 		s.markAll()
 	}
-	s.rec = recovery{mode: afterTimeout, point: c.snd.nxt, since: now}
+	timedOut := now
+	if s.rec.mode == afterTimeout {
+		timedOut = s.rec.timedOut
+	}
+	s.rec = recovery{mode: afterTimeout, point: c.snd.nxt, since: now, timedOut: timedOut}
 	if first {
 		s.rec.frto = frtoFirst // RFC 5682 2.1, step 1
 	}

@@ -28,7 +28,8 @@ type rtt struct {
 	srtt   time.Duration // 0: no sample yet
 	rttvar time.Duration
 	rto    time.Duration // without backoff
-	min    time.Duration // smallest sample, 0: none
+	min    time.Duration // smallest sample of the last minutes, 0: none
+	minAt  clock.Instant // when it was taken
 	next   wire.Seq      // one sample per round trip: the next is beyond here
 }
 
@@ -50,13 +51,6 @@ func (r *rtt) sample(m time.Duration) {
 	// Deviates from RFC 6298 s.2.4: the floor is 200 ms of variance, not 1 s
 	// in all, as Linux does; waiting a second on a LAN helps nobody.
 	r.rto = min(r.srtt+max(minRTTVar, 4*r.rttvar, clockG), maxRTO)
-}
-
-// noteMin keeps the smallest round-trip time.
-func (r *rtt) noteMin(m time.Duration) {
-	if m > 0 && (r.min == 0 || m < r.min) {
-		r.min = m
-	}
 }
 
 // timeout is the RTO with backoff (RFC 6298 5.5); the cap keeps probing a peer
@@ -96,6 +90,7 @@ func (c *Conn) retransmitTimeout(now clock.Instant) {
 		return
 	}
 	c.suspectPath(now)
+	c.countTimeout(c.snd.backoff == 0)
 	c.enterLoss(now)
 	c.backOff()
 	c.timers[timerRetransmit] = now.Add(c.timeout())
@@ -143,6 +138,15 @@ func (c *Conn) progress(now clock.Instant) {
 	c.snd.stalled = clock.Never
 	c.timers[timerUser] = clock.Never
 	c.soft = 0
+	c.armUser(now)
+}
+
+// moveUser follows a change of the user timeout from old: what runs counts from
+// when it began.
+func (c *Conn) moveUser(now clock.Instant, old time.Duration) {
+	if t := &c.timers[timerUser]; *t != clock.Never && c.opts.UserTimeout != old {
+		*t = max(t.Add(c.opts.UserTimeout-old), now)
+	}
 	c.armUser(now)
 }
 

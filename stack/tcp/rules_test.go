@@ -434,19 +434,3 @@ func TestDelayedACK(t *testing.T) { // RFC 9293 MUST-40
 	require.Equal(t, "P 1:6 ack 21", r.out(), "it rides on data")
 	require.Less(t, NewEnv(Config{DelayedACK: time.Hour}, [32]byte{1}, nil, nil).Config.DelayedACK, 500*ms)
 }
-
-func TestUrgentMarkMovesForward(t *testing.T) { // attack 21
-	r := establishedRig(t, plain, Options{})
-	urg := func(seq int, up uint16) {
-		in := &Arrival{Segments: 1}
-		in.Seg = wire.TCP{Flags: wire.ACK | wire.URG, Seq: r.irs.Add(seq), Ack: r.c.snd.nxt, Window: 60000, Urgent: up}
-		r.c.Arrive(r.now, in)
-	}
-	urg(1, 10)
-	require.NotZero(t, r.c.Events()&EvUrgent)
-	urg(1, 5)
-	urg(1, 0)
-	require.Zero(t, r.c.Events()&EvUrgent)
-	urg(1, 65535)
-	require.NotZero(t, r.c.Events()&EvUrgent)
-}

@@ -41,6 +41,7 @@ type scoreboard struct {
 
 	sackedBytes int
 	sackedSegs  int // RACK.segs_sacked
+	newSegs     int // segments delivered that were not yet counted
 	lostBytes   int
 	resentBytes int
 	dupBytes    int // what duplicate ACKs without SACK say has left (RFC 6582)
@@ -229,6 +230,7 @@ func (s *scoreboard) ack(una wire.Seq) (a acked) {
 		if r.flags&sacked == 0 {
 			s.rack.deliver(r, r.seq.Add(n))
 			a.bytes += n
+			s.newSegs += int(inSegments(n, int(r.seg)))
 			a.since = max(a.since, r.delivered)
 			if r.flags&everSent != 0 {
 				karn = true
@@ -285,6 +287,7 @@ func (s *scoreboard) sack(e *Env, l, r wire.Seq) (news int) {
 		rec.segs = (rec.len + uint32(rec.seg) - 1) / max(uint32(rec.seg), 1)
 		s.sackedBytes += n
 		s.sackedSegs += int(rec.segs)
+		s.newSegs += int(rec.segs)
 		news += n
 		if !s.anySack || s.high.Less(rec.end()) {
 			s.high, s.anySack = rec.end(), true

@@ -10,9 +10,6 @@ import (
 // maxLend is the most that a span of a ring may be asked for, bytes.
 const maxLend = buffer.MaxChunk
 
-// corkTime is how long Cork holds a partial segment back, as Linux.
-const corkTime = 200 * time.Millisecond
-
 // mayWrite reports whether the owner may still queue data.
 func (c *Conn) mayWrite() bool {
 	if c.has&finQueued != 0 {
@@ -30,7 +27,7 @@ func (c *Conn) Writable() int {
 	if !c.mayWrite() {
 		return 0
 	}
-	return max(c.opts.sendBuffer()-c.out.Len(), 0)
+	return max(c.lowRoom(c.opts.sendBuffer()-c.out.Len()), 0)
 }
 
 // Write copies p to the send ring and returns how many bytes there was room for.
@@ -68,16 +65,16 @@ func (c *Conn) SendCommit(now clock.Instant, n int) {
 		c.out.Trim(c.env.Budget)
 		return
 	}
+	c.noMore()
 	c.out.Extend(n)
 	c.queued(now)
 }
 
 // queued follows new data in the send ring.
 func (c *Conn) queued(now clock.Instant) {
-	if c.opts.Cork && c.timers[timerCork] == clock.Never {
-		c.timers[timerCork] = now.Add(corkTime)
-	}
+	c.holdUntil(now)
 	c.armPersist(now)
+	c.clockBusy(now)
 }
 
 // memoryRetry is how often a connection that the Budget refused looks again, and
@@ -105,6 +102,23 @@ func (c *Conn) armMemory(now clock.Instant) {
 	c.timers[timerMemory] = now.Add(retry)
 }
 
+// feed ends starving where memory came back.
+func (c *Conn) feed() {
+	if c.has&starved != 0 && c.env.Budget.Free() >= buffer.MinChunk {
+		c.has &^= starved
+		c.timers[timerMemory] = clock.Never
+		c.events |= EvWritable
+	}
+}
+
+// NoteStarved looks, before the owner is told that he may write, whether the
+// Budget would refuse him; then Starved is true, and EvWritable will tell.
+func (c *Conn) NoteStarved() {
+	if c.Writable() > 0 && c.env.Budget.Free() < buffer.MinChunk && c.out.Held() <= c.out.Len() {
+		c.has |= starved
+	}
+}
+
 // memoryTimeout tells the owner to try again when there is room in the Budget.
 func (c *Conn) memoryTimeout(now clock.Instant) {
 	if !c.mayWrite() {
@@ -115,8 +129,15 @@ func (c *Conn) memoryTimeout(now clock.Instant) {
 		c.armMemory(now)
 		return
 	}
-	c.has &^= starved
-	c.events |= EvWritable
+	c.feed()
+}
+
+// Unsent returns how many bytes of the send ring were never sent (SIOCOUTQNSD).
+func (c *Conn) Unsent() int {
+	if c.state == StateClosed {
+		return 0
+	}
+	return c.unsent()
 }
 
 // Unacked returns how many bytes of the send ring the peer has not acknowledged (SIOCOUTQ).
@@ -144,25 +165,6 @@ func (c *Conn) waiting() int {
 		n++
 	}
 	return n
-}
-
-// corked reports whether partial segments are held back.
-func (c *Conn) corked() bool { return c.opts.Cork && c.has&(corkOver|finQueued) == 0 }
-
-// mayBePartial reports whether a segment below full size may go now.
-func (c *Conn) mayBePartial() bool {
-	switch {
-	case c.has&(finQueued|overrideSWS) != 0:
-		return true
-	case c.corked():
-		return false
-	case c.opts.NoDelay:
-		return true
-	}
-	// Deviates from RFC 9293 s.3.7.4: only an outstanding segment that was
-	// itself small holds the next one back, as Linux (Minshall's variant); the
-	// last piece of a large write does not wait for the ACK of the others.
-	return c.snd.small.LessEq(c.snd.una)
 }
 
 // nextNew returns how many bytes of new data go in the next segment, 0 for
@@ -202,7 +204,7 @@ func (c *Conn) nextNew(mss int) int {
 // segments, or one segment.
 func (c *Conn) burst(mss int) int {
 	most := min(c.env.MaxGSO-maxHeaders/2, maxLend)
-	if c.env.MaxGSO == 0 || most < 2*mss || c.fragments() {
+	if c.env.MaxGSO == 0 || most < 2*mss || c.fragments() || c.calls&urgentOut != 0 {
 		return mss
 	}
 	return most - most%mss

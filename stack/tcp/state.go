@@ -125,6 +125,7 @@ func (c *Conn) setState(now clock.Instant, to State) {
 		c.events |= EvWritable
 	case StateClosed:
 		c.timers = [numTimers]clock.Instant{}
+		c.busy.turn(now, idle)
 		c.releaseSide()
 		c.out.Release(c.env.Budget)
 		c.has &^= owesAny

@@ -110,7 +110,7 @@ func (t *TimeWait) judge(now clock.Instant, e *Env, in *Arrival) waitAnswer {
 	case t.sndNxt.Less(ack) || ack.Less(t.sndNxt.Add(-int(t.maxWnd))): // RFC 5961 5.2
 		return t.outside(now, in, trace.DropOldACK)
 	}
-	t.noteTimestamp(now, in.Seg.Seq, o)
+	t.noteTimestamp(now, in.Seg.Seq, o) // what was discarded sets no TS.Recent
 	return t.trim(in)
 }
 

@@ -26,6 +26,7 @@ func (c *Conn) Transmit(now clock.Instant, out *Segment) bool {
 	}
 	c.armPersist(now)
 	c.armMemory(now)
+	c.clockBusy(now)
 	return false
 }
 
@@ -50,8 +51,11 @@ func (c *Conn) finish(now clock.Instant, out *Segment, sack bool) {
 	if sack {
 		c.fillSACK(&out.Seg.Options)
 	}
+	if c.calls&urgentOut != 0 {
+		c.stampUrgent(out)
+	}
 	c.ackSent()
-	c.traceSent(now, out)
+	c.leaves(now, out)
 }
 
 func (c *Conn) transmitRST(now clock.Instant, out *Segment) bool {
@@ -62,7 +66,7 @@ func (c *Conn) transmitRST(now clock.Instant, out *Segment) bool {
 		out.Seg.Ack = c.rcv.nxt
 		c.stampTime(now, out)
 	}
-	c.traceSent(now, out)
+	c.leaves(now, out)
 	return true
 }
 
@@ -217,6 +221,10 @@ func (c *Conn) sendRange(now clock.Instant, out *Segment, n int, fin bool, mss i
 		c.snd.small = c.snd.nxt
 	}
 	c.has &^= overrideSWS
+	if c.unsent() == 0 {
+		c.allSent()
+	}
+	c.lowSent(n)
 	if c.has&(owesACK|owesDelayed) != 0 && n > 0 {
 		c.has |= pingpong // data answers data: the next ACK may wait for a ride
 	}
@@ -323,6 +331,7 @@ func (c *Conn) sendAgain(now clock.Instant, out *Segment, i, mss int, sack bool)
 	c.attach(out, r.seq.Sub(c.snd.una), n, mss)
 	c.resent(now, i, mss)
 	c.count.retrans += int64(n)
+	c.count.segsAgain += inSegments(n, mss)
 	c.env.Stats.Retransmitted++
 	c.sent(now, out, n, sack)
 }

@@ -76,7 +76,11 @@ func (c *Conn) judgeEpisode(now clock.Instant, s *arriving, n int, duplicate boo
 		late = c.ep.tellsAll(s.dsack) || late
 		late = c.echoesOriginal(s, n) || late
 		if late {
+			timeout := c.ep.is&fastOne == 0
 			c.undo(now)
+			if timeout {
+				c.afterSpurious(now, s)
+			}
 		}
 	}
 	if s.dsack != (span{}) {
@@ -131,6 +135,7 @@ func (c *Conn) undo(now clock.Instant) {
 			// The retransmission counted as arrived, and all before it as late.
 			s.rack.xmit = clock.Never
 		}
+		c.leaveLoss(now)
 		s.rec = recovery{}
 		s.dupBytes = 0
 		c.snd.dupacks = 0

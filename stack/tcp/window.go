@@ -8,7 +8,7 @@ import (
 // roomToOffer is how many bytes beyond RCV.NXT the peer may send, by our
 // buffer and the host's Budget.
 func (c *Conn) roomToOffer() int {
-	room := max(c.opts.recvBuffer()-c.in.Len(), 0)
+	room := max(min(c.opts.recvBuffer()-c.in.Len(), c.opts.window()), 0)
 	// As the Budget drains, windows stop growing.
 	return min(room, c.fairShare(), 65535<<c.opt.rcvShift)
 }
@@ -17,7 +17,7 @@ func (c *Conn) roomToOffer() int {
 // 3.8.6.2.2): the right edge moves in steps.
 func (c *Conn) worthOffering(room int) bool {
 	grow := room - c.rcv.adv.Sub(c.rcv.nxt)
-	return grow > 0 && grow >= min(c.opts.recvBuffer()/2, advertisedMSS(c.env, &c.opts))
+	return grow > 0 && grow >= min(c.opts.window()/2, advertisedMSS(c.env, &c.opts.Options))
 }
 
 // window returns SEG.WND as it goes on the wire and moves RCV.NXT + RCV.WND,
@@ -45,14 +45,37 @@ func (c *Conn) slack() int { return max(c.opts.recvBuffer()/16, 1<<c.opt.rcvShif
 
 // synWindow is the window of our SYN or SYN-ACK, which is not scaled (RFC 7323 2.2).
 func synWindow(e *Env, o *Options) uint16 {
-	return uint16(min(o.recvBuffer(), 65535, e.Budget.Free()/4))
+	return uint16(min(o.window(), 65535, e.Budget.Free()/4))
 }
 
-// Readable returns how many bytes can be read.
-func (c *Conn) Readable() int { return c.in.Len() }
+// Readable returns how many bytes the next reads give, up to an urgent byte that
+// is not part of the stream.
+func (c *Conn) Readable() int {
+	if at := c.markIn(); at > 0 && !c.opts.OOBInline {
+		return at
+	}
+	return c.readable()
+}
+
+// ReadableToMark is Readable as SIOCINQ counts it: at an urgent byte that is not
+// part of the stream it is 0.
+func (c *Conn) ReadableToMark() int {
+	if at := c.markIn(); at >= 0 && !c.opts.OOBInline {
+		return at
+	}
+	return c.in.Len()
+}
+
+// readable is how many bytes can be read across the mark.
+func (c *Conn) readable() int {
+	if c.opts.OOBInline || c.markIn() < 0 {
+		return c.in.Len()
+	}
+	return c.in.Len() - 1
+}
 
 // AtEOF reports that everything up to the peer's FIN has been read.
-func (c *Conn) AtEOF() bool { return c.has&finReceived != 0 && c.in.Len() == 0 }
+func (c *Conn) AtEOF() bool { return c.has&finReceived != 0 && c.readable() == 0 }
 
 // Read copies received bytes to p and returns how many there were.
 func (c *Conn) Read(now clock.Instant, p []byte) int {
@@ -62,11 +85,11 @@ func (c *Conn) Read(now clock.Instant, p []byte) int {
 		n := copy(p, s[0])
 		n += copy(p[n:], s[1])
 		c.RecvCommit(now, n)
-		if n == 0 {
-			break
-		}
 		p = p[n:]
 		total += n
+		if n == 0 || c.AtMark() {
+			break
+		}
 	}
 	return total
 }
@@ -74,8 +97,15 @@ func (c *Conn) Read(now clock.Instant, p []byte) int {
 // Peek copies received bytes to p, leaves them where they are and returns how
 // many there were, at most 64 KiB.
 func (c *Conn) Peek(p []byte) int {
-	s := c.in.Spans(0, min(len(p), maxLend))
-	n := copy(p, s[0])
+	from, n := 0, min(len(p), maxLend)
+	switch at := c.markIn(); {
+	case at > 0:
+		n = min(n, at)
+	case at == 0 && !c.opts.OOBInline:
+		from = 1
+	}
+	s := c.in.Spans(from, n)
+	n = copy(p, s[0])
 	return n + copy(p[n:], s[1])
 }
 
@@ -83,6 +113,9 @@ func (c *Conn) Peek(p []byte) int {
 // taken. Between the two they may be read outside the owner's lock, whatever
 // happens to the connection meanwhile. What lends nothing needs no RecvCommit.
 func (c *Conn) RecvSpan(n int) [2][]byte {
+	if c.rcv.urgent != noUrgentByte {
+		n = c.beforeMark(n)
+	}
 	n = min(n, c.in.Len(), maxLend)
 	if n <= 0 {
 		return [2][]byte{}
@@ -105,6 +138,7 @@ func (c *Conn) take(n int) {
 		return
 	}
 	c.in.Discard(c.env.Budget, n)
+	c.passMark()
 	if !c.state.receives() || c.state == StateClosed {
 		return
 	}

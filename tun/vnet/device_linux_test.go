@@ -186,7 +186,7 @@ func TestWakeLeavesTheDeviceReadable(t *testing.T) {
 	})
 }
 
-func TestDownAndUpResumes(t *testing.T) {
+func TestAttack_75_DownAndUpResumes(t *testing.T) {
 	waitModes(t, func(t *testing.T, alone, plain bool) {
 		ns := tuntest.NewNS(t)
 		d := openUp(t, ns, Config{Plain: plain})
@@ -209,7 +209,7 @@ func TestDownAndUpResumes(t *testing.T) {
 	})
 }
 
-func TestDeletedDeviceIsGone(t *testing.T) {
+func TestAttack_75_DeletedDeviceIsGone(t *testing.T) {
 	waitModes(t, func(t *testing.T, alone, plain bool) {
 		ns := tuntest.NewNS(t)
 		before := tuntest.OpenFDs(t)
@@ -237,7 +237,7 @@ func TestDeletedDeviceIsGone(t *testing.T) {
 	})
 }
 
-func TestMTUFollowsTheInterface(t *testing.T) {
+func TestAttack_75_MTUFollowsTheInterface(t *testing.T) {
 	kinds(t, func(t *testing.T, plain bool) {
 		ns := tuntest.NewNS(t)
 		d := openUp(t, ns, Config{MTU: 1400, Plain: plain})
@@ -268,7 +268,7 @@ func TestMTUFollowsTheInterface(t *testing.T) {
 	})
 }
 
-func TestRefusedPacketsAreCounted(t *testing.T) {
+func TestAttack_75_RefusedPacketsAreCounted(t *testing.T) {
 	kinds(t, func(t *testing.T, plain bool) {
 		d := openUp(t, tuntest.NewNS(t), Config{Plain: plain})
 		batch := []link.Packet{
@@ -284,7 +284,7 @@ func TestRefusedPacketsAreCounted(t *testing.T) {
 	})
 }
 
-func TestFullDeviceHasNoRoomUntilWritable(t *testing.T) {
+func TestAttack_75_FullDeviceHasNoRoomUntilWritable(t *testing.T) {
 	kinds(t, func(t *testing.T, plain bool) {
 		d := openUp(t, tuntest.NewNS(t), Config{Plain: plain})
 		err, lasting := d.q.wr.refused(unix.EAGAIN, 3)
