@@ -106,7 +106,11 @@ func (h *Host) roomFor(q *parcelQueue, n int, local bool) bool {
 // header returns the IP header that all packets of m begin with.
 func (h *Host) header(m *message) wire.IPv4 {
 	ttl := m.ttl
-	if ttl == 0 {
+	switch {
+	case ttl != 0:
+	case m.dst.IsMulticast():
+		ttl = 1 // RFC 1112 6.1
+	default:
 		ttl = h.cfg.TTL
 	}
 	return wire.IPv4{TOS: m.tos, DF: m.df, TTL: ttl, Protocol: m.protocol, Src: m.src, Dst: m.dst}

@@ -155,10 +155,10 @@ func (c *Conn) endRecovery(now clock.Instant) {
 	}
 	fast := s.rec.mode == fastRecovery
 	c.leaveLoss(now)
+	c.snd.guard = wire.MaxSeq(c.snd.guard, s.rec.point)
 	s.rec = recovery{}
 	s.dupBytes = 0
 	c.snd.dupacks = 0
-	c.snd.guard = c.snd.una
 	if fast {
 		c.cc.OnRecovered(now)
 	}

@@ -47,11 +47,7 @@ func (c *Conn) finish(now clock.Instant, out *Segment, sack bool) {
 	}
 	out.Seg.Ack = c.rcv.nxt
 	out.Seg.Window = c.window()
-	if c.opt.ts {
-		o := &out.Seg.Options
-		o.HasTimestamps = true
-		o.TSVal, o.TSEcr = tsClock(now, c.tsOff), c.rcv.tsRecent
-	}
+	c.stampTime(now, out)
 	if sack {
 		c.fillSACK(&out.Seg.Options)
 	}
@@ -68,9 +64,20 @@ func (c *Conn) transmitRST(now clock.Instant, out *Segment) bool {
 	if c.has&rstACK != 0 {
 		out.Seg.Flags |= wire.ACK
 		out.Seg.Ack = c.rcv.nxt
+		c.stampTime(now, out)
 	}
 	c.leaves(now, out)
 	return true
+}
+
+// stampTime adds timestamps where they are agreed: to every segment but resets
+// of what was never a connection (RFC 7323 3.2).
+func (c *Conn) stampTime(now clock.Instant, out *Segment) {
+	if c.opt.ts {
+		o := &out.Seg.Options
+		o.HasTimestamps = true
+		o.TSVal, o.TSEcr = tsClock(now, c.tsOff), c.rcv.tsRecent
+	}
 }
 
 // transmitOwed sends the ACKs that are owed one by one: a duplicate for each
