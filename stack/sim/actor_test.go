@@ -69,6 +69,7 @@ type actor struct {
 	closed     bool
 	asleep     bool
 	err        error // the connection's
+	afterEnd   bool  // err came as EPIPE, after the peer had said all
 	cause      cause
 	owesGone   bool
 	wrong      error // what no stack may do
@@ -317,6 +318,8 @@ func (a *actor) judge(call string, err error, may error) bool {
 		if a.err == nil && a.cause&aborted != 0 {
 			a.err = tcp.ErrAborted
 		}
+	case err == host.ErrPipe: // as on Linux: a reset after the peer's end
+		a.err, a.afterEnd = tcp.ErrReset, true
 	default:
 		a.fault("%s gives %v", call, err)
 	}

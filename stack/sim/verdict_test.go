@@ -171,6 +171,7 @@ func (p *play) mayFail(a, peer *actor) error {
 			peer.closed && a.finishedAt.Sub(peer.finishedAt) >= orphan ||
 			p.server == nil && (p.cell.lossy() || !p.listening) ||
 			p.cell.tcp[1].SYNCookies == tcp.CookiesAlways && p.cell.there.Reorder > 0
+		legal = legal && (!a.afterEnd || peer.shutW || peer.closed)
 	case tcp.ErrRefused:
 		legal = a.name == "client" && !p.listening || p.cell.simultaneous && peer.closed
 	case tcp.ErrAborted:
