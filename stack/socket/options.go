@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/host"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 )
 
 // To add an option: give it a constant, a case in the set and get functions of
@@ -68,11 +69,10 @@ func (d *descriptor) socketOption(opt, v int) (func(*host.Options), error) {
 // What SO_SNDBUF and SO_RCVBUF may be. Linux doubles the value to pay for its own
 // bookkeeping and returns the double; half of that is what the data get.
 const (
-	minSendBuffer     = 4608    // Linux's SOCK_MIN_SNDBUF, after doubling
-	minRecvBuffer     = 2304    // SOCK_MIN_RCVBUF
-	maxBuffer         = 4 << 20 // net.core.wmem_max and rmem_max, before doubling
-	defaultDatagram   = 208 << 10
-	defaultStreamRing = 1 << 20 // tcp.Options' default
+	minSendBuffer   = 4608    // Linux's SOCK_MIN_SNDBUF, after doubling
+	minRecvBuffer   = 2304    // SOCK_MIN_RCVBUF
+	maxBuffer       = 4 << 20 // net.core.wmem_max and rmem_max, before doubling
+	defaultDatagram = 208 << 10
 )
 
 func (d *descriptor) setBuffer(datagram, stream *int, v, least int) {
@@ -87,10 +87,15 @@ func (d *descriptor) setBuffer(datagram, stream *int, v, least int) {
 	*datagram = v
 }
 
-func (d *descriptor) buffer(datagram, stream int) int {
+// buffer is what getsockopt says; a stream's that nobody has set follows the
+// flow, and live knows how large it is now.
+func (d *descriptor) buffer(datagram, stream int, live func(*TCPInfo) int) int {
 	switch {
 	case d.stream() && stream == 0:
-		return 2 * defaultStreamRing
+		if i, err := d.sock.Info(); err == nil && live(&i) > 0 {
+			return 2 * live(&i)
+		}
+		return 2 * tcp.FirstBuffer
 	case d.stream():
 		return 2 * stream
 	case datagram == 0:
@@ -201,9 +206,9 @@ func (d *descriptor) getSocket(o *host.Options, opt int) (int, error) {
 	case SO_OOBINLINE:
 		return number(o.TCP.OOBInline), nil
 	case SO_SNDBUF:
-		return d.buffer(o.SendBuffer, o.TCP.SendBuffer), nil
+		return d.buffer(o.SendBuffer, o.TCP.SendBuffer, func(i *TCPInfo) int { return i.SndBuf }), nil
 	case SO_RCVBUF:
-		return d.buffer(o.RecvBuffer, o.TCP.RecvBuffer), nil
+		return d.buffer(o.RecvBuffer, o.TCP.RecvBuffer, func(i *TCPInfo) int { return i.RcvBuf }), nil
 	case SO_LINGER:
 		return number(o.LingerOn), nil
 	case SO_RCVTIMEO, SO_SNDTIMEO:

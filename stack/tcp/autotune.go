@@ -17,9 +17,13 @@ import (
 // owner who never reads, and ample for the peer's initial window; the sender's
 // takes what an owner likes to write at once.
 const (
-	firstRecv = 128 << 10
+	firstRecv = FirstBuffer
 	firstSend = 512 << 10
 )
+
+// FirstBuffer is how large, in bytes, the receive buffer of a connection begins
+// whose owner has not set it.
+const FirstBuffer = 128 << 10
 
 // bufUnit is what sendVars.buf and recvVars.buf count.
 const bufUnit = 32 << 10

@@ -13,8 +13,8 @@ import (
 // as it is cut into.
 //
 // Of struct tcp_info these are not kept: tcpi_last_ack_sent and tcpi_fackets,
-// which Linux has as 0 too; tcpi_rcv_rtt and tcpi_rcv_space, which belong to its
-// way of sizing the receive buffer; tcpi_delivery_rate and its app_limited bit,
+// which Linux has as 0 too; tcpi_rcv_space, which belongs to its way of sizing
+// the receive buffer (RcvBuf is the size itself); tcpi_delivery_rate and its app_limited bit,
 // for no controller here asks for a rate; tcpi_rehash and the fields of accurate
 // ECN and Fast Open, for there are no flow labels and no such options here.
 type Info struct {
