@@ -137,6 +137,7 @@ func synOptions(e *Env, o *Options, tsVal, tsEcr uint32, peer *agreed) wire.TCPO
 func agree(e *Env, o *Options, syn *wire.TCPOptions) agreed {
 	a := agreed{peerMSS: defaultPeerMSS}
 	if syn.HasMSS {
+		// Deviates from RFC 9293 s.3.7.1: below minPeerMSS it is not obeyed (MUST-16).
 		a.peerMSS = max(syn.MSS, minPeerMSS)
 	}
 	a.ts = syn.HasTimestamps && !e.Config.NoTimestamps
