@@ -80,3 +80,12 @@ func TestUrgentFarOn(t *testing.T) { // RFC 9293 3.10.7.4, sixth
 	r.c.Arrive(r.now, in)
 	require.NotZero(t, r.c.Events()&EvUrgent)
 }
+
+func TestSampleFarOn(t *testing.T) { // RFC 6298 3
+	r := sendFar(t) // in no time, as on a fast path: there was nothing to measure
+	r.write(1000)
+	r.out()
+	r.now = r.now.Add(50 * ms)
+	r.in("A", 1, farBytes+1001, 60000, 0)
+	require.Equal(t, 50*ms, r.c.rtt.srtt)
+}
