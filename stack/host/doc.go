@@ -30,4 +30,5 @@
 // back after CloseAll and a drained Transmit. Steady state allocates nothing, and
 // a packet costs the same however many connections there are, but for the
 // logarithm in the heap of deadlines.
+// An Audit (audit.go) holds a host and its connections to these and to tcp's.
 package host

@@ -188,6 +188,13 @@ func FuzzHost(f *testing.F) {
 	f.Fuzz(play)
 }
 
+// check is require.NoError at a hundredth of its price.
+func check(t *testing.T, a *Audit, h *Host) {
+	if err := a.Check(h); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // play runs a game and checks the rules that hold at every step and at the end.
 func play(t *testing.T, in []byte) {
 	w := &world{t: t, now: start}
@@ -196,10 +203,13 @@ func play(t *testing.T, in []byte) {
 		c.TCP.SYNBacklog = 2 // then cookies
 	})
 	p := &player{h: w.a, world: w, in: in[:min(len(in), 4096)]}
+	var audit Audit
 	for len(p.in) > 0 {
 		p.step()
+		check(t, &audit, w.a)
 		if p.byte()&1 == 0 {
 			p.transmit()
+			check(t, &audit, w.a)
 		}
 		seen := map[Handle]bool{}
 		for _, r := range w.a.Events() {

@@ -107,10 +107,9 @@ func (h *Host) roomFor(q *parcelQueue, n int, local bool) bool {
 func (h *Host) header(m *message) wire.IPv4 {
 	ttl := m.ttl
 	switch {
-	case ttl != 0:
 	case m.dst.IsMulticast():
-		ttl = 1 // RFC 1112 6.1
-	default:
+		ttl = 1 // RFC 1112 6.1; on Linux too IP_TTL is not asked
+	case ttl == 0:
 		ttl = h.cfg.TTL
 	}
 	return wire.IPv4{TOS: m.tos, DF: m.df, TTL: ttl, Protocol: m.protocol, Src: m.src, Dst: m.dst}

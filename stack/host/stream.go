@@ -132,9 +132,10 @@ func (h *Host) recvStream(now clock.Instant, e *socket, p []byte, f RecvFlags) (
 	return n, nil
 }
 
-// mayRecv reports why s gives nothing now: data first, then the error, then the end.
+// mayRecv reports why s gives nothing now: data first, then the peer's end, then
+// an error.
 func (s *socket) mayRecv() error {
-	if s.conn != nil && s.conn.Readable() > 0 {
+	if s.conn != nil && (s.conn.Readable() > 0 || s.conn.AtEOF()) {
 		return nil
 	}
 	if s.err != nil {
@@ -245,15 +246,13 @@ func (h *Host) shutdownStream(now clock.Instant, e *socket, how How) error {
 			h.raise(e)
 		}
 		return nil
-	case e.conn == nil || e.ended:
-		return ErrNotConnected
+	case e.conn == nil || e.ended || e.conn.State() == tcp.StateTimeWait:
+		return ErrNotConnected // as on Linux, where TIME-WAIT is no longer the socket's
 	case e.conn.State() == tcp.StateSynSent:
 		e.conn.Abort(now)
 	default:
-		if how&ShutRead != 0 {
-			e.shutRead = true
-			e.conn.CloseRead(now)
-		}
+		// As on Linux: what has come, and what still comes, may be read.
+		e.shutRead = e.shutRead || how&ShutRead != 0
 		if how&ShutWrite != 0 && !e.shutWrite {
 			e.shutWrite = true
 			e.conn.CloseWrite(now)

@@ -147,6 +147,7 @@ func (h *Host) flowByHash(hash uint32, local, remote netip.AddrPort) *socket {
 // counters, and a place in the accept queue.
 func (h *Host) collect(now clock.Instant, s *socket) {
 	ev := s.conn.Events()
+	was := s.state
 	if ev&tcp.EvPathMTU != 0 {
 		h.pathFound(now, s)
 		ev &^= tcp.EvPathMTU
@@ -169,6 +170,9 @@ func (h *Host) collect(now clock.Instant, s *socket) {
 	}
 	if err := s.conn.Err(); err != nil && ev&tcp.EvClosed != 0 {
 		s.err = err
+		if err == tcp.ErrReset && was == tcp.StateCloseWait {
+			s.err = ErrPipe // as on Linux: the peer had said all, and hears no more
+		}
 	}
 	h.lingerOver(s)
 	h.raise(s)

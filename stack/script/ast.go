@@ -12,6 +12,7 @@ type program struct {
 	name     string
 	settings settings
 	events   []event
+	stage    *Stage // nil: our own host
 }
 
 // An event is one line of a script.

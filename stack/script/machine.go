@@ -4,18 +4,18 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // A machine runs one script.
 type machine struct {
 	prog    *program
-	h       *host.Host
+	h       Target
 	now     clock.Instant
 	base    time.Duration // of the event before, from the script's start
 	sent    []sending     // what the host sent and no line has claimed
@@ -45,12 +45,13 @@ const (
 
 // run goes through the script.
 func (p *program) run() error {
-	h, err := p.settings.host()
+	h, err := p.open()
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}
 	m := &machine{prog: p, h: h, now: scriptStart, flows: map[flowKey]*flow{}, last: -1,
 		fds: map[int]*descriptor{}, gone: map[host.Handle]bool{}, ourPort: ourPort}
+	defer func() { h.CloseAll(m.now) }()
 	for i := range p.events {
 		if err := m.do(&p.events[i]); err != nil {
 			return m.failure(&p.events[i], err)
@@ -59,7 +60,6 @@ func (p *program) run() error {
 	if err := m.end(); err != nil {
 		return m.failure(&p.events[len(p.events)-1], err)
 	}
-	h.CloseAll(m.now)
 	return nil
 }
 
@@ -69,7 +69,7 @@ func (m *machine) failure(e *event, err error) error {
 		s.p.relative(m.flowOf(&s))
 		m.note(s.at, s.p.String()+"    (not claimed by the script)")
 	}
-	return fmt.Errorf("%s:%d: %w\n\tladder so far:\n\t\t%s", m.prog.name, e.line, err, strings.Join(m.ladder, "\n\t\t"))
+	return &Failure{m.prog.name, e.line, e.text, err, m.ladder}
 }
 
 func (m *machine) note(at time.Duration, text string) {
@@ -251,6 +251,9 @@ func (m *machine) compare(want *packet, s *sending) string {
 		return why
 	}
 	s.p.relative(f)
+	if m.prog.stage != nil {
+		want = want.tasteless(s.p)
+	}
 	if why := differ(want, s.p, m.prog.settings.tolerance); why != "" {
 		return why
 	}
@@ -265,14 +268,23 @@ func (p *packet) misfit(f *flow, s *sending) string {
 	return ""
 }
 
-// flowOf returns the flow that a packet is of, or an empty one.
+// flowOf returns the flow that a packet is of, or one of which it is the first,
+// so that what no line has claimed shows no numbers of chance.
 func (m *machine) flowOf(s *sending) *flow {
-	for _, f := range m.flows {
-		if f.local == s.local && f.remote == s.remote {
-			return f
+	known := &flow{}
+	for k, f := range m.flows {
+		if k.proto == s.p.proto && f.local == s.local && f.remote == s.remote && (f.issKnown || s.p.flags&wire.SYN == 0) {
+			known = f
 		}
 	}
-	return &flow{}
+	f := *known
+	if s.p.flags&wire.SYN != 0 && !f.issKnown {
+		f.iss = s.p.seq
+	}
+	if o := timestampOf(s.p); o != nil && !f.tsKnown {
+		f.tsOff = o.val
+	}
+	return &f
 }
 
 // overdue fails for a packet that left before a time and that no line has claimed.

@@ -115,10 +115,10 @@ func (s *settings) setOne(name, text string) error {
 	return nil
 }
 
-// host makes the host that the script is about.
-func (s *settings) host() (*host.Host, error) {
+// host describes the host that the script is about.
+func (s *settings) host() (host.Config, link.Features) {
 	c := s.config
 	c.Prefixes = []netip.Prefix{s.local}
 	c.Routes = []host.Route{{Prefix: netip.MustParsePrefix("0.0.0.0/0")}}
-	return host.New(c, link.Features{MTU: s.mtu})
+	return c, link.Features{MTU: s.mtu}
 }

@@ -12,7 +12,11 @@ import (
 // has said in its own packets. It knows what was sent, not what arrived.
 type checker struct {
 	halves map[half]*sender
+	order  []half // as they began: the oldest are forgotten
 }
+
+// maxHalves bounds what a checker remembers. What it has forgotten it does not check.
+const maxHalves = 4096
 
 // A half is one direction of a connection.
 type half struct{ from, to netip.AddrPort }
@@ -56,10 +60,13 @@ func (c *checker) sent(b []byte) error {
 // segment checks a segment's size, its place in the peer's window, and its own
 // window.
 func (c *checker) segment(key half, h *wire.TCP, header, payload int) error {
-	if h.Flags&wire.RST != 0 {
-		return nil // may be for a connection that we have not seen
-	}
 	me, peer := c.halves[key], c.halves[half{key.to, key.from}]
+	if h.Flags&wire.RST != 0 {
+		if me != nil { // a cookie that is redeemed once more may follow, without a SYN
+			me.acked = false
+		}
+		return nil
+	}
 	if h.Flags&wire.SYN != 0 {
 		c.open(key, h)
 		return nil
@@ -71,9 +78,9 @@ func (c *checker) segment(key half, h *wire.TCP, header, payload int) error {
 	if size := header - 20 + payload; payload > 0 && size > peer.mss {
 		return fmt.Errorf("a segment of %d bytes with its options, but the peer's MSS is %d", size, peer.mss)
 	}
-	// RFC 9293 3.8.6.1: beyond the window goes at most a probe of one byte.
-	end := h.Seq.Add(payload)
-	if peer.acked && payload > 0 && peer.edge.Add(1).Less(end) {
+	// RFC 9293 3.8.6.1: beyond the window goes at most a probe of one byte, or the FIN.
+	end := h.Seq.Add(h.SegLen(payload))
+	if peer.acked && end != h.Seq && peer.edge.Add(1).Less(end) {
 		return fmt.Errorf("sent up to %d, %d bytes beyond the peer's window", end, end.Sub(peer.edge))
 	}
 	return me.offer(h, me.scaled && peer.scaled)
@@ -95,6 +102,15 @@ func (c *checker) open(key half, h *wire.TCP) {
 	if h.Flags&wire.ACK != 0 {
 		s.edge, s.acked = h.Ack.Add(int(h.Window)), true // never scaled in a SYN (RFC 7323 2.2)
 	}
+	if old := c.halves[key]; old != nil {
+		*old = *s // the four-tuple anew: it keeps its place
+		return
+	}
+	if len(c.order) == maxHalves {
+		delete(c.halves, c.order[0])
+		c.order = append(c.order[:0], c.order[1:]...)
+	}
+	c.order = append(c.order, key)
 	c.halves[key] = s
 }
 

@@ -38,6 +38,12 @@ func (w *World) SetFaults(from, to *Host, f link.Faults) {
 	}
 }
 
+// SetLink changes the features of the host's link from now on.
+func (h *Host) SetLink(f link.Features) {
+	h.feat = f
+	h.SetFeatures(h.World.now, f)
+}
+
 // Stats returns what became of the packets on the path from one host to another.
 func (w *World) Stats(from, to *Host) link.ImpairStats {
 	for _, p := range w.paths {

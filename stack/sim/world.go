@@ -18,8 +18,9 @@ import (
 
 // Config describes a World.
 type Config struct {
-	Seed uint64       // every random choice of the world, its paths and its hosts comes from it
-	Log  func(string) // nil: none; gets a line for each packet and its fate
+	Seed  uint64       // every random choice of the world, its paths and its hosts comes from it
+	Log   func(string) // nil: none; gets a line for each packet and its fate
+	Audit bool         // hold every host to its invariants after each step
 }
 
 // A World is hosts, the paths between them, and the time. It is not safe for
@@ -60,6 +61,7 @@ type Host struct {
 	paths []*path                         // that begin here
 	on    map[host.Handle]func(host.Mask) // looked up, never ranged over
 	ready []host.Ready
+	audit host.Audit
 }
 
 // maxSpins is how often the world may go round without time moving on before
@@ -244,10 +246,21 @@ func (h *Host) leave() {
 			}
 		}
 		if sent == 0 && len(h.ready) == 0 {
+			h.checkInvariants()
 			return
 		}
 		if w.spins++; w.spins > maxSpins {
 			w.fail(h, ErrStuck)
 		}
+	}
+}
+
+// checkInvariants ends the world where the host broke one of its own rules.
+func (h *Host) checkInvariants() {
+	if !h.World.cfg.Audit {
+		return
+	}
+	if err := h.audit.Check(h.Host); err != nil {
+		h.World.fail(h, err)
 	}
 }

@@ -242,6 +242,20 @@ var programs = []struct {
 		require.NoError(t, c.Close(cfd))
 		require.NoError(t, c.Close(sfd))
 	}},
+	{"receiving is shut down, data was there", func(t *testing.T, c calls, tr *transcript) {
+		cfd, sfd := connected(t, c)
+		n, err := c.Send(sfd, []byte("abc"), 0)
+		tr.note("send", err, n)
+		n, err = c.Recv(cfd, make([]byte, 9), socket.MSG_PEEK)
+		tr.note("peek", err, n)
+		tr.note("shutdown", c.Shutdown(cfd, socket.SHUT_RD))
+		for range 2 {
+			n, err = c.Recv(cfd, make([]byte, 9), 0)
+			tr.note("recv", err, n)
+		}
+		require.NoError(t, c.Close(cfd))
+		require.NoError(t, c.Close(sfd))
+	}},
 	{"time limits", func(t *testing.T, c calls, tr *transcript) {
 		cfd, sfd := connected(t, c)
 		ms := 20 * time.Millisecond

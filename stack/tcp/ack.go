@@ -99,6 +99,7 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 		before := c.cc.Window()
 		c.cc.OnAck(now, smp)
 		if c.cc.Window() != before {
+			c.growSend()
 			c.traceCwnd(now, trace.CwndACK)
 		}
 		*smp = congestion.Sample{}
@@ -137,7 +138,7 @@ func (c *Conn) advance(now clock.Instant, s *arriving, n int) (delivered int) {
 	}
 	if text > 0 {
 		c.out.Discard(c.env.Budget, text)
-		if size := c.opts.sendBuffer(); c.out.Len() <= size-size/4 {
+		if size := c.sendBuffer(); c.out.Len() <= size-size/4 {
 			c.events |= EvWritable
 		}
 		c.feed()
@@ -193,6 +194,7 @@ func (c *Conn) measure(now clock.Instant, s *arriving, n int) int {
 	// hole itself had not been announced.
 	known := min(c.sb.dupBytes, max(n-c.sendMSS(0), 0))
 	c.sb.dupBytes -= known
+	c.sb.dupSince = 0
 	return a.bytes - known
 }
 
@@ -219,11 +221,17 @@ func (c *Conn) countDuplicate() int {
 	if c.opt.sack {
 		return 0
 	}
-	// Forged duplicates must not inflate beyond what is out (RFC 5681 3.2 (4)).
-	mss := c.sendMSS(0)
-	grown := min(c.sb.dupBytes+mss, max(c.snd.nxt.Sub(c.snd.una)-mss, 0))
-	n := max(grown-c.sb.dupBytes, 0)
-	c.sb.dupBytes += n
+	// Forged duplicates must not inflate beyond what is out (RFC 5681 3.2 (4)),
+	// nor pay for what they have set free themselves: honest ones of that come
+	// after the ACK of the retransmission, which left before.
+	s, mss := c.sb, c.sendMSS(0)
+	out := c.snd.nxt.Sub(c.snd.una)
+	if s.dupSince == 0 {
+		s.dupMost = out
+	}
+	n := max(min(mss, out-mss-s.dupBytes, s.dupMost-mss-s.dupSince), 0)
+	s.dupBytes += n
+	s.dupSince += n
 	return n
 }
 

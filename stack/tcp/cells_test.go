@@ -253,9 +253,16 @@ func (m *model) outcome() outcome {
 	}
 	if m.state.synchronized() {
 		o.sndWnd, o.finKnown = m.sndWnd, m.finKnown
+		if o.reply.flags == wire.ACK && o.reply.seq == m.sndNxt {
+			o.reply.seq = o.pureSeq(m.sndNxt)
+		}
 	}
 	return o
 }
+
+// pureSeq is the number of a segment without text (the listed deviation in
+// persist.go): SND.NXT, but not beyond the peer's window.
+func (o *outcome) pureSeq(nxt int) int { return min(nxt, o.sndUna+o.sndWnd) }
 
 // answer gives s to d and returns what it did.
 func (d *desk) answer(s cellSegment) outcome {

@@ -24,15 +24,6 @@ func (c *Conn) CloseWrite(now clock.Instant) {
 	c.armPersist(now)
 }
 
-// CloseRead tells that nobody will read: what arrives is acknowledged and dropped.
-func (c *Conn) CloseRead(_ clock.Instant) {
-	if c.state == StateClosed {
-		return
-	}
-	c.has |= readShut
-	c.take(c.in.Len()) // a RecvSpan may still be read
-}
-
 // Close is the owner's last call: FIN, or RST where received data is unread
 // (RFC 9293 SHLD-3). The connection goes on without an owner until it is
 // closed; an RST still has to be fetched by Transmit.
@@ -72,25 +63,16 @@ func (c *Conn) Abort(now clock.Instant) {
 // Deviates from RFC 9293 s.3.10.5: in CLOSING and LAST-ACK too where something of
 // ours is not acknowledged; the peer would wait for the rest of the stream.
 func (c *Conn) abort(now clock.Instant, why Error) {
-	state := c.state
+	state, seq := c.state, c.pureSeq()
 	c.end(now, why)
 	switch state {
 	case StateSynReceived, StateEstablished, StateFinWait1, StateFinWait2, StateCloseWait:
-		c.oweRST(c.resetSeq(), true)
+		c.oweRST(seq, true)
 	case StateLastAck, StateClosing:
 		if c.snd.una != c.snd.nxt {
-			c.oweRST(c.resetSeq(), true)
+			c.oweRST(seq, true)
 		}
 	}
-}
-
-// resetSeq is where the reset of an abort begins.
-//
-// Deviates from RFC 9293 s.3.10.5: not at SND.NXT where that lies beyond the
-// peer's window, as on Linux. Only a probe gets there, a closed window does not
-// take it, and the peer would ignore a reset outside (RFC 5961 3.2).
-func (c *Conn) resetSeq() wire.Seq {
-	return wire.MinSeq(c.snd.nxt, c.snd.una.Add(int(c.snd.wnd)))
 }
 
 // end is the end of the connection, for a reason or for none.

@@ -87,6 +87,7 @@ type sendVars struct {
 	retries  uint8         // SYNs or SYN-ACKs sent again
 	reoMult  uint8         // RACK.reo_wnd_mult - 1
 	reoKeep  uint8         // RACK.reo_wnd_persist
+	buf      uint16        // send buffer by auto-tuning, in bufUnit; 0: the first
 }
 
 // recvVars are the receive sequence variables of RFC 9293 3.3.1.
@@ -99,16 +100,20 @@ type recvVars struct {
 	fin   wire.Seq // sequence number of the peer's FIN, where finKnown
 
 	tsRecent   uint32
+	buf        uint16        // receive buffer by auto-tuning, in bufUnit; 0: the first
+	rtt        uint16        // round-trip time as the receiver sees it, in rttUnit; 0: use the sender's
+	tuneAt     uint32        // when the round trip of auto-tuning began, us
+	tuneFrom   uint32        // how much had been read then
 	tsRecentAt clock.Instant // Never: TS.Recent is not valid
 	lastRecv   clock.Instant // last segment that was acceptable
 	lastText   clock.Instant // last one with data
 	oow        clock.Instant // last answer to a segment outside the window
 	challenged clock.Instant // begin of the period in which challenges counts
 	challenges uint8
-	dupsOwed   uint8  // duplicate ACKs, one for each segment out of order
-	quick      uint8  // ACKs to be sent without delay
-	mss        uint16 // largest segment seen, bytes
+	dupsOwed   uint8 // duplicate ACKs, one for each segment out of order
+	quick      uint8 // ACKs to be sent without delay
 	urgent     urgentByte
+	mss        uint16 // largest segment seen, bytes
 }
 
 // facts are the single bits of a connection.
@@ -120,7 +125,6 @@ const (
 	finKnown                      // the peer's FIN was seen, rcv.fin says where
 	finReceived                   // the peer's FIN is in order
 	orphan                        // Close was called: nobody owns the connection
-	readShut                      // CloseRead was called
 	passive                       // made from a Listener's handshake (MUST-11)
 	owesSYN                       // a SYN or SYN-ACK is to be sent
 	owesACK                       // an ACK is to be sent now

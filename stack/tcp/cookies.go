@@ -128,7 +128,7 @@ func (a *agreed) unstamp(e *Env, o *Options, v uint32) {
 	if shift := uint8(v >> stampScale & 15); shift != noScale && !e.Config.NoScale {
 		a.scale = true
 		a.sndShift = min(shift, maxWindowShift)
-		a.rcvShift = windowShift(o.window())
+		a.rcvShift = windowShift(o.window(e))
 	}
 }
 
@@ -175,7 +175,7 @@ func (l *Listener) redeem(now clock.Instant, flow Flow, in *Arrival) bool {
 	*hs = Handshake{flow: flow, iss: iss, irs: irs, tsOff: e.tsOffset(flow), opt: agreed{peerMSS: mss}}
 	// The most that the SYN-ACK may have offered: how much it was is forgotten,
 	// and what was offered must not be refused.
-	hs.window = uint16(min(l.opts.window(), 65535))
+	hs.window = uint16(min(l.opts.firstWindow(e), 65535))
 	if o := &in.Seg.Options; o.HasTimestamps && !e.Config.NoTimestamps {
 		hs.opt.unstamp(e, &l.opts, o.TSEcr-hs.tsOff)
 		hs.tsRecent, hs.since = o.TSVal, now

@@ -99,7 +99,7 @@ func TestCookieStamp(t *testing.T) {
 		for bits := range 64 {
 			a := agreed{ts: true, ecn: bits&1 != 0, sack: bits&2 != 0}
 			if shift := bits >> 2; shift <= maxWindowShift {
-				a.scale, a.sndShift, a.rcvShift = true, uint8(shift), windowShift(defaultBuffer)
+				a.scale, a.sndShift, a.rcvShift = true, uint8(shift), windowShift(defaultMaxRecv)
 			}
 			last := a.stamp(from)
 			for ts := from; ts != from+300; ts++ {
@@ -287,7 +287,7 @@ func TestCookieTransfer(t *testing.T) {
 
 // Cookies do not tell our window scale: one that went out under another is refused.
 func TestCookieScaleChanges(t *testing.T) {
-	for buffer, want := range map[int]Verdict{defaultBuffer: Established, defaultBuffer + 1: Established, 4 << 10: Reset} {
+	for buffer, want := range map[int]Verdict{defaultMaxRecv: Established, defaultMaxRecv + 1: Established, 4 << 10: Reset} {
 		l, _ := listening(t, Config{SYNCookies: CookiesAlways})
 		out := baked(t, l, epoch, client(1), arrival(wire.SYN, 5, 0))
 		l.SetOptions(Options{RecvBuffer: buffer})

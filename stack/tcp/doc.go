@@ -12,7 +12,7 @@
 //	handshake.go isn.go           SYN-SENT, SYN-RECEIVED, simultaneous open; RFC 6528
 //	options.go options_shared.go  what the owner sets and the SYNs agree; equal options are kept once
 //	timestamps.go                 RFC 7323 RTTM and PAWS
-//	ack.go window.go              SND.UNA, WL1/WL2; the receive window, silly-window avoidance, reading
+//	ack.go window.go autotune.go  SND.UNA, WL1/WL2; the receive window, silly-window avoidance, reading; buffers that follow the flow
 //	reassembly.go sack.go         holes in the receive ring; SACK and D-SACK blocks
 //	sendqueue.go transmit.go      what goes next: window, probe, super-segment size
 //	sendqueue_hold.go             what holds a partial segment back: Nagle, TCP_CORK, MSG_MORE; TCP_NOTSENT_LOWAT
@@ -27,6 +27,7 @@
 //	close.go timers.go trace.go                FIN, abort, TIME-WAIT; the timer table; events
 //	info.go info_counters.go                   tcp_info, and what is counted for it
 //	timewait.go pressure.go                   TIME-WAIT as a small record; what goes when memory is short
+//	audit.go                                   the invariants below, for tests, simulator and fuzzers
 //
 // Place in the walk: host.Input decodes a segment, finds the connection and
 // calls Arrive, which changes the connection's variables and owes segments;
@@ -46,12 +47,13 @@
 // connection; what the two know of the peer differs in nothing that matters
 // where the peer sends timestamps.
 //
-// Invariants, which checkConn in the tests holds after every step:
+// Invariants, which an Audit holds after every step of tests, simulator and fuzzers:
 //   - SND.UNA <= SND.NXT, and SND.NXT passes the largest right edge that the
 //     peer offered by one byte at most (a zero-window probe);
 //   - RCV.NXT + RCV.WND never moves to the left, so no byte that was offered
 //     is ever refused for want of window;
-//   - while something is outstanding the retransmission or the persist timer runs;
+//   - while something is outstanding the retransmission or the persist timer
+//     runs, and while something waits a timer that will let it go;
 //   - the scoreboard's records cover SND.UNA to SND.NXT without a gap, and its
 //     sums are those of its records; no SACKed byte is sent again unless the
 //     peer takes its SACK back;

@@ -15,7 +15,7 @@ func (c *Conn) Open(now clock.Instant) {
 		return
 	}
 	c.number(c.env.isn(now, c.flow))
-	c.opt.rcvShift = 0 // until the peer agrees
+	c.opt.rcvShift = windowShift(c.opts.window(c.env))
 	c.has |= owesSYN
 	c.setState(now, StateSynSent)
 	c.timers[timerRetransmit] = now.Add(c.timeout())
@@ -48,6 +48,10 @@ func (c *Conn) transmitSYN(now clock.Instant, out *Segment) bool {
 		out.Seg.Options = synOptions(c.env, &c.opts.Options, tsClock(now, c.tsOff), c.rcv.tsRecent, &c.opt)
 	} else {
 		out.Seg.Options = synOptions(c.env, &c.opts.Options, tsClock(now, c.tsOff), 0, nil)
+		if out.Seg.Options.HasWindowScale {
+			out.Seg.Options.WindowScale = c.opt.rcvShift
+		}
+		c.rcv.adv = wire.MaxSeq(c.rcv.adv, wire.Seq(out.Seg.Window)) // counted from RCV.NXT, which is 0 yet
 	}
 	c.snd.lastSend = now
 	c.leaves(now, out)
@@ -114,7 +118,11 @@ func (c *Conn) arriveSynSent(now clock.Instant, s *arriving) {
 // text after its SYN.
 func (c *Conn) takeSYN(now clock.Instant, s *arriving) {
 	o := &s.in.Seg.Options
+	shift := c.opt.rcvShift
 	c.opt = agree(c.env, &c.opts.Options, o)
+	if c.opt.scale {
+		c.opt.rcvShift = shift // the buffer may have changed since
+	}
 	c.settleECN(s.flags)
 	if c.opt.ts {
 		c.rcv.tsRecent, c.rcv.tsRecentAt = o.TSVal, now
@@ -127,10 +135,10 @@ func (c *Conn) takeSYN(now clock.Instant, s *arriving) {
 
 // begun sets the receive variables for the peer's SYN.
 func (c *Conn) begun(now clock.Instant, irs wire.Seq) {
+	offered := c.rcv.adv.Sub(c.rcv.nxt) // by our SYN
 	c.rcv.irs, c.rcv.nxt = irs, irs.Add(1)
 	c.rcv.acked, c.rcv.up = c.rcv.nxt, c.rcv.nxt
-	// Our SYN offered this much already.
-	c.rcv.adv = c.rcv.nxt.Add(int(synWindow(c.env, &c.opts.Options)))
+	c.rcv.adv = c.rcv.nxt.Add(offered)
 	c.rcv.lastRecv = now
 }
 

@@ -57,6 +57,9 @@ type Info struct {
 	BytesReceived int64 // in order
 	SegsOut       int
 	SegsIn        int
+	SndBuf        int           // size of the send buffer now
+	RcvBuf        int           // size of the receive buffer now
+	RcvRTT        time.Duration // as the receiver sees it
 	NotSentBytes  int
 	MinRTT        time.Duration // the smallest of the last minutes
 	DataSegsIn    int
@@ -95,7 +98,8 @@ func (c *Conn) Info(now clock.Instant) Info {
 		LastAckRecv: c.lastACK(now),
 		PMTU:        c.PathMTU(), RTT: c.rtt.srtt, RTTVar: c.rtt.rttvar, MinRTT: c.rtt.min,
 		AdvMSS: advertisedMSS(c.env, &c.opts.Options), Reordering: dupThresh,
-		RcvSsthresh: c.opts.window(), SndWnd: int(c.snd.wnd), RcvWnd: c.rcv.adv.Sub(c.rcv.nxt),
+		RcvSsthresh: c.mostWindow(), SndWnd: int(c.snd.wnd), RcvWnd: c.rcv.adv.Sub(c.rcv.nxt),
+		RcvRTT: c.recvRTT(), SndBuf: c.sendBuffer(), RcvBuf: c.recvBuffer(),
 		PacingRate: math.MaxInt64, MaxPacingRate: math.MaxInt64,
 	}
 	i.Retransmits, i.Probes = c.patienceLeft()

@@ -42,7 +42,7 @@ func (l *Listener) Options() Options { return l.opts }
 // SetOptions changes what connections to come inherit. Cookies that are out are
 // good no more where that changes the scale of our window, which they do not tell.
 func (l *Listener) SetOptions(o Options) {
-	if windowShift(o.window()) != windowShift(l.opts.window()) {
+	if windowShift(o.window(l.env)) != windowShift(l.opts.window(l.env)) {
 		l.baked = clock.Never
 	}
 	l.opts = o

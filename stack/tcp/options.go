@@ -11,8 +11,8 @@ import (
 // Options are what the owner of a connection may set, before and during its
 // life. The zero value is the default.
 type Options struct {
-	SendBuffer  int           // bytes; 0: 1 MiB (it holds no memory while it is empty)
-	RecvBuffer  int           // bytes; 0: 1 MiB; the window scale comes from it when the connection opens
+	SendBuffer  int           // bytes; 0: follows the congestion window, up to Config.MaxSendBuffer
+	RecvBuffer  int           // bytes; 0: follows the owner's reading, up to Config.MaxRecvBuffer; the window scale spans the largest when the connection opens
 	MaxSeg      int           // upper bound of our MSS, sent and advertised; 0: from the MTU
 	NoDelay     bool          // Nagle off (RFC 9293 MUST-17)
 	Cork        bool          // send full segments only, for at most 200 ms
@@ -40,7 +40,6 @@ type Options struct {
 }
 
 const (
-	defaultBuffer    = 1 << 20
 	minBuffer        = 2 << 10
 	minClamp         = 1152    // of WindowClamp, as Linux
 	maxBuffer        = 1 << 30 // the largest window that may be offered (RFC 7323 2.3)
@@ -58,23 +57,6 @@ func orDefault[T int | time.Duration](v, d T) T {
 		return d
 	}
 	return v
-}
-
-// sendBuffer and recvBuffer return the sizes in force, in bytes.
-func (o *Options) sendBuffer() int {
-	return min(max(orDefault(o.SendBuffer, defaultBuffer), minBuffer), maxBuffer)
-}
-
-func (o *Options) recvBuffer() int {
-	return min(max(orDefault(o.RecvBuffer, defaultBuffer), minBuffer), maxBuffer)
-}
-
-// window returns the largest window to offer, bytes.
-func (o *Options) window() int {
-	if o.WindowClamp > 0 {
-		return min(o.recvBuffer(), max(o.WindowClamp, minClamp))
-	}
-	return o.recvBuffer()
 }
 
 // Header sizes, bytes.
@@ -110,7 +92,7 @@ type agreed struct {
 	ecn      bool  // ECN-setup SYN and SYN-ACK (RFC 3168 6.1.1)
 	scale    bool  // both sides sent the option (RFC 7323 2.2)
 	sndShift uint8 // of the windows we receive
-	rcvShift uint8 // of the windows we send
+	rcvShift uint8 // of the windows we send; in SYN-SENT what our SYN says
 	peerMSS  uint16
 }
 
@@ -124,7 +106,10 @@ func synOptions(e *Env, o *Options, tsVal, tsEcr uint32, peer *agreed) wire.TCPO
 	}
 	if !cfg.NoScale && (peer == nil || peer.scale) {
 		opts.HasWindowScale = true
-		opts.WindowScale = windowShift(o.window())
+		opts.WindowScale = windowShift(o.window(e))
+		if peer != nil {
+			opts.WindowScale = peer.rcvShift // as it was said before, whatever the buffer is now
+		}
 	}
 	if !cfg.NoTimestamps && (peer == nil || peer.ts) {
 		opts.HasTimestamps = true
@@ -146,7 +131,7 @@ func agree(e *Env, o *Options, syn *wire.TCPOptions) agreed {
 		a.scale = true
 		// A shift above 14 is taken as 14 (RFC 7323 2.3).
 		a.sndShift = min(syn.WindowScale, maxWindowShift)
-		a.rcvShift = windowShift(o.window())
+		a.rcvShift = windowShift(o.window(e))
 	}
 	return a
 }
@@ -167,6 +152,7 @@ func (c *Conn) SetOptions(now clock.Instant, o Options) {
 		o.MaxSeg = c.opts.MaxSeg
 	}
 	old := c.opts.Options
+	probesMoved := old.KeepAlive != o.KeepAlive || old.KeepIdle != o.KeepIdle || old.KeepIntvl != o.KeepIntvl
 	c.env.settings.leave(c.opts)
 	c.opts = c.env.settings.use(&o)
 	if old.Congestion != o.Congestion && c.cc != nil {
@@ -178,6 +164,9 @@ func (c *Conn) SetOptions(now clock.Instant, o Options) {
 	c.refreshMSS()
 	if !o.Cork && c.calls&moreSoon == 0 {
 		c.uncork()
+		c.armPersist(now) // the window may hold back what the cork did
+	} else if c.unsent() > 0 {
+		c.holdUntil(now)
 	}
 	if o.NoDelay && !old.NoDelay {
 		c.Push(now)
@@ -188,6 +177,8 @@ func (c *Conn) SetOptions(now clock.Instant, o Options) {
 	if o.QuickACK && c.rcv.nxt != c.rcv.acked {
 		c.oweACK()
 	}
-	c.armKeepalive(now)
+	if probesMoved { // or whoever sets other options often would put them off for ever
+		c.armKeepalive(now)
+	}
 	c.moveUser(now, old.UserTimeout)
 }

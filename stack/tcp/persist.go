@@ -5,6 +5,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // The override timeout of the sender's silly-window avoidance.
@@ -24,7 +25,7 @@ func (c *Conn) persisting() bool {
 // nothing outstanding will bring an ACK. It also overrides silly-window
 // avoidance (RFC 9293 3.8.6.2.1).
 func (c *Conn) armPersist(now clock.Instant) {
-	held := c.snd.una == c.snd.nxt && c.waiting() > 0 && c.state.sends() && !c.corked()
+	held := c.snd.una == c.snd.nxt && c.waiting() > 0 && c.state.sends()
 	if !held && !c.persisting() {
 		c.timers[timerPersist] = clock.Never
 		return
@@ -69,4 +70,20 @@ func (c *Conn) windowOpened(now clock.Instant) {
 		c.sb.markAll()
 	}
 	c.armRetransmit(now, true)
+}
+
+// pureSeq is SEG.SEQ of a segment without text: SND.NXT.
+//
+// Deviates from RFC 9293 s.3.10: not beyond the peer's window, as Linux. Behind
+// a closed one a probe is out, and the peer takes an ACK or RST only at its
+// RCV.NXT (3.4, MUST-66), which is the edge; all others it would drop, and time
+// out for want of the ACKs in them. What a scaled window loses by rounding
+// (RFC 7323 2.4) has arrived.
+func (c *Conn) pureSeq() wire.Seq {
+	edge := c.snd.una.Add(int(c.snd.wnd))
+	over := c.snd.nxt.Sub(edge)
+	if over <= 0 || !c.state.synchronized() || c.snd.wnd > 0 && over < 1<<c.opt.sndShift {
+		return c.snd.nxt
+	}
+	return edge
 }

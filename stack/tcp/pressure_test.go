@@ -87,15 +87,15 @@ func TestRefusedWriterIsWoken(t *testing.T) {
 
 // What is lent by RecvSpan is left alone whatever else is called, and what lends
 // nothing leaves nothing pinned.
-func TestRecvSpanOutlivesCloseRead(t *testing.T) {
+func TestRecvSpanOutlivesOtherCalls(t *testing.T) {
 	r := establishedRig(t, plain, Options{})
 	require.Empty(t, r.c.RecvSpan(10)[0])
 	r.in("PA", 1, 1, 60000, 400)
 	peeked := make([]byte, 500)
 	require.Equal(t, 400, r.c.Peek(peeked))
 	span := r.c.RecvSpan(400)
-	r.c.CloseRead(r.now)
 	r.write(400) // takes whatever memory was given back
+	r.c.CloseWrite(r.now)
 	require.Equal(t, pattern(1, 400), span[0])
 	require.Equal(t, pattern(1, 400), peeked[:400])
 	r.c.RecvCommit(r.now, 0)

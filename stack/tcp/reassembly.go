@@ -195,6 +195,7 @@ func (c *Conn) arriveText(now clock.Instant, s *arriving) {
 		return
 	}
 	c.noteSize(s.in)
+	c.noteRecvRTT(now, s)
 	c.arriveMark(s)
 	c.noteFIN(s)
 	if s.seq == c.rcv.nxt {
@@ -275,11 +276,6 @@ func (c *Conn) deliver(n int) {
 	c.rcv.nxt = c.rcv.nxt.Add(n)
 	c.rcv.adv = wire.MaxSeq(c.rcv.adv, c.rcv.nxt)
 	c.count.received += int64(n)
-	if c.has&readShut != 0 {
-		c.in.Discard(c.env.Budget, c.in.Len())
-		c.passMark()
-		return
-	}
 	c.events |= EvReadable
 }
 

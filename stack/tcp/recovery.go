@@ -94,14 +94,11 @@ func (c *Conn) detectByCount(now clock.Instant, delivered int, advanced bool) (n
 // that delivered so many bytes.
 func (c *Conn) enterRecovery(now clock.Instant, delivered int) {
 	s := c.sb
-	// Without what limited transmit and probes sent beyond the window (RFC 5681
-	// 3.2, step 2), or what lies beyond a hole that keeps SND.UNA back.
-	flight := min(c.snd.nxt.Sub(c.snd.una), c.cc.Window())
 	// Once for each window, by loss or by ECE (RFC 3168 6.1.2).
 	done := s.rec.mode == open && c.ecn&ecnReduced != 0
 	c.beginEpisode(s.rec.mode == open && !done, fastOne)
 	if !done {
-		c.cc.OnCongestion(now, congestion.Loss, flight)
+		c.cc.OnCongestion(now, congestion.Loss, c.flightSize())
 	}
 	c.leaveLoss(now)
 	s.rec = recovery{mode: fastRecovery, point: c.snd.nxt, since: now}
@@ -110,6 +107,21 @@ func (c *Conn) enterRecovery(now clock.Instant, delivered int) {
 	s.rec.flight = c.snd.nxt.Sub(c.snd.una) - s.sackedBytes - s.dupBytes + delivered
 	s.rec.cwnd = s.inFlight() + c.sendMSS(0)
 	c.traceCwnd(now, trace.CwndFastRecovery)
+}
+
+// flightSize is FlightSize of RFC 5681 2 for a reduction. What limited transmit
+// sent does not count (RFC 5681 3.2 (2), RFC 6675 5 (4.2)), nor, while a hole
+// keeps SND.UNA back, what lies beyond it: neither was sent by the window.
+//
+// Deviates from RFC 5681 s.3.1: in congestion avoidance a window that was full
+// counts as a whole, as on Linux. ACKs that come together are answered together, so that what the
+// first of them set free is not out when the last of them tells of a loss. A
+// window never grows beyond what is used (RFC 7661 3).
+func (c *Conn) flightSize() int {
+	if c.has&cwndLimited != 0 && c.cc.Window() >= c.cc.Ssthresh() {
+		return c.cc.Window()
+	}
+	return min(c.snd.nxt.Sub(c.snd.una), c.cc.Window())
 }
 
 // reduce is RFC 9937 4: it lets segments out in proportion to those delivered,

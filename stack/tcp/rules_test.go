@@ -150,9 +150,6 @@ func TestRules(t *testing.T) {
 		{"abort sends RST (RFC 9293 3.10.5)", nodelay, steps{
 			{func(r *rig) { r.c.Abort(r.now) }, "R 1:1 ack 1"},
 		}, StateClosed, ErrAborted},
-		{"after CloseRead data is acknowledged and dropped", nodelay, steps{
-			{both(func(r *rig) { r.c.CloseRead(r.now) }, in("A", 1, 1, 60000, 1000), in("A", 1001, 1, 60000, 1000)), ". 1:1 ack 2001"},
-		}, StateEstablished, nil},
 		{"sender's silly-window avoidance (RFC 9293 3.8.6.2.1)", nodelay, steps{
 			{in("A", 1, 1, 100, 0), ""},
 			{write(2000), ""}, // 100 bytes are neither a segment nor half of the largest window

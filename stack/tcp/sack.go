@@ -62,7 +62,7 @@ func (c *Conn) sackBlocks() int {
 	if c.re == nil || !c.opt.sack {
 		return 0
 	}
-	n := c.re.nRecent
+	n := min(c.re.n, len(c.re.recent))
 	if c.re.nDups > 0 {
 		n++
 	}
@@ -83,23 +83,44 @@ func (c *Conn) fillSACK(o *wire.TCPOptions) {
 		copy(r.dups[:], r.dups[1:r.nDups])
 		r.nDups--
 	}
+	r.refreshRecent()
+	for _, q := range r.recent[:min(r.nRecent, most-n)] {
+		b := r.spans[r.find(q.Add(1))]
+		o.SACK[n] = wire.SACKBlock{Left: b.l, Right: b.r}
+		if c.has&finKnown != 0 && b.r == c.rcv.fin {
+			o.SACK[n].Right = c.rcv.fin.Add(1)
+		}
+		n++
+	}
+	o.NumSACK = uint8(n)
+	c.settle()
+}
+
+// refreshRecent forgets the spans that are in order by now, and remembers again
+// such as newer ones had crowded out: as many blocks as possible go (RFC 2018 4).
+func (r *reassembly) refreshRecent() {
 	kept := 0
 	for _, q := range r.recent[:r.nRecent] {
-		i := r.find(q.Add(1))
-		if i == r.n || !r.spans[i].l.LessEq(q) {
-			continue // in order by now
+		if i := r.find(q.Add(1)); i < r.n && r.spans[i].l.LessEq(q) {
+			r.recent[kept] = q
+			kept++
 		}
-		r.recent[kept] = q
-		kept++
-		if n < most {
-			o.SACK[n] = wire.SACKBlock{Left: r.spans[i].l, Right: r.spans[i].r}
-			if c.has&finKnown != 0 && r.spans[i].r == c.rcv.fin {
-				o.SACK[n].Right = c.rcv.fin.Add(1)
-			}
-			n++
+	}
+	for i := r.n - 1; i >= 0 && kept < min(r.n, len(r.recent)); i-- {
+		if !r.spans[i].holdsAny(r.recent[:kept]) {
+			r.recent[kept] = r.spans[i].l
+			kept++
 		}
 	}
 	r.nRecent = kept
-	o.NumSACK = uint8(n)
-	c.settle()
+}
+
+// holdsAny reports whether one of the bytes lies in the span.
+func (s span) holdsAny(bytes []wire.Seq) bool {
+	for _, q := range bytes {
+		if s.l.LessEq(q) && q.Less(s.r) {
+			return true
+		}
+	}
+	return false
 }

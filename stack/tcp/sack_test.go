@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockeye-net/sockeye/stack/buffer"
 	"github.com/sockeye-net/sockeye/stack/trace"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
@@ -118,20 +119,39 @@ func TestFirstByteWins(t *testing.T) {
 	require.Equal(t, "abcDEFgHij", string(b[:r.c.Read(r.now, b)]))
 }
 
-// One-byte pieces in any order are bounded in number and memory, and what lies
-// far ahead in proportion to what is held (attack 35).
-func TestSegmentSmack(t *testing.T) {
-	r := sackRig(t)
-	for i := range 20000 {
+// A million one-byte pieces, whatever their order, are bounded in number and
+// memory, and none of them allocates: finding its place halves at most maxSpans
+// pieces again and again.
+func TestAttack_35_SegmentSmack(t *testing.T) {
+	const holes = 29000 // of one byte, between pieces of one
+	for order, place := range map[string]func(i int) int{
+		"ascending":  func(i int) int { return i % holes },
+		"descending": func(i int) int { return holes - 1 - i%holes },
+		"scattered":  func(i int) int { return i * 7919 % holes },
+	} {
+		r := sackRig(t)
 		in := &Arrival{Segments: 1, Payload: []byte{1}}
-		in.Seg = wire.TCP{Flags: wire.ACK, Seq: r.irs.Add(3 + (i*7919)%60000), Ack: r.c.snd.nxt, Window: 60000}
-		r.c.Arrive(r.now, in)
+		i := 0
+		flood := func() {
+			in.Seg = wire.TCP{Flags: wire.ACK, Seq: r.irs.Add(3 + 2*place(i)), Ack: r.c.snd.nxt, Window: 60000}
+			r.c.Arrive(r.now, in)
+			i++
+		}
+		for range 1000 {
+			flood()
+		}
+		require.Zero(t, testing.AllocsPerRun(1_000_000, flood), order)
+		checkConn(t, r.c, order)
+		require.LessOrEqual(t, r.c.re.n, maxSpans, order)
+		require.LessOrEqual(t, r.c.in.Held(), 2*buffer.MaxChunk, order)
+		require.NotZero(t, r.env.Stats.Dropped[trace.DropPieces], order)
+		require.Zero(t, r.c.Readable(), order)
 	}
-	checkConn(t, r.c, "")
-	require.LessOrEqual(t, r.c.re.n, maxSpans)
-	require.NotZero(t, r.env.Stats.Dropped[trace.DropPieces])
+}
 
-	w := newWorld(t, 1, Config{}, Options{})
+// What lies far ahead is bounded in proportion to what is held (attack 35).
+func TestFarAheadIsBounded(t *testing.T) {
+	w := newWorld(t, 1, Config{}, Options{RecvBuffer: 1 << 20})
 	w.establish()
 	c := w.b.conn
 	w.b.conn.oweACK()

@@ -45,6 +45,8 @@ type scoreboard struct {
 	lostBytes   int
 	resentBytes int
 	dupBytes    int // what duplicate ACKs without SACK say has left (RFC 6582)
+	dupSince    int // how much of that was said since SND.UNA moved
+	dupMost     int // what was outstanding at the first of those
 
 	hint    wire.Seq // nothing to be sent again lies before
 	judged  wire.Seq // what was sent only once, and is not SACKed, before here is marked lost

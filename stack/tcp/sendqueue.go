@@ -27,7 +27,7 @@ func (c *Conn) Writable() int {
 	if !c.mayWrite() {
 		return 0
 	}
-	return max(c.lowRoom(c.opts.sendBuffer()-c.out.Len()), 0)
+	return max(c.lowRoom(c.sendBuffer()-c.out.Len()), 0)
 }
 
 // Write copies p to the send ring and returns how many bytes there was room for.

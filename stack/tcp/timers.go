@@ -57,6 +57,7 @@ func (c *Conn) expire(now clock.Instant, timer int) {
 		c.timedOut(now)
 	case timerCork:
 		c.has |= corkOver
+		c.armPersist(now) // the window may hold back what the cork no longer does
 	case timerMemory:
 		c.memoryTimeout(now)
 	}

@@ -83,7 +83,7 @@ func (c *Conn) stampTime(now clock.Instant, out *Segment) {
 // transmitOwed sends the ACKs that are owed one by one: a duplicate for each
 // segment out of order, one for each D-SACK, challenges, probes.
 func (c *Conn) transmitOwed(now clock.Instant, out *Segment) bool {
-	seq, why := c.snd.nxt, trace.None
+	seq, why := c.pureSeq(), trace.None
 	switch {
 	case c.rcv.dupsOwed > 0:
 		c.rcv.dupsOwed--
@@ -132,7 +132,7 @@ func (c *Conn) transmitACK(now clock.Instant, out *Segment) bool {
 		return false
 	}
 	c.has &^= owesChallenge
-	c.begin(out, c.snd.nxt, 0, why)
+	c.begin(out, c.pureSeq(), 0, why)
 	c.finish(now, out, true)
 	return true
 }

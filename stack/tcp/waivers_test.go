@@ -96,7 +96,7 @@ var cellWaivers = []waiver{
 				}
 			})
 			if x.seg.has(wire.ACK) && x.got.state != StateClosed {
-				want.reply = reply{wire.ACK, x.from.sndNxt, want.rcvNxt}
+				want.reply = reply{wire.ACK, want.pureSeq(x.from.sndNxt), want.rcvNxt}
 			}
 			return x.got == want
 		},
@@ -131,7 +131,7 @@ func (x *cell) as(f func(*model, *cellSegment)) outcome {
 
 // answeredAs is o with the reply that was got, where that is none or an ACK.
 func (x *cell) answeredAs(o outcome) outcome {
-	if x.got.reply == (reply{}) || x.got.reply == (reply{wire.ACK, x.from.sndNxt, x.from.rcvNxt}) {
+	if x.got.reply == (reply{}) || x.got.reply == (reply{wire.ACK, o.pureSeq(x.from.sndNxt), x.from.rcvNxt}) {
 		o.reply = x.got.reply
 	}
 	return o

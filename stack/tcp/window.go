@@ -8,7 +8,7 @@ import (
 // roomToOffer is how many bytes beyond RCV.NXT the peer may send, by our
 // buffer and the host's Budget.
 func (c *Conn) roomToOffer() int {
-	room := max(min(c.opts.recvBuffer()-c.in.Len(), c.opts.window()), 0)
+	room := max(min(c.recvBuffer()-c.in.Len(), c.mostWindow()), 0)
 	// As the Budget drains, windows stop growing.
 	return min(room, c.fairShare(), 65535<<c.opt.rcvShift)
 }
@@ -17,7 +17,7 @@ func (c *Conn) roomToOffer() int {
 // 3.8.6.2.2): the right edge moves in steps.
 func (c *Conn) worthOffering(room int) bool {
 	grow := room - c.rcv.adv.Sub(c.rcv.nxt)
-	return grow > 0 && grow >= min(c.opts.window()/2, advertisedMSS(c.env, &c.opts.Options))
+	return grow > 0 && grow >= min(c.mostWindow()/2, advertisedMSS(c.env, &c.opts.Options))
 }
 
 // window returns SEG.WND as it goes on the wire and moves RCV.NXT + RCV.WND,
@@ -29,7 +29,7 @@ func (c *Conn) window() uint16 {
 	field := (cur + 1<<shift - 1) >> shift
 	if c.worthOffering(room) && room>>shift > cur>>shift {
 		field = room >> shift
-	} else if field<<shift > cur && c.in.Len()+field<<shift > c.opts.recvBuffer()+c.slack() {
+	} else if field<<shift > cur && c.in.Len()+field<<shift > c.recvBuffer()+c.slack() {
 		// Rounding up keeps the edge, and adds less than a unit to it. Where that
 		// has added up, round down: the edge that the peer sees may then move
 		// left by less than a unit (RFC 7323 2.4), but what it had seen is still accepted.
@@ -41,11 +41,11 @@ func (c *Conn) window() uint16 {
 }
 
 // slack bounds what rounding up may add to the buffer.
-func (c *Conn) slack() int { return max(c.opts.recvBuffer()/16, 1<<c.opt.rcvShift) }
+func (c *Conn) slack() int { return max(c.recvBuffer()/16, 1<<c.opt.rcvShift) }
 
 // synWindow is the window of our SYN or SYN-ACK, which is not scaled (RFC 7323 2.2).
 func synWindow(e *Env, o *Options) uint16 {
-	return uint16(min(o.window(), 65535, e.Budget.Free()/4))
+	return uint16(min(o.firstWindow(e), 65535, e.Budget.Free()/4))
 }
 
 // Readable returns how many bytes the next reads give, up to an urgent byte that
@@ -126,8 +126,9 @@ func (c *Conn) RecvSpan(n int) [2][]byte {
 
 // RecvCommit ends a RecvSpan and drops the first n received bytes, which may be
 // 0. It owes a window update when that opens the window by much.
-func (c *Conn) RecvCommit(_ clock.Instant, n int) {
+func (c *Conn) RecvCommit(now clock.Instant, n int) {
 	c.in.Unpin()
+	c.growRecv(now, n)
 	c.take(n)
 }
 

@@ -37,7 +37,7 @@ type stage struct {
 	curve                 // before the stage has begun, W_max of the next one
 	prior   int64         // cwnd_prior: cwnd when ssthresh was last set; 0: never
 	est     int64         // W_est
-	estRest int64         // of est, in parts of alphaDen*cwnd
+	estRest int64         // of est, in parts of alphaDen*full
 	rest    int64         // of cwnd, in parts of cwnd
 }
 
@@ -129,7 +129,7 @@ func (c *cubic) estimate(acked int64) {
 		alpha = alphaDen
 	}
 	c.estRest += alpha * int64(c.mss) * acked
-	whole := alphaDen * int64(c.cwnd)
+	whole := alphaDen * c.full()
 	c.est = min(c.est+c.estRest/whole, maxWindow)
 	c.estRest %= whole
 }

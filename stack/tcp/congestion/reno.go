@@ -41,8 +41,9 @@ func (r *reno) OnAck(_ clock.Instant, s *Sample) {
 // avoid grows by one MSS per window acknowledged (RFC 5681 3.1, RFC 3465 2.1).
 func (r *reno) avoid(acked int) {
 	r.acked += int64(acked)
-	if r.acked >= int64(r.cwnd) {
-		r.acked -= int64(r.cwnd)
+	full := r.full()
+	if r.acked >= full {
+		r.acked -= full
 		r.setCwnd(int64(r.cwnd) + int64(r.mss))
 	}
 }

@@ -80,6 +80,11 @@ func (w *window) slowStart(s *Sample) (left int) {
 	return n - grown
 }
 
+// full is how much of the window is acknowledged in a round trip: its whole
+// segments, for no others are sent. What is left of the half of an odd window
+// would else slow small ones down.
+func (w *window) full() int64 { return int64(max(w.cwnd-w.cwnd%w.mss, w.mss)) }
+
 // setCwnd keeps the bounds.
 func (w *window) setCwnd(bytes int64) {
 	w.cwnd = int(min(max(bytes, int64(w.mss)), maxWindow))
