@@ -185,7 +185,7 @@ func (c *Conn) enterLoss(now clock.Instant) {
 	if first {
 		flight := c.snd.nxt.Sub(c.snd.una)
 		if s.rec.mode == fastRecovery {
-			flight = min(flight, c.cc.Window()) // as in enterRecovery: it must not rise again
+			flight = c.flightSize() // ssthresh must not rise by a second sign of congestion
 		}
 		c.cc.OnTimeout(now, flight)
 	}
