@@ -136,6 +136,16 @@ func agree(e *Env, o *Options, syn *wire.TCPOptions) agreed {
 	return a
 }
 
+// takeBack follows a SYN that came again: what it no longer asks for, its sender
+// has given up and would not understand.
+func (a *agreed) takeBack(syn *wire.TCPOptions) {
+	a.ts = a.ts && syn.HasTimestamps
+	a.sack = a.sack && syn.SACKPermitted
+	if !syn.HasWindowScale {
+		a.scale, a.sndShift, a.rcvShift = false, 0, 0
+	}
+}
+
 // Options returns the options in force.
 func (c *Conn) Options() Options {
 	if c.opts == nil {
