@@ -128,9 +128,10 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 // advance moves SND.UNA by n and returns how many bytes that delivers.
 func (c *Conn) advance(now clock.Instant, s *arriving, n int) (delivered int) {
 	c.snd.una = s.ack
-	// Neither stays further behind than it matters, or in 2 GiB it lies ahead.
+	// None stays further behind than it matters, or in 2 GiB it lies ahead.
 	c.snd.small = wire.MaxSeq(c.snd.small, s.ack)
 	c.snd.guard = wire.MaxSeq(c.snd.guard, s.ack.Add(-1))
+	c.rtt.next = wire.MaxSeq(c.rtt.next, s.ack)
 	text := n
 	if c.has&finSent != 0 && s.ack == c.snd.nxt {
 		text-- // our FIN

@@ -59,6 +59,9 @@ func (c *Conn) Abort(now clock.Instant) {
 }
 
 // abort ends the connection with an RST where the peer knows of it.
+//
+// Deviates from RFC 9293 s.3.10.5: in CLOSING and LAST-ACK too where something of
+// ours is not acknowledged; the peer would wait for the rest of the stream.
 func (c *Conn) abort(now clock.Instant, why Error) {
 	state, seq := c.state, c.pureSeq()
 	c.end(now, why)

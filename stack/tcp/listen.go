@@ -198,6 +198,7 @@ func (l *Listener) repeatedSYN(now clock.Instant, i int32, in *Arrival) Verdict 
 		return l.answerOutside(now, i, owesPlainACK, in)
 	}
 	r.opt.ecn = r.opt.ecn && ecnSetup(in.Seg.Flags) // one SYN without ECN, and there is none (RFC 3168 6.1.1)
+	r.opt.takeBack(&in.Seg.Options)
 	if o := &in.Seg.Options; r.opt.ts && o.HasTimestamps && !tsLess(o.TSVal, r.tsRecent) {
 		r.tsRecent, r.since = o.TSVal, now
 	}

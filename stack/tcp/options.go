@@ -122,6 +122,7 @@ func synOptions(e *Env, o *Options, tsVal, tsEcr uint32, peer *agreed) wire.TCPO
 func agree(e *Env, o *Options, syn *wire.TCPOptions) agreed {
 	a := agreed{peerMSS: defaultPeerMSS}
 	if syn.HasMSS {
+		// Deviates from RFC 9293 s.3.7.1: below minPeerMSS it is not obeyed (MUST-16).
 		a.peerMSS = max(syn.MSS, minPeerMSS)
 	}
 	a.ts = syn.HasTimestamps && !e.Config.NoTimestamps
@@ -133,6 +134,16 @@ func agree(e *Env, o *Options, syn *wire.TCPOptions) agreed {
 		a.rcvShift = windowShift(o.window(e))
 	}
 	return a
+}
+
+// takeBack follows a SYN that came again: what it no longer asks for, its sender
+// has given up and would not understand.
+func (a *agreed) takeBack(syn *wire.TCPOptions) {
+	a.ts = a.ts && syn.HasTimestamps
+	a.sack = a.sack && syn.SACKPermitted
+	if !syn.HasWindowScale {
+		a.scale, a.sndShift, a.rcvShift = false, 0, 0
+	}
 }
 
 // Options returns the options in force.

@@ -175,13 +175,19 @@ func (c *Conn) enterLoss(now clock.Instant) {
 	if s == nil || s.n == 0 {
 		return
 	}
+	// Deviates from RFC 2018 s.8: SACKs are not forgotten at each timeout but when
+	// the oldest segment has one, for then the peer took it back. As on Linux.
 	if s.at(0).flags&sacked != 0 {
-		s.renege() // the peer took back what it had SACKed (RFC 2018 8)
+		s.renege()
 	}
 	// Once per flight: ssthresh stays when the same data is lost again.
 	first := c.snd.backoff == 0
 	if first {
-		c.cc.OnTimeout(now, c.snd.nxt.Sub(c.snd.una))
+		flight := c.snd.nxt.Sub(c.snd.una)
+		if s.rec.mode == fastRecovery {
+			flight = c.flightSize() // ssthresh must not rise by a second sign of congestion
+		}
+		c.cc.OnTimeout(now, flight)
 	}
 	first = first && s.rec.mode == open
 	if c.snd.backoff == 0 || s.rec.mode != afterTimeout {

@@ -4,7 +4,8 @@ import "github.com/sockeye-net/sockeye/stack/wire"
 
 // arriveSACK marks what the segment's blocks say and returns how many bytes
 // that is news for. Blocks that lie outside SND.UNA..SND.NXT are lies, or
-// D-SACKs, and have no effect (RFC 2018 5, RFC 2883 4).
+// D-SACKs, and have no effect (RFC 2018 5, RFC 2883 4); nor has one that begins
+// where the ACK ends, for the ACK denies it.
 func (c *Conn) arriveSACK(s *arriving) (news int) {
 	o := &s.in.Seg.Options
 	if !c.opt.sack || o.NumSACK == 0 {
@@ -14,7 +15,7 @@ func (c *Conn) arriveSACK(s *arriving) (news int) {
 	blocks := o.SACK[:min(int(o.NumSACK), len(o.SACK))]
 	c.arriveDSACK(s, blocks)
 	for _, b := range blocks {
-		if c.sb != nil && from.LessEq(b.Left) && b.Left.Less(b.Right) && b.Right.LessEq(c.snd.nxt) {
+		if c.sb != nil && from.Less(b.Left) && b.Left.Less(b.Right) && b.Right.LessEq(c.snd.nxt) {
 			news += c.sb.sack(c.env, b.Left, b.Right)
 		}
 	}

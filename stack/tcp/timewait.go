@@ -52,7 +52,7 @@ func (c *Conn) TimeWait() (TimeWait, bool) {
 	if c.opt.sack {
 		t.opt |= waitsSACK
 	}
-	if c.has&smallMTU == 0 {
+	if !c.fragments() {
 		t.opt |= waitsDF
 	}
 	owes := c.has&(owesAny|owesRST) != 0 || c.rcv.dupsOwed > 0 || c.re != nil && c.re.nDups > 0

@@ -14,7 +14,7 @@ import (
 const (
 	stretch  = 60000             // bytes, whole segments of a rig
 	halfway  = 1<<31/stretch + 1 // stretches that pass half of the number space
-	farBytes = halfway * stretch
+	farBytes = halfway*stretch - 1<<32
 )
 
 // sendFar sends that much in whole segments, and has it acknowledged.
@@ -37,7 +37,7 @@ func sendFar(t *testing.T) *rig {
 		}
 	}
 	r.env.MaxGSO = 0
-	require.Equal(t, farBytes, int(uint32(r.c.snd.una-r.c.snd.iss))-1)
+	require.Equal(t, farBytes, r.c.snd.una.Sub(r.c.snd.iss)-1, "it looks like the past")
 	return r
 }
 
@@ -79,4 +79,13 @@ func TestUrgentFarOn(t *testing.T) { // RFC 9293 3.10.7.4, sixth
 	in.Seg.Flags, in.Seg.Urgent = wire.ACK|wire.URG, 1
 	r.c.Arrive(r.now, in)
 	require.NotZero(t, r.c.Events()&EvUrgent)
+}
+
+func TestSampleFarOn(t *testing.T) { // RFC 6298 3
+	r := sendFar(t) // in no time, as on a fast path: there was nothing to measure
+	r.write(1000)
+	r.out()
+	r.now = r.now.Add(50 * ms)
+	r.in("A", 1, farBytes+1001, 60000, 0)
+	require.Equal(t, 50*ms, r.c.rtt.srtt)
 }
