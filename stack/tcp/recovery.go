@@ -114,9 +114,10 @@ func (c *Conn) enterRecovery(now clock.Instant, delivered int) {
 // keeps SND.UNA back, what lies beyond it: neither was sent by the window.
 //
 // Deviates from RFC 5681 s.3.1: in congestion avoidance a window that was full
-// counts as a whole, as on Linux. ACKs that come together are answered together, so that what the
-// first of them set free is not out when the last of them tells of a loss. A
-// window never grows beyond what is used (RFC 7661 3).
+// counts as a whole, as on Linux. ACKs that come together are answered together,
+// so that what the first of them set free is not out when the last of them tells
+// of a loss. RFC 9438 4.6 allows it where a window never grows beyond what is
+// used, which ours does not (RFC 7661 3).
 func (c *Conn) flightSize() int {
 	if c.has&cwndLimited != 0 && c.cc.Window() >= c.cc.Ssthresh() {
 		return c.cc.Window()
