@@ -127,7 +127,7 @@ func TestAttack_35_SegmentSmack(t *testing.T) {
 	for order, place := range map[string]func(i int) int{
 		"ascending":  func(i int) int { return i % holes },
 		"descending": func(i int) int { return holes - 1 - i%holes },
-		"scattered":  func(i int) int { return i * 7919 % holes },
+		"scattered":  func(i int) int { return i % holes * 7919 % holes },
 	} {
 		r := sackRig(t)
 		in := &Arrival{Segments: 1, Payload: []byte{1}}
