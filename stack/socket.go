@@ -23,6 +23,7 @@ type Socket struct {
 	closed bool
 	gone   bool // the host has let go of the last packet after Close
 	rd, wr side
+	watch  *Watch // who waits on many sockets (watch.go)
 }
 
 // Flags modify one call.
@@ -173,18 +174,31 @@ func (s *Socket) RecvMsg(p []byte, f Flags) (got int, m host.Meta, err error) {
 		got, err = s.recvUrgent(p, f)
 		return got, m, err
 	}
+	target := 1
 	err = s.until(&s.rd, f, func(now clock.Instant) error {
+		if s.kind == host.Stream {
+			target = s.target(len(p), f)
+		}
 		for {
-			n, meta, err := s.sh.host.RecvMsg(now, s.handle, p[got:], recvFlags(f))
-			got += n
+			at := got
+			if f&Peek != 0 {
+				at = 0 // it sees again what it has seen
+			}
+			n, meta, err := s.sh.host.RecvMsg(now, s.handle, p[at:], recvFlags(f))
+			got = at + n
 			if err == nil {
 				m = meta
 			}
 			if got > 0 && err != nil && err != host.ErrWouldBlock {
 				s.rd.err = err // connections tell it once
 			}
-			if err != nil || n == 0 || f&WaitAll == 0 || f&Peek != 0 || s.kind != host.Stream || got == len(p) || s.atMark() {
+			switch {
+			case err != nil || n == 0 || got >= target || s.atMark():
 				return err
+			case f&Peek != 0 && s.more():
+				return host.ErrWouldBlock
+			case f&Peek != 0:
+				return nil
 			}
 		}
 	})
@@ -195,6 +209,20 @@ func (s *Socket) RecvMsg(p []byte, f Flags) (got int, m host.Meta, err error) {
 		m = host.Meta{Size: got, TOS: m.TOS}
 	}
 	return got, m, err
+}
+
+// target is how much of n bytes a Recv on a stream waits for. The lock is held.
+func (s *Socket) target(n int, f Flags) int {
+	if f&WaitAll != 0 {
+		return n
+	}
+	return min(n, s.sh.host.RecvLowat(s.handle))
+}
+
+// more reports whether the peer may send more. The lock is held.
+func (s *Socket) more() bool {
+	m, err := s.sh.host.Poll(s.handle)
+	return err == nil && m&(host.HangupRead|host.Hangup|host.Failed) == 0
 }
 
 func recvFlags(f Flags) host.RecvFlags {

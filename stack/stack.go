@@ -105,6 +105,9 @@ func (s *Stack) Shutdown(ctx context.Context) error {
 	return s.Close()
 }
 
+// Done returns a channel that is closed when the stack no longer works; Err says why.
+func (s *Stack) Done() <-chan struct{} { return s.sh.over }
+
 // Err returns why the stack no longer works: ErrClosed, the link's error, or nil.
 func (s *Stack) Err() error {
 	s.sh.enter()

@@ -63,12 +63,16 @@ func (s *Socket) news(m host.Mask) {
 	if m&(host.Writable|host.Hangup|host.Failed|host.AlarmWrite|host.Gone) != 0 {
 		s.wr.wake()
 	}
+	if m&watched != 0 {
+		s.tellWatches()
+	}
 }
 
 // wake makes all who wait on the socket look again. The lock is held.
 func (s *Socket) wake() {
 	s.rd.wake()
 	s.wr.wake()
+	s.tellWatches()
 }
 
 // until repeats try, in direction d, while it says that it would block.

@@ -182,7 +182,7 @@ func (h *Host) sourceFor(s *socket, dst netip.Addr) (netip.Addr, error) {
 		if h.net.isBroadcast(o) {
 			return src, nil
 		}
-		if !h.net.isOwn(o) { // taken from us since; as on Linux
+		if !h.net.isOwn(o) && !s.foreign && !s.through { // taken from us since; as on Linux
 			return src, ErrInvalid
 		}
 		return own, nil

@@ -117,7 +117,7 @@ func (s *socket) streamConditions() Mask {
 		return m
 	}
 	closed := st == tcp.StateClosed
-	if c.Readable() > 0 || s.shutRead || c.AtEOF() || closed {
+	if s.enough() || s.shutRead || c.AtEOF() || closed {
 		m |= Readable
 	}
 	if s.shutRead || closed || peerClosed(st) {
@@ -133,6 +133,13 @@ func (s *socket) streamConditions() Mask {
 		m |= Urgent
 	}
 	return m
+}
+
+// enough reports whether there is as much to read as the owner waits for: SO_RCVLOWAT,
+// as far as the buffer can hold it, or all that will ever come.
+func (s *socket) enough() bool {
+	n := s.conn.Readable()
+	return n > 0 && (s.lowat <= 1 || n >= int(s.lowat) || peerClosed(s.conn.State()) || n >= s.conn.RecvLimit()/2)
 }
 
 // peerClosed reports whether the peer's FIN has arrived in state st.

@@ -93,7 +93,7 @@ func (h *Host) reportDatagram(now clock.Instant, r *report, ports *portTable, to
 		local = netip.AddrPortFrom(r.local, echoID(r.payload))
 		remote = netip.AddrPortFrom(r.remote, 0)
 	}
-	s := ports.match(local, remote, toPort)
+	s := h.match(ports, local, remote, toPort)
 	if s == nil {
 		return false
 	}

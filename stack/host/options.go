@@ -1,6 +1,7 @@
 package host
 
 import (
+	"math"
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
@@ -20,6 +21,11 @@ type Options struct {
 	Discover   Discovery   // path MTU discovery and DF; 0: DiscoverWant
 	RecvErr    bool        // soft ICMP errors become the pending error (IP_RECVERR); off by default
 	TCP        tcp.Options // streams
+
+	ReusePort   bool // sockets that all have it share an address and port by a hash of the flow
+	FreeBind    bool // Bind takes addresses that are not ours (IP_FREEBIND)
+	Transparent bool // likewise, and packets leave from them (IP_TRANSPARENT)
+	RecvLowat   int  // streams: bytes that make it Readable; 0: 1
 }
 
 // Options returns a socket's options.
@@ -29,7 +35,8 @@ func (h *Host) Options(s Handle) (Options, error) {
 		return Options{}, ErrBadHandle
 	}
 	o := Options{TTL: e.ttl, TOS: e.tos, ReuseAddr: e.reuse, Broadcast: e.broadcast,
-		Linger: e.linger, LingerOn: e.lingerOn, Discover: e.discover, RecvErr: e.recvErr, TCP: e.tcpOptions()}
+		Linger: e.linger, LingerOn: e.lingerOn, Discover: e.discover, RecvErr: e.recvErr, TCP: e.tcpOptions(),
+		ReusePort: e.reusePort, FreeBind: e.foreign, Transparent: e.through, RecvLowat: int(e.lowat)}
 	if e.dg != nil {
 		o.RecvBuffer, o.SendBuffer = e.dg.recvLimit, e.dg.sendLimit
 	}
@@ -62,6 +69,8 @@ func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 	}
 	e.ttl, e.tos, e.reuse, e.broadcast = o.TTL, o.TOS, o.ReuseAddr, o.Broadcast
 	e.discover, e.recvErr = o.Discover, o.RecvErr
+	e.reusePort, e.foreign, e.through = o.ReusePort, o.FreeBind, o.Transparent
+	h.setLowat(e, o.RecvLowat)
 	o.TCP.NoDF = e.kind == Stream && o.Discover == DiscoverDont
 	e.linger, e.lingerOn = o.Linger, o.LingerOn
 	if e.dg != nil {
@@ -85,6 +94,23 @@ func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 		e.lis.tcp.SetOptions(o.TCP)
 	}
 	return nil
+}
+
+// setLowat sets SO_RCVLOWAT; what is there may be enough now.
+func (h *Host) setLowat(e *socket, n int) {
+	now := int32(min(max(n, 0), math.MaxInt32))
+	if now < e.lowat && e.conn != nil {
+		h.raise(e)
+	}
+	e.lowat = now
+}
+
+// RecvLowat returns how many bytes a stream waits for, at least 1.
+func (h *Host) RecvLowat(s Handle) int {
+	if e := h.lookup(s); e != nil {
+		return max(int(e.lowat), 1)
+	}
+	return 1
 }
 
 // setPreset keeps TCP options for a stream that has no connection yet.

@@ -61,7 +61,7 @@ func (h *Host) mayBind(e *socket, a netip.Addr) bool {
 		return false
 	}
 	n := number(a)
-	return n == 0 || h.net.isOwn(n) || e.kind == Datagram && h.net.isBroadcast(n)
+	return n == 0 || e.foreign || e.through || h.net.isOwn(n) || e.kind == Datagram && h.net.isBroadcast(n)
 }
 
 func (h *Host) bind(e *socket, local netip.AddrPort) {
@@ -120,7 +120,7 @@ func (h *Host) conflicts(e *socket, local netip.AddrPort) bool {
 		if s == e || s.local.Port() != local.Port() || !overlap(s.local.Addr(), local.Addr()) {
 			continue
 		}
-		if !s.reuse || !e.reuse || s.lis != nil {
+		if (!s.reuse || !e.reuse || s.lis != nil) && (!s.reusePort || !e.reusePort) {
 			return true
 		}
 	}

@@ -59,6 +59,7 @@ type socket struct {
 	soft      tcp.Error // of datagram sockets: what the latest ICMP error says
 	by        [4]byte   // who sent the latest ICMP error
 	gotTOS    uint8     // of the latest segment
+	lowat     int32     // bytes that make a stream readable; 0: 1
 	discover  Discovery
 
 	watched watched // which of orphans and stalled it is in
@@ -76,6 +77,9 @@ type socket struct {
 	shutRead   bool
 	shutWrite  bool
 	reuse      bool
+	reusePort  bool
+	foreign    bool // may be bound to an address that is not ours
+	through    bool // ... and send from it
 	broadcast  bool
 	lingerOn   bool
 	tellGone   bool // somebody lingers
@@ -250,16 +254,32 @@ func (t *portTable) remove(s *socket) {
 }
 
 // match returns the datagram socket that a packet for local from remote
-// belongs to: the one that says most about it, the newest among equals.
-func (t *portTable) match(local, remote netip.AddrPort, ports bool) *socket {
+// belongs to: the one that says most about it, the newest among equals, or, of
+// those that share the port (SO_REUSEPORT), the one whose turn this flow is.
+func (h *Host) match(t *portTable, local, remote netip.AddrPort, ports bool) *socket {
 	var best *socket
 	top := -1
 	for s := t.bucket(local.Port()); s != nil; s = s.portNext {
-		if n := s.score(local, remote, ports); n > top {
+		n := s.score(local, remote, ports)
+		switch {
+		case n > top:
 			best, top = s, n
+		case n == top && n >= 0 && s.reusePort && best.reusePort:
+			if flow := h.flowHash(local, remote); s.share(flow) > best.share(flow) {
+				best = s
+			}
 		}
 	}
 	return best
+}
+
+// share is the lot that s draws for a flow among the sockets that share an
+// address and port (SO_REUSEPORT): the highest has it. Who comes or goes takes
+// from the others only what is his (rendezvous hashing).
+func (s *socket) share(flow uint32) uint32 {
+	x := (flow ^ uint32(s.id)*0x9E3779B1 ^ uint32(s.id>>32)) * 0x85EBCA6B
+	x = (x ^ x>>13) * 0xC2B2AE35
+	return x ^ x>>16
 }
 
 // score says how well s fits a packet; below 0: not at all. ports is false

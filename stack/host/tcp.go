@@ -59,7 +59,7 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 		h.arriveWait(now, i)
 		return
 	}
-	s := h.listenerFor(local)
+	s := h.listenerFor(local, hash)
 	if s == nil {
 		h.drop(trace.DropTCPNoConn)
 		h.refuse(now, local, remote)
@@ -71,7 +71,7 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 // replace ends a connection in TIME-WAIT whose four-tuple the segment in
 // h.arrival uses anew (RFC 6191), and reports whether it did.
 func (h *Host) replace(now clock.Instant, s *socket) bool {
-	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listenerFor(s.local) == nil || !s.conn.Reusable(now, &h.arrival) {
+	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listenerFor(s.local, 0) == nil || !s.conn.Reusable(now, &h.arrival) {
 		return false
 	}
 	h.counters.TCP.TWRecycled++
@@ -104,7 +104,8 @@ func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
 	}
 	flow := hs.Flow()
 	s.local, s.remote = flow.Local, flow.Remote
-	s.ttl, s.tos, s.reuse = l.ttl, l.tos, l.reuse
+	s.ttl, s.tos, s.reuse, s.reusePort = l.ttl, l.tos, l.reuse, l.reusePort
+	s.foreign, s.through, s.lowat = l.foreign, l.through, l.lowat
 	s.linger, s.lingerOn = l.linger, l.lingerOn
 	s.parent = l.id
 	l.lis.waiting++
@@ -292,7 +293,7 @@ func (h *Host) reportTCP(now clock.Instant, r *report) bool {
 		if h.waits.find(now, h.flowHash(local, remote), local, remote) != none {
 			return false // it has nothing on its way
 		}
-		if l := h.listenerFor(local); l != nil && !r.tooBig {
+		if l := h.listenerFor(local, h.flowHash(local, remote)); l != nil && !r.tooBig {
 			l.lis.tcp.Unreachable(now, tcp.Flow{Local: local, Remote: remote}, r.err, quoted)
 			h.touch(l)
 			return true

@@ -129,13 +129,21 @@ func (a *API) accept(d *descriptor) (nfd int, from SockAddr, err error) {
 		a.set(nfd, nil)
 		return -1, from, d.errno(err)
 	}
-	child.recvTimeo.Store(d.recvTimeo.Load())
-	child.sendTimeo.Store(d.sendTimeo.Load())
+	child.inherit(d)
 	// A connection may be over before it is accepted. As on Linux it is
 	// accepted all the same, and the next call on it says how it ended.
 	from, _ = child.sock.RemoteAddr()
 	a.set(nfd, child)
 	return nfd, from, nil
+}
+
+// inherit takes over what the listener's descriptor keeps.
+func (d *descriptor) inherit(from *descriptor) {
+	d.recvTimeo.Store(from.recvTimeo.Load())
+	d.sendTimeo.Store(from.sendTimeo.Load())
+	d.told.Store(from.told.Load())
+	d.kept.Store(from.kept.Load())
+	d.priority.Store(from.priority.Load())
 }
 
 // Connect opens a connection and waits for it, or fixes the peer of a datagram

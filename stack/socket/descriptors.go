@@ -54,9 +54,12 @@ type descriptor struct {
 	recvTimeo  atomic.Int64 // nanoseconds; 0: for ever
 	sendTimeo  atomic.Int64
 	told       atomic.Uint32 // see pathOption
+	kept       atomic.Uint32 // see keep
+	priority   atomic.Int32  // SO_PRIORITY
 
 	mu      sync.Mutex
 	sendErr error // met after part of a Send was done: the next call's
+	cork    cork
 }
 
 func (d *descriptor) stream() bool { return d.typ == SOCK_STREAM }
@@ -182,14 +185,14 @@ func (d *descriptor) flags(msg int) (f stack.Flags) {
 // beginRecv and beginSend start SO_RCVTIMEO and SO_SNDTIMEO for a call. Calls that
 // wait at the same time in one direction share the later end.
 func (d *descriptor) beginRecv() error {
-	if t := d.recvTimeo.Load(); t > 0 {
+	if t := d.recvTimeo.Load(); t != 0 {
 		return d.sock.SetReadDeadline(time.Now().Add(time.Duration(t)))
 	}
 	return nil
 }
 
 func (d *descriptor) beginSend() error {
-	if t := d.sendTimeo.Load(); t > 0 {
+	if t := d.sendTimeo.Load(); t != 0 {
 		return d.sock.SetWriteDeadline(time.Now().Add(time.Duration(t)))
 	}
 	return nil
