@@ -188,12 +188,17 @@ func (sh *shard) add(h host.Handle, k host.Kind) *Socket {
 	s.rd.lead, s.wr.lead = &sh.lead, &sh.lead
 	s.rd.cond.L, s.rd.line.L = &sh.mu, &sh.mu
 	s.wr.cond.L, s.wr.line.L = &sh.mu, &sh.mu
-	i := h.Index()
+	sh.insert(s)
+	return s
+}
+
+// insert puts a socket where its news go.
+func (sh *shard) insert(s *Socket) {
+	i := s.handle.Index()
 	for i >= len(sh.sockets) {
 		sh.sockets = append(sh.sockets, nil)
 	}
 	sh.sockets[i] = s
-	return s
 }
 
 // forget takes a closed socket out of the table.

@@ -63,7 +63,11 @@ func (s *Socket) call(f func(now clock.Instant) error) error {
 func (s *Socket) Kind() host.Kind { return s.kind }
 
 // ID is the number by which trace events and a Tap's records name the socket.
-func (s *Socket) ID() uint64 { return uint64(s.handle) }
+func (s *Socket) ID() uint64 {
+	s.sh.mu.Lock()
+	defer s.sh.mu.Unlock()
+	return uint64(s.handle)
+}
 
 // Bind gives the socket a local address; port 0 picks a free one.
 func (s *Socket) Bind(local netip.AddrPort) error {
@@ -91,8 +95,31 @@ func (s *Socket) Connect(remote netip.AddrPort, f Flags) error {
 				return err
 			}
 		}
-		return s.outcome()
+		err := s.outcome()
+		if err != nil && err != host.ErrWouldBlock {
+			_ = s.disconnect(now) // as on Linux: who was told may try again
+		}
+		return err
 	})
+}
+
+// Disconnect dissolves what the socket has with its peer (connect with AF_UNSPEC):
+// a datagram socket hears from anybody again, a stream is as new, with
+// tcp.ErrReset pending if something was cut off. Blocked calls look again.
+func (s *Socket) Disconnect() error {
+	return s.call(func(now clock.Instant) error { return s.disconnect(now) })
+}
+
+// disconnect is Disconnect with the lock held.
+func (s *Socket) disconnect(now clock.Instant) error {
+	h, err := s.sh.host.Disconnect(now, s.handle)
+	if h != s.handle {
+		s.sh.forget(s)
+		s.handle = h
+		s.sh.insert(s)
+	}
+	s.wake()
+	return err
 }
 
 // outcome says how a connection came out, or host.ErrWouldBlock. The lock is held.
@@ -185,6 +212,9 @@ func (s *Socket) RecvMsg(p []byte, f Flags) (got int, m host.Meta, err error) {
 				at = 0 // it sees again what it has seen
 			}
 			n, meta, err := s.sh.host.RecvMsg(now, s.handle, p[at:], recvFlags(f))
+			if err == host.ErrWouldBlock && s.kind != host.Stream && f&DontWait == 0 && !s.more() {
+				return nil // as on Linux: who would wait for what cannot come is told the end
+			}
 			got = at + n
 			if err == nil {
 				m = meta
@@ -358,6 +388,15 @@ func (s *Socket) RemoteAddr() (a netip.AddrPort, err error) {
 	err = s.call(func(clock.Instant) (err error) {
 		a, err = s.sh.host.RemoteAddr(s.handle)
 		return err
+	})
+	return a, err
+}
+
+// PeerAddr is RemoteAddr of an accepted stream, also where its connection is over.
+func (s *Socket) PeerAddr() (a netip.AddrPort, err error) {
+	err = s.call(func(clock.Instant) error {
+		a = s.sh.host.PeerAddr(s.handle)
+		return nil
 	})
 	return a, err
 }

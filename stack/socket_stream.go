@@ -26,6 +26,16 @@ func (s *Socket) recvUrgent(p []byte, f Flags) (n int, err error) {
 	return n, err
 }
 
+// RecvFault takes the first entry of a datagram socket's error queue, or says at
+// once that there is none: host.ErrWouldBlock.
+func (s *Socket) RecvFault(p []byte) (n int, f host.Fault, err error) {
+	err = s.call(func(now clock.Instant) (err error) {
+		n, f, err = s.sh.host.RecvFault(now, s.handle, p)
+		return err
+	})
+	return n, f, err
+}
+
 // AtMark reports whether the next byte to be read is the urgent one (sockatmark).
 func (s *Socket) AtMark() (at bool, err error) {
 	err = s.call(func(clock.Instant) (err error) {

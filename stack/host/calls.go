@@ -61,25 +61,24 @@ func peerAddress(a netip.AddrPort) (netip.AddrPort, error) {
 // connectDatagram fixes or dissolves the peer of a datagram or echo socket.
 func (h *Host) connectDatagram(e *socket, remote netip.AddrPort) error {
 	if !remote.Addr().IsValid() {
-		e.remote = netip.AddrPort{}
+		h.dissolve(e)
 		return nil
 	}
 	to, err := peerAddress(remote)
 	if err != nil {
 		return err
 	}
+	if err := h.bindSender(e); err != nil { // first, as on Linux
+		return err
+	}
 	src, err := h.sourceFor(e, to.Addr())
 	if err != nil {
 		return err
 	}
-	if !e.bound {
-		if err := h.bindFree(e, src); err != nil {
-			return err
-		}
-	} else if e.local.Addr().IsUnspecified() {
+	if e.local.Addr().IsUnspecified() {
 		e.local = netip.AddrPortFrom(src, e.local.Port())
 	}
-	e.remote, e.connected, e.err = to, true, nil
+	e.remote, e.connected = to, true
 	return nil
 }
 
@@ -93,6 +92,9 @@ func (h *Host) Send(now clock.Instant, s Handle, p []byte) (int, error) {
 	}
 	if e.kind == Stream {
 		return h.sendStream(now, e, p, 0)
+	}
+	if err := h.bindSender(e); err != nil {
+		return 0, err
 	}
 	if !e.remote.IsValid() {
 		return 0, ErrDestAddrRequired
@@ -109,6 +111,9 @@ func (h *Host) SendTo(now clock.Instant, s Handle, p []byte, to netip.AddrPort) 
 	}
 	if e.kind == Stream || !to.Addr().IsValid() {
 		return h.Send(now, s, p)
+	}
+	if err := h.bindSender(e); err != nil {
+		return 0, err
 	}
 	if to, err = peerAddress(to); err != nil {
 		return 0, err

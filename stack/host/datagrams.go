@@ -5,6 +5,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 const (
@@ -18,8 +19,9 @@ const (
 // datagrams are the queues of a datagram or echo socket. They hold no memory when empty.
 type datagrams struct {
 	in        parcelQueue
-	out       int // bytes of memory on their way out
-	recvLimit int // bytes; 0: defaultBuffer
+	errs      parcelQueue // errqueue.go
+	out       int         // bytes of memory on their way out
+	recvLimit int         // bytes; 0: defaultBuffer
 	sendLimit int
 }
 
@@ -44,7 +46,7 @@ func limitOr(n int) int {
 // keep queues the part b of a datagram that arrived for s and returns the reason
 // why not. As on Linux a queue takes one more as long as it is below its limit.
 func (h *Host) keep(s *socket, in *datagram, b []byte, from netip.AddrPort) trace.Reason {
-	if s.shutRead || s.dg.recvRoom() <= 0 {
+	if s.dg.recvRoom() <= 0 {
 		return trace.DropUDPFull
 	}
 	if h.kept > h.budget.Limit()/datagramShare {
@@ -111,9 +113,6 @@ func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (int, Meta, error)
 	}
 	d := s.dg.in.head
 	if d == nil {
-		if s.shutRead {
-			return 0, Meta{}, nil
-		}
 		return 0, Meta{}, ErrWouldBlock
 	}
 	n, m := copy(p, d.data), Meta{Size: len(d.data), From: d.peer, To: d.to, TTL: d.ttl, TOS: d.tos}
@@ -127,20 +126,18 @@ func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (int, Meta, error)
 
 // sendDatagram sends p from a datagram or echo socket.
 func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.AddrPort) (int, error) {
-	if s.err != nil {
-		return 0, s.takeError()
-	}
-	if s.shutWrite {
-		return 0, ErrPipe
+	if err := s.mayCarry(p); err != nil { // in Linux's order: what is wrong with the call first
+		return 0, err
 	}
 	src, err := h.sourceFor(s, to.Addr())
 	if err != nil {
 		return 0, err
 	}
-	if s.local.Port() == 0 {
-		if err := h.bindAny(s); err != nil {
-			return 0, err
-		}
+	if s.err != nil {
+		return 0, s.takeError()
+	}
+	if s.shutWrite {
+		return 0, ErrPipe
 	}
 	if s.dg.sendRoom() <= 0 {
 		return 0, ErrWouldBlock
@@ -155,9 +152,32 @@ func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.Add
 		if err == ErrWouldBlock {
 			h.block(s)
 		}
+		if err == ErrMsgSize && s.recvErr && len(p) <= maxMTU {
+			h.tooLarge(s, to)
+		}
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// mayCarry reports why p is no message of s.
+func (s *socket) mayCarry(p []byte) error {
+	if len(p) > maxMTU || s.kind == Datagram && ipHeaderLen+transportHeaderLen+len(p) > maxMTU {
+		return ErrMsgSize
+	}
+	if s.kind == Echo && (len(p) < wire.ICMPHeaderLen || p[0] != uint8(wire.ICMPEcho) || p[1] != 0) {
+		return ErrInvalid
+	}
+	return nil
+}
+
+// tooLarge queues that a datagram did not fit the path.
+func (h *Host) tooLarge(s *socket, to netip.AddrPort) {
+	mtu, _ := h.pathMTU(to.Addr(), datagramPaths)
+	if s.discover.ignoresPath() {
+		mtu = h.feat.MTU
+	}
+	h.queueFault(s, Fault{Err: ErrMsgSize, Local: true, Info: uint32(mtu), To: to}, nil)
 }
 
 // sourceFor returns the address that s sends to dst from.

@@ -30,11 +30,8 @@ func (h *Host) inputEchoReply(in *datagram, id uint16) {
 	h.received(in, s.id)
 }
 
-// sendEcho sends the echo request p. Like Linux it takes nothing else.
+// sendEcho sends the echo request p. Like Linux it takes nothing else (mayCarry).
 func (h *Host) sendEcho(s *socket, m *message, p []byte) error {
-	if len(p) < wire.ICMPHeaderLen || p[0] != uint8(wire.ICMPEcho) || p[1] != 0 {
-		return ErrInvalid
-	}
 	if ipHeaderLen+len(p) > maxMTU {
 		return ErrMsgSize
 	}

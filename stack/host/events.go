@@ -10,12 +10,12 @@ type Mask uint16
 
 // The conditions.
 const (
-	Readable   Mask = 1 << iota // Recv or Accept has something to give: data, EOF, an error, a connection
-	Writable                    // Send takes something, or has an error to give; Connect has ended
+	Readable   Mask = 1 << iota // Recv or Accept has something to give: data, EOF, a connection
+	Writable                    // Send takes something; Connect has ended
 	Urgent                      // an urgent byte has come and was not read (POLLPRI); as an event also: it was announced
 	HangupRead                  // the peer's FIN arrived (POLLRDHUP)
 	Hangup                      // over both ways (POLLHUP)
-	Failed                      // an error is pending (POLLERR)
+	Failed                      // an error is pending, or queued (POLLERR): the next call gives it
 	AlarmRead                   // event only: the alarm of that direction went off
 	AlarmWrite
 	Gone // event only: after Close, the peer has acknowledged all, or the connection was given up
@@ -76,7 +76,7 @@ func (h *Host) Poll(s Handle) (Mask, error) {
 func (s *socket) conditions() Mask {
 	var m Mask
 	if s.err != nil {
-		m |= Failed | Readable | Writable
+		m |= Failed
 	}
 	switch {
 	case s.dg != nil:
@@ -94,6 +94,9 @@ func (s *socket) conditions() Mask {
 
 func (s *socket) datagramConditions() Mask {
 	var m Mask
+	if s.dg.errs.n > 0 {
+		m |= Failed
+	}
 	if s.dg.in.n > 0 || s.shutRead {
 		m |= Readable
 	}

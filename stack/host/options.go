@@ -74,6 +74,9 @@ func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 	o.TCP.NoDF = e.kind == Stream && o.Discover == DiscoverDont
 	e.linger, e.lingerOn = o.Linger, o.LingerOn
 	if e.dg != nil {
+		if !o.RecvErr {
+			h.dropFaults(e)
+		}
 		full := e.dg.sendRoom() <= 0
 		e.dg.recvLimit, e.dg.sendLimit = o.RecvBuffer, o.SendBuffer
 		if full && e.dg.sendRoom() > 0 {

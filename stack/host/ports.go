@@ -44,13 +44,15 @@ func (h *Host) Bind(now clock.Instant, s Handle, local netip.AddrPort) error {
 		return ErrAddrNotAvail
 	}
 	if local.Port() == 0 {
-		return h.bindFree(e, addr)
+		err := h.bindFree(e, addr)
+		e.fixedAddr = err == nil && !addr.IsUnspecified()
+		return err
 	}
 	want := netip.AddrPortFrom(addr, local.Port())
 	if h.conflicts(e, want) {
 		return ErrAddrInUse
 	}
-	e.fixedPort = true
+	e.fixedPort, e.fixedAddr = true, !addr.IsUnspecified()
 	h.bind(e, want)
 	return nil
 }
@@ -74,6 +76,15 @@ func (h *Host) unbind(e *socket) {
 		h.table(e.kind).remove(e)
 		e.bound = false
 	}
+}
+
+// bindSender gives a datagram socket a port before it sends, as on Linux even where
+// it then does not.
+func (h *Host) bindSender(e *socket) error {
+	if e.bound {
+		return nil
+	}
+	return h.bindAny(e)
 }
 
 // bindAny gives a datagram socket that sends a port, and leaves its address open.

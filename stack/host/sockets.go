@@ -68,6 +68,7 @@ type socket struct {
 	owned      bool // a caller has the handle
 	bound      bool // in the table of local ports
 	fixedPort  bool // the owner chose the port
+	fixedAddr  bool // ... the local address
 	hashed     bool // in the table of connections or of listeners
 	queued     bool // in a ready queue
 	amongLocal bool // ... in readyLocal
@@ -160,7 +161,7 @@ func (h *Host) newSocket(k Kind) (*socket, error) {
 		s = &socket{id: Handle(len(h.sockets))}
 		h.sockets = append(h.sockets, s)
 	}
-	*s = socket{id: s.id + 1<<32, kind: k, live: true, linger: -1}
+	*s = socket{id: s.id + 1<<32, kind: k, live: true, linger: -1, reuse: k == Echo} // as on Linux
 	s.timer.sock = s
 	return s, nil
 }
@@ -174,6 +175,7 @@ func (h *Host) freeSocket(s *socket) {
 	if s.dg != nil {
 		h.kept -= s.dg.in.bytes
 		s.dg.in.drain(&h.parcels)
+		h.dropFaults(s)
 		h.freeDatagrams = append(h.freeDatagrams, s.dg)
 	}
 	if s.preset != nil {

@@ -33,7 +33,7 @@ func (h *Host) connectStream(now clock.Instant, e *socket, to netip.AddrPort) er
 		h.budget.Give(connCost)
 		return err
 	}
-	e.remote = to
+	e.remote, e.err = to, nil
 	h.counters.TCP.ActiveOpens++
 	o := e.tcpOptions()
 	e.conn = h.newConn()
@@ -57,12 +57,7 @@ func (h *Host) mayConnect(e *socket) error {
 	case !e.ended:
 		return ErrAlready
 	}
-	h.setPreset(e, e.conn.Options())
-	h.dropConn(e)
-	e.ended, e.shutRead, e.shutWrite, e.err = false, false, false, nil
-	if !e.bound {
-		e.local = netip.AddrPort{}
-	}
+	h.discard(e)
 	return nil
 }
 
@@ -143,9 +138,6 @@ func (s *socket) mayRecv() error {
 	}
 	if err := s.unready(); err != nil {
 		return err
-	}
-	if s.ended && !s.connected {
-		return ErrNotConnected
 	}
 	if s.shutRead || s.ended || s.conn.AtEOF() || s.conn.State() == tcp.StateClosed {
 		return nil
@@ -249,7 +241,8 @@ func (h *Host) shutdownStream(now clock.Instant, e *socket, how How) error {
 	case e.conn == nil || e.ended || e.conn.State() == tcp.StateTimeWait:
 		return ErrNotConnected // as on Linux, where TIME-WAIT is no longer the socket's
 	case e.conn.State() == tcp.StateSynSent:
-		e.conn.Abort(now)
+		h.cancel(now, e)
+		return nil
 	default:
 		// As on Linux: what has come, and what still comes, may be read.
 		e.shutRead = e.shutRead || how&ShutRead != 0

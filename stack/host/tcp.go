@@ -86,10 +86,23 @@ func (h *Host) replace(now clock.Instant, s *socket) bool {
 
 // arrive hands the segment in h.arrival to a connection.
 func (h *Host) arrive(now clock.Instant, s *socket) {
+	had := s.conn.Readable()
 	s.conn.Arrive(now, &h.arrival)
 	s.gotTOS = h.arrivalTOS
+	if s.shutRead && s.shutWrite && s.conn.Readable() > had {
+		h.unwanted(now, s)
+	}
 	h.collect(now, s)
 	h.touch(s)
+}
+
+// unwanted resets a connection whose owner has ended both directions and that
+// still gets data (RFC 1122 4.2.2.13), as Linux does.
+func (h *Host) unwanted(now clock.Instant, s *socket) {
+	s.conn.Abort(now)
+	h.collect(now, s)
+	s.err = tcp.ErrReset
+	h.raise(s)
 }
 
 // establish makes the connection of a finished handshake and lets the segment
@@ -105,7 +118,7 @@ func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
 	flow := hs.Flow()
 	s.local, s.remote = flow.Local, flow.Remote
 	s.ttl, s.tos, s.reuse, s.reusePort = l.ttl, l.tos, l.reuse, l.reusePort
-	s.foreign, s.through, s.lowat = l.foreign, l.through, l.lowat
+	s.foreign, s.through, s.lowat, s.broadcast = l.foreign, l.through, l.lowat, l.broadcast
 	s.linger, s.lingerOn = l.linger, l.lingerOn
 	s.parent = l.id
 	l.lis.waiting++

@@ -68,9 +68,6 @@ func (h *Host) deliverBroadcast(in *datagram, payload []byte, from, to netip.Add
 // sendUDP sends one datagram of s.
 func (h *Host) sendUDP(s *socket, m *message, p []byte, port uint16) error {
 	size := wire.UDPHeaderLen + len(p)
-	if ipHeaderLen+size > maxMTU {
-		return ErrMsgSize
-	}
 	m.protocol, m.body, m.why = wire.ProtoUDP, p, trace.SendUDP
 	u := wire.UDP{SrcPort: s.local.Port(), DstPort: port, Length: uint16(size)}
 	u.Encode(m.head[:])

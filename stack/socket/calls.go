@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/host"
 )
 
@@ -132,7 +133,7 @@ func (a *API) accept(d *descriptor) (nfd int, from SockAddr, err error) {
 	child.inherit(d)
 	// A connection may be over before it is accepted. As on Linux it is
 	// accepted all the same, and the next call on it says how it ended.
-	from, _ = child.sock.RemoteAddr()
+	from, _ = child.sock.PeerAddr()
 	a.set(nfd, child)
 	return nfd, from, nil
 }
@@ -143,7 +144,6 @@ func (d *descriptor) inherit(from *descriptor) {
 	d.sendTimeo.Store(from.sendTimeo.Load())
 	d.told.Store(from.told.Load())
 	d.kept.Store(from.kept.Load())
-	d.priority.Store(from.priority.Load())
 }
 
 // Connect opens a connection and waits for it, or fixes the peer of a datagram
@@ -166,7 +166,16 @@ func (d *descriptor) connect(addr SockAddr) error {
 	if err != nil {
 		return err
 	}
-	if d.connecting.Load() {
+	if !addr.Addr().IsValid() {
+		d.connecting.Store(false)
+		d.listening.Store(false)
+		return d.errno(d.sock.Disconnect())
+	}
+	if d.listening.Load() {
+		return syscall.EISCONN
+	}
+	again := d.connecting.Load()
+	if again {
 		if over, err := d.outcome(); over {
 			return err
 		}
@@ -174,9 +183,13 @@ func (d *descriptor) connect(addr SockAddr) error {
 	if err := d.beginSend(); err != nil {
 		return d.errno(err)
 	}
-	err = d.errno(d.sock.Connect(addr, d.flags(0)))
-	late := err == syscall.EAGAIN && d.stream() // SO_SNDTIMEO
-	if late {
+	flags := d.flags(0)
+	err = d.errno(d.sock.Connect(addr, flags))
+	late := err == syscall.EAGAIN && d.stream() // SO_SNDTIMEO, or another call waits for it
+	switch {
+	case late && (again || flags&stack.DontWait != 0):
+		err = syscall.EALREADY
+	case late:
 		err = syscall.EINPROGRESS
 	}
 	d.connecting.Store(err == syscall.EINPROGRESS || err == syscall.EALREADY)
@@ -205,6 +218,9 @@ func (d *descriptor) outcome() (over bool, err error) {
 		if _, e := d.sock.RemoteAddr(); e != nil {
 			err = syscall.ECONNABORTED // SO_ERROR has been asked for
 		}
+	}
+	if err != nil {
+		_ = d.sock.Disconnect() // who was told may try again
 	}
 	return true, err
 }
@@ -237,6 +253,7 @@ func (a *API) Shutdown(fd, how int) error {
 
 func (d *descriptor) shutdown(how host.How) error {
 	err := d.errno(d.sock.Shutdown(how))
+	d.connecting.Store(false) // as on Linux; what came of an attempt is no longer connect's to tell
 	if err == nil && how&host.ShutRead != 0 {
 		d.listening.Store(false)
 	}

@@ -50,6 +50,7 @@ const (
 // Options at level SOL_SOCKET.
 const (
 	SOL_SOCKET    = 1
+	SO_DEBUG      = 1 // without effect: kept and told
 	SO_REUSEADDR  = 2
 	SO_TYPE       = 3 // get only
 	SO_ERROR      = 4 // get only; getting clears it

@@ -34,9 +34,7 @@ func (d *descriptor) hold(p []byte, flags int, to SockAddr) (held bool, n int, e
 		*c = cork{on: c.on, holding: true, to: to}
 	}
 	if len(c.p)+len(p) > maxUDP {
-		if len(c.p) == 0 {
-			c.holding = false
-		}
+		*c = cork{on: c.on} // as on Linux: what was held is lost
 		return true, -1, syscall.EMSGSIZE
 	}
 	c.p = append(c.p, p...)

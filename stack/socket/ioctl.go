@@ -16,6 +16,8 @@ func (a *API) Ioctl(fd, request int) (value int, err error) {
 
 func (d *descriptor) ioctl(request int) (int, error) {
 	switch {
+	case d.proto == IPPROTO_ICMP:
+		return -1, syscall.ENOTTY
 	case request == SIOCATMARK && d.stream():
 		at, err := d.sock.AtMark()
 		return number(at), d.errno(err)

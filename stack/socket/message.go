@@ -60,6 +60,28 @@ func scatter(iov [][]byte, b []byte) {
 	}
 }
 
+// room returns one buffer as large as all of them.
+func room(iov [][]byte) []byte {
+	if len(iov) == 1 {
+		return iov[0]
+	}
+	return make([]byte, total(iov))
+}
+
+// recvFault takes an entry of the error queue.
+func (d *descriptor) recvFault(m *Msg, p []byte) (int, error) {
+	n, f, err := d.sock.RecvFault(p)
+	if err != nil {
+		return -1, d.errno(err)
+	}
+	m.Err = &ExtendedErr{Errno: Errno(f.Err), Local: f.Local, Type: f.Type, Code: f.Code, Info: f.Info, Offender: f.By}
+	m.Name, m.Flags = f.To, MSG_ERRQUEUE
+	if f.Size > n {
+		m.Flags |= MSG_TRUNC
+	}
+	return n, nil
+}
+
 // SendMsg is SendTo from several buffers: one datagram, or a piece of a stream
 // that nothing gets between. Errors are SendTo's.
 func (a *API) SendMsg(fd int, m *Msg, flags int) (int, error) {
@@ -82,11 +104,12 @@ func (a *API) RecvMsg(fd int, m *Msg, flags int) (n int, err error) {
 func (d *descriptor) recvMsg(m *Msg, flags int) (n int, err error) {
 	iov := m.Iov
 	*m = Msg{Iov: iov}
-	p := make([]byte, 0)
-	if len(iov) == 1 {
-		p = iov[0]
-	} else {
-		p = make([]byte, total(iov))
+	p := room(iov)
+	if flags&MSG_ERRQUEUE != 0 {
+		if n, err = d.recvFault(m, p); err == nil && len(iov) != 1 {
+			scatter(iov, p[:n])
+		}
+		return n, err
 	}
 	if n, m.Meta, err = d.recv(p, flags); err != nil {
 		return -1, err

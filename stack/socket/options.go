@@ -63,6 +63,8 @@ func (d *descriptor) socketOption(opt, v int) (func(*host.Options), error) {
 		return func(o *host.Options) { o.RecvLowat = max(v, 1) }, nil
 	case SO_DONTROUTE:
 		return d.keep(keptDontRoute, v), nil
+	case SO_DEBUG:
+		return d.keep(keptDebug, v), nil
 	case SO_TIMESTAMP:
 		return d.keep(keptTimestamp, v), nil
 	case SO_PRIORITY:
@@ -85,6 +87,7 @@ const (
 	keptOOBInline
 	keptDontRoute
 	keptTimestamp
+	keptDebug
 )
 
 func nothing(*host.Options) {}
@@ -247,6 +250,8 @@ func (d *descriptor) getSocket(o *host.Options, opt int) (int, error) {
 		return 1, nil
 	case SO_DONTROUTE:
 		return number(d.keeps(keptDontRoute)), nil
+	case SO_DEBUG:
+		return number(d.keeps(keptDebug)), nil
 	case SO_TIMESTAMP:
 		return number(d.keeps(keptTimestamp)), nil
 	case SO_PRIORITY:

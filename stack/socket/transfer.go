@@ -117,6 +117,13 @@ func (d *descriptor) recv(p []byte, flags int) (n int, m Meta, err error) {
 	if flags&MSG_OOB != 0 && d.proto == IPPROTO_ICMP {
 		return -1, m, syscall.EOPNOTSUPP
 	}
+	if flags&MSG_ERRQUEUE != 0 {
+		n, f, err := d.sock.RecvFault(p)
+		if err != nil {
+			return -1, m, d.errno(err)
+		}
+		return n, Meta{Size: f.Size, From: f.To}, nil
+	}
 	if err := d.beginRecv(); err != nil {
 		return -1, m, d.errno(err)
 	}
@@ -127,7 +134,7 @@ func (d *descriptor) recv(p []byte, flags int) (n int, m Meta, err error) {
 	if err != nil {
 		return -1, Meta{}, d.errno(err)
 	}
-	if flags&MSG_TRUNC != 0 && !d.stream() {
+	if flags&MSG_TRUNC != 0 && d.proto == IPPROTO_UDP { // as on Linux: echo sockets do not know it
 		n = m.Size
 	}
 	return n, m, nil

@@ -1,0 +1,142 @@
+package socket_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sockeye-net/sockeye/stack/socket"
+	"github.com/sockeye-net/sockeye/tun"
+	"github.com/sockeye-net/sockeye/tun/setup"
+	"github.com/sockeye-net/sockeye/tun/tuntest"
+)
+
+var update = flag.Bool("update", false, "record what the kernel returns: testdata/calls")
+
+// An apart is the kernel in a namespace of its own: its addresses are 127.0.0.1
+// and 192.0.2.1/24, of a device that leads nowhere. A descriptor's number is never
+// used again, so that a call on a closed one meets nobody.
+type apart struct {
+	kernel
+	ns   *setup.NetNS
+	next *int
+}
+
+// newApart makes the namespace, or skips where that is not allowed.
+func newApart(t *testing.T) apart {
+	ns := tuntest.NewNS(t)
+	tuntest.OpenUp(t, ns, func() (*tun.Device, error) { return tun.Open(tun.Config{Name: "calls0", Plain: true}) })
+	require.NoError(t, ns.Do(func() error {
+		for name, value := range map[string]string{
+			"ping_group_range": "0 2147483647", "ip_local_port_range": "32768 60999",
+		} {
+			if err := os.WriteFile(filepath.Join("/proc/sys/net/ipv4", name), []byte(value), 0); err != nil {
+				return err
+			}
+		}
+		return setup.SetUp("lo")
+	}))
+	next := 5000
+	return apart{ns: ns, next: &next}
+}
+
+// up gives a descriptor a number that was never used.
+func (a apart) up(fd int, err error) (int, error) {
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(fd)
+	if *a.next++; *a.next > 500_000 {
+		*a.next = 5000
+	}
+	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, *a.next)
+}
+
+func (a apart) Socket(domain, typ, proto int) (fd int, err error) {
+	if e := a.ns.Do(func() error { fd, err = unix.Socket(domain, typ, proto); return nil }); e != nil {
+		return -1, e
+	}
+	return a.up(fd, err)
+}
+
+func (a apart) Accept(fd int) (int, socket.SockAddr, error) {
+	nfd, from, err := unix.Accept(fd)
+	nfd, err = a.up(nfd, err)
+	return nfd, ap(from), err
+}
+
+// A pace is how long the kernel is given for what a call began, and for a call
+// in another goroutine to come to where it waits.
+type pace struct{ settle, waits time.Duration }
+
+var paces = []pace{{50 * time.Microsecond, 10 * time.Millisecond}, {2 * time.Millisecond, 20 * time.Millisecond},
+	{10 * time.Millisecond, 50 * time.Millisecond}, {50 * time.Millisecond, 200 * time.Millisecond}}
+
+// A recorder plays sequences on the kernel, each with ports of its own.
+type recorder struct {
+	k    apart
+	base int
+}
+
+func (r *recorder) play(q sequence, at pace) []string {
+	if r.base += lettered; r.base < firstPort || r.base+lettered > 32000 {
+		r.base = firstPort
+	}
+	p := newPlayer(r.k, r.base)
+	p.settle = func(waits bool) {
+		if waits {
+			time.Sleep(at.waits)
+			return
+		}
+		time.Sleep(at.settle)
+	}
+	return p.play(q)
+}
+
+// wants are the results that are written down.
+func (q *sequence) wants() (all []string) {
+	for _, s := range q.steps {
+		all = append(all, s.want)
+	}
+	return all
+}
+
+// patientlyPlay plays until the kernel returns what is written down, slower each time.
+func (r *recorder) patientlyPlay(q sequence) (results []string) {
+	if *update {
+		return r.play(q, pace{3 * time.Millisecond, 100 * time.Millisecond})
+	}
+	for _, at := range paces {
+		if results = r.play(q, at); slices.Equal(results, q.wants()) {
+			return results
+		}
+	}
+	return results
+}
+
+// The kernel returns what the scripts say. With -update it says what they shall say.
+func TestCallScriptsAreLinux(t *testing.T) {
+	r := recorder{k: newApart(t)}
+	for file, seqs := range scripts(t) {
+		var all []string
+		for _, q := range seqs {
+			results := r.patientlyPlay(q)
+			all = append(all, results...)
+			if !*update {
+				require.Equal(t, q.wants(), results, "%s: %s", file, q.name)
+			}
+		}
+		if *update {
+			name := filepath.Join(callsDir, file)
+			text, err := os.ReadFile(name)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(name, []byte(rewrite(string(text), all)), 0o644))
+		}
+	}
+}
