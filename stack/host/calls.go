@@ -39,9 +39,6 @@ func (h *Host) Connect(now clock.Instant, s Handle, remote netip.AddrPort) error
 	if err != nil {
 		return err
 	}
-	if to.Port() == 0 {
-		return ErrInvalid
-	}
 	return h.connectStream(now, e, to)
 }
 
@@ -96,6 +93,11 @@ func (h *Host) Send(now clock.Instant, s Handle, p []byte) (int, error) {
 	if err := h.bindSender(e); err != nil {
 		return 0, err
 	}
+	if e.kind == Echo || len(p) > maxMTU { // in Linux's order
+		if err := e.mayCarry(p); err != nil {
+			return 0, err
+		}
+	}
 	if !e.remote.IsValid() {
 		return 0, ErrDestAddrRequired
 	}
@@ -113,6 +115,9 @@ func (h *Host) SendTo(now clock.Instant, s Handle, p []byte, to netip.AddrPort) 
 		return h.Send(now, s, p)
 	}
 	if err := h.bindSender(e); err != nil {
+		return 0, err
+	}
+	if err := e.mayCarry(p); err != nil { // in Linux's order
 		return 0, err
 	}
 	if to, err = peerAddress(to); err != nil {
@@ -176,12 +181,12 @@ func (h *Host) Shutdown(now clock.Instant, s Handle, how How) error {
 	if e.kind == Stream {
 		return h.shutdownStream(now, e, how)
 	}
-	if !e.remote.IsValid() {
-		return ErrNotConnected
-	}
 	e.shutRead = e.shutRead || how&ShutRead != 0
 	e.shutWrite = e.shutWrite || how&ShutWrite != 0
 	h.raise(e)
+	if !e.remote.IsValid() {
+		return ErrNotConnected // as on Linux, but it is done
+	}
 	return nil
 }
 

@@ -21,11 +21,10 @@ func (h *Host) Disconnect(now clock.Instant, s Handle) (Handle, error) {
 		h.dissolve(e)
 		return s, nil
 	case e.lis != nil:
-		h.closeListener(now, e)
-		h.unname(e)
-		h.raise(e)
+		h.stopListening(now, e)
 		return s, nil
 	case e.conn == nil:
+		e.shutRead, e.shutWrite = false, false
 		return s, nil
 	case !e.ended && e.state != tcp.StateSynSent:
 		return h.cutOff(now, e)
@@ -34,9 +33,19 @@ func (h *Host) Disconnect(now clock.Instant, s Handle) (Handle, error) {
 	return s, nil
 }
 
+// stopListening makes a listener a stream as new.
+func (h *Host) stopListening(now clock.Instant, e *socket) {
+	h.closeListener(now, e)
+	if !e.fixedPort {
+		h.unbind(e)
+	}
+	h.unname(e)
+	h.raise(e)
+}
+
 // cancel ends an attempt to connect, or what is left of a connection, in place.
 func (h *Host) cancel(now clock.Instant, e *socket) {
-	var pending error
+	pending := e.err
 	if !e.ended {
 		pending = tcp.ErrReset
 		e.conn.Abort(now) // nobody has to hear of it

@@ -87,6 +87,9 @@ func (s *socket) conditions() Mask {
 		}
 		return m
 	case s.conn == nil:
+		if s.shutRead {
+			m |= Readable | HangupRead
+		}
 		return m | Writable | Hangup // as Linux says of a stream that was never connected
 	}
 	return m | s.streamConditions()

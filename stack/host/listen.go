@@ -151,7 +151,7 @@ func (l *listener) pop() *socket {
 }
 
 // closeListener ends listening; connections that nobody accepted are reset (as
-// on Linux). The socket stays bound.
+// on Linux).
 func (h *Host) closeListener(now clock.Instant, e *socket) {
 	l := e.lis
 	e.lis = nil

@@ -33,15 +33,15 @@ func (h *Host) Bind(now clock.Instant, s Handle, local netip.AddrPort) error {
 	if err != nil {
 		return err
 	}
-	if e.bound || e.conn != nil || e.lis != nil {
-		return ErrInvalid
-	}
 	addr := local.Addr().Unmap()
 	if !addr.IsValid() {
 		addr = anyAddress
 	}
 	if !h.mayBind(e, addr) {
 		return ErrAddrNotAvail
+	}
+	if e.bound || e.conn != nil && !e.ended || e.lis != nil { // as on Linux one that is over may be bound
+		return ErrInvalid
 	}
 	if local.Port() == 0 {
 		err := h.bindFree(e, addr)

@@ -70,6 +70,9 @@ func (kernel) Accept(fd int) (int, socket.SockAddr, error) {
 }
 
 func (kernel) SendTo(fd int, p []byte, flags int, to socket.SockAddr) (int, error) {
+	if !to.IsValid() {
+		return unix.SendmsgN(fd, p, nil, nil, flags|unix.MSG_NOSIGNAL)
+	}
 	return unix.SendmsgN(fd, p, nil, sa(to), flags|unix.MSG_NOSIGNAL)
 }
 

@@ -75,7 +75,7 @@ func (p *player) naming(name string, fd int, args []string) (string, bool) {
 	case "accept":
 		nfd, from, err := p.c.Accept(fd)
 		if err == nil {
-			p.fds[args[0]] = nfd
+			p.name(args[0], nfd)
 			_ = p.c.SetNonblock(nfd, len(args) == 1) // accept4's SOCK_NONBLOCK, unless a word more stands there
 		}
 		return said(err, p.shown(from)), true

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,3 +141,44 @@ func TestCallScriptsAreLinux(t *testing.T) {
 		}
 	}
 }
+
+// What is recorded of random calls is what the kernel returns, and it returns what
+// ours do for many more of them with SOCKEYE_LONG=1.
+func TestRandomCallsAreLinux(t *testing.T) {
+	r := recorder{k: newApart(t)}
+	if *update {
+		var b strings.Builder
+		for seed := range randomRecorded {
+			results := r.play(randomSequence(seed), pace{3 * time.Millisecond, 0})
+			b.WriteString(strings.Join(results, ";") + "\n")
+		}
+		require.NoError(t, os.WriteFile(goldenName(), []byte(b.String()), 0o644))
+		return
+	}
+	for seed, want := range golden(t) {
+		q := randomSequence(seed)
+		for i := range q.steps {
+			q.steps[i].want = want[i]
+		}
+		require.Equal(t, want, r.patientlyPlay(q), q.name)
+	}
+	if os.Getenv("SOCKEYE_LONG") == "" {
+		return
+	}
+	for seed := randomRecorded; seed < randomRecorded+longSeeds; seed++ {
+		q := randomSequence(seed)
+		ours := onOurs(t, q)
+		for i := range q.steps {
+			q.steps[i].want = ours[i]
+		}
+		if d := q.first(r.patientlyPlay(q), ours); d != "" {
+			t.Error(d)
+		}
+		if seed%500 == 0 {
+			t.Logf("%d sequences", seed)
+		}
+	}
+}
+
+// longSeeds are the random sequences of a long run.
+const longSeeds = 2000

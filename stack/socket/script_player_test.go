@@ -150,7 +150,7 @@ func (p *player) connected(c, s string) string {
 	l := p.fds[s]
 	nfd, _, err := p.c.Accept(l)
 	if err == nil {
-		p.fds[s] = nfd
+		p.name(s, nfd)
 		_ = p.c.SetNonblock(nfd, true)
 		err = p.c.Close(l)
 	}
@@ -192,9 +192,20 @@ func (p *player) making(name, f string, args []string) (string, bool) {
 	}
 	fd, err := p.c.Socket(v[0], v[1], v[2])
 	if err == nil {
-		p.fds[f] = fd
+		p.name(f, fd)
 	}
 	return said(err, "0"), true
+}
+
+// name makes f the name of fd. Another that was closed and had the number before
+// has one that nobody ever has.
+func (p *player) name(f string, fd int) {
+	for other, n := range p.fds {
+		if n == fd {
+			p.fds[other] = 1 << 20
+		}
+	}
+	p.fds[f] = fd
 }
 
 // num is a number of the script.
@@ -221,7 +232,14 @@ func (p *player) addr(word string) socket.SockAddr {
 		return socket.SockAddr{}
 	}
 	if f, ok := strings.CutPrefix(word, "@"); ok {
-		at, _ := p.c.GetSockName(p.fds[f])
+		fd, known := p.fds[f]
+		if !known {
+			return socket.SockAddr{}
+		}
+		at, _ := p.c.GetSockName(fd)
+		if at.Port() == 0 {
+			return socket.SockAddr{}
+		}
 		if at.Addr().IsUnspecified() {
 			at = local(at.Port())
 		}
