@@ -36,6 +36,9 @@ func (d *descriptor) hold(p []byte, flags int, to SockAddr) (held bool, n int, e
 		if to.Addr().IsValid() && to.Port() == 0 {
 			return true, -1, syscall.EINVAL
 		}
+		if err := d.sock.SocketError(); err != nil {
+			return true, -1, d.errno(err)
+		}
 		*c = cork{on: c.on, holding: true, to: to}
 	}
 	if len(c.p)+len(p) > maxUDP {

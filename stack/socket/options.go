@@ -351,7 +351,11 @@ func (d *descriptor) setLinger(on bool, t time.Duration) error {
 	if t < 0 {
 		t = math.MaxInt64
 	}
-	return d.errno(d.sock.SetOptions(func(o *host.Options) { o.LingerOn, o.Linger = on, t }))
+	return d.errno(d.sock.SetOptions(func(o *host.Options) {
+		if o.LingerOn = on; on { // off leaves the time, as on Linux
+			o.Linger = t
+		}
+	}))
 }
 
 // GetLinger returns SO_LINGER. EBADF.

@@ -32,6 +32,8 @@ func (d *descriptor) setBytes(level, opt int, b []byte) error {
 	switch {
 	case level == SOL_SOCKET:
 		return d.setSocketBytes(opt, b)
+	case level == IPPROTO_IP && len(b) == 0 && (opt == IP_FREEBIND || opt == IP_TRANSPARENT):
+		return syscall.EINVAL
 	case level == IPPROTO_IP && len(b) == 0:
 		return d.setInt(level, opt, 0)
 	case level == IPPROTO_IP && len(b) < intSize:

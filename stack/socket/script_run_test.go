@@ -1,6 +1,7 @@
 package socket_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -35,17 +36,19 @@ func onOurs(t *testing.T, q sequence) (results []string) {
 // check compares results with Linux's, as written down with the difference that
 // there may be.
 func (q *sequence) check(results []string) error {
+	var all []error
 	for i, s := range q.steps {
+		where := fmt.Sprintf("%s: call %d: %s", q.name, i+1, s.call)
 		switch got := results[i]; {
 		case s.ours != "" && got == s.want:
-			return fmt.Errorf("%s: %s: as on Linux now: the difference can go", q.name, s.call)
+			all = append(all, fmt.Errorf("%s: as on Linux now: the difference can go", where))
 		case s.ours != "" && got != s.ours:
-			return fmt.Errorf("%s: %s:\n  Linux: %s\n  ours:  %s\n  known: %s", q.name, s.call, s.want, got, s.ours)
+			all = append(all, fmt.Errorf("%s:\n  Linux: %s\n  ours:  %s\n  known: %s", where, s.want, got, s.ours))
 		case s.ours == "" && got != s.want:
-			return fmt.Errorf("%s: %s:\n  Linux: %s\n  ours:  %s", q.name, s.call, s.want, got)
+			all = append(all, fmt.Errorf("%s:\n  Linux: %s\n  ours:  %s", where, s.want, got))
 		}
 	}
-	return nil
+	return errors.Join(all...)
 }
 
 // What our calls return is what Linux's returned when the scripts were recorded, or

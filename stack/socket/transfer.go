@@ -29,8 +29,13 @@ func (a *API) sendAs(name string, fd int, p []byte, flags int, to SockAddr) (int
 	return n, err
 }
 
+const echoHeader = 8 // bytes of every echo
+
 func (d *descriptor) send(p []byte, flags int, to SockAddr) (n int, err error) {
 	if flags&MSG_OOB != 0 && !d.stream() {
+		if d.proto == IPPROTO_ICMP && len(p) < echoHeader { // in Linux's order
+			return -1, syscall.EINVAL
+		}
 		return -1, syscall.EOPNOTSUPP
 	}
 	if !d.stream() && to.IsValid() {
