@@ -104,6 +104,8 @@ func curlCode(err error) int {
 		return 1
 	case http.BadURL, http.BadRequest:
 		return 3
+	case http.UnresolvedProxy:
+		return 5
 	case http.Unresolved:
 		return 6
 	case http.NotConnected:
@@ -112,12 +114,18 @@ func curlCode(err error) int {
 		return 8
 	case http.Partial:
 		return 18
+	case http.BadUpload:
+		return 26
 	case http.Timeout:
 		return 28
+	case http.TLSFailed:
+		return 35
 	case http.EmptyReply:
 		return 52
 	case http.SendFailed:
 		return 55
+	case http.BadCertificate:
+		return 60
 	case http.BadCoding:
 		return 61
 	}
