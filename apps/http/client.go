@@ -20,8 +20,8 @@ type Client struct {
 	Resolve func(host string, deadline time.Time) ([]netip.Addr, error)
 
 	// Secure makes TLS over a connected socket for https, before until. The Stream's Close ends TLS; the
-	// client closes fd after it. An error that is no *Error is one of kind TLSFailed. nil: https is refused.
-	Secure func(fd int, host string, until time.Time) (Stream, error)
+	// client closes the socket after it. An error that is no *Error is one of kind TLSFailed. nil: https is refused.
+	Secure func(to Peer, until time.Time) (Stream, error)
 
 	// Proxy is "host:port" of an HTTP proxy: http is asked of it, https goes through a CONNECT tunnel.
 	// "": none. ProxyAuth is what Proxy-Authorization says to it; "": nothing.
@@ -85,7 +85,7 @@ func (c *Client) Do(r *Request) (*Response, error) {
 			return resp, nil
 		}
 		cn.close()
-		if !cn.stale(err) || !r.idempotent() || !r.rewind() {
+		if !cn.stale(err) || !r.idempotent() || !r.Rewind() {
 			return nil, err
 		}
 	}

@@ -12,13 +12,16 @@ var AcceptGzip = Field{"Accept-Encoding", "gzip"}
 
 // Decoded is the body without its content coding: gzip, or none (RFC 9110 8.4). A body that grows beyond all
 // measure is refused: more than a GiB, or beyond its first MiB more than 200 times what came.
-func (r *Response) Decoded() (io.Reader, error) {
-	coding := strings.ToLower(Get(r.Fields, "Content-Encoding"))
+func (r *Response) Decoded() (io.Reader, error) { return Decode(r.Fields, r.Body) }
+
+// Decode is Decoded for a body that came in another way.
+func Decode(fields []Field, body io.Reader) (io.Reader, error) {
+	coding := strings.ToLower(Get(fields, "Content-Encoding"))
 	switch coding {
 	case "", "identity":
-		return r.Body, nil
+		return body, nil
 	case "gzip", "x-gzip":
-		return &unzipper{in: counter{r: r.Body}}, nil
+		return &unzipper{in: counter{r: body}}, nil
 	}
 	return nil, &Error{Kind: BadCoding, Text: "the body is in a coding that was not offered: " + quote(coding)}
 }

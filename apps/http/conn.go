@@ -25,7 +25,7 @@ type conn struct {
 	atEOF    bool          // the peer has closed
 	doing    string        // for errors: "send the request to ..."
 	closing  bool          // one of us said Connection: close, or the framing needs it
-	more     bool          // further responses of a pipeline follow
+	taken    bool          // the descriptor is Client.Secure's
 }
 
 // patience is how long the next call may wait. 0: for ever; false: not at all.
@@ -101,6 +101,9 @@ func (cn *conn) failed(k Kind, err error) error {
 
 // close gives the descriptor back, after the stream has had its last word.
 func (cn *conn) close() {
+	if cn.taken {
+		return
+	}
 	if cn.stream != nil {
 		_ = cn.stream.SetWriteDeadline(time.Now().Add(lingerWait))
 		_ = cn.stream.Close()

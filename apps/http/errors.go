@@ -27,12 +27,13 @@ const (
 	BadUpload                         // 26: the request's body cannot be read, or is not as long as said
 	TLSFailed                         // 35: no TLS with that server
 	BadCertificate                    // 60: the server's certificate is not to be believed
+	BadRedirect                       // 47: too many redirects, or one to nowhere
 )
 
 var kindTexts = [...]string{
 	"", "unsupported scheme", "bad URL", "bad request", "could not resolve", "could not connect", "weird reply",
 	"partial body", "timed out", "empty reply", "send failed", "receive failed", "bad coding",
-	"could not resolve the proxy", "bad upload", "TLS failed", "bad certificate",
+	"could not resolve the proxy", "bad upload", "TLS failed", "bad certificate", "bad redirect",
 }
 
 // Error names the kind.

@@ -368,19 +368,19 @@ func TestRanges_RFC9110_14(t *testing.T) {
 }
 
 // secure is Client.Secure over the kernel's sockets.
-func secure(roots *x509.CertPool) func(int, string, time.Time) (Stream, error) {
-	return func(fd int, host string, until time.Time) (Stream, error) {
-		dup, err := unix.Dup(fd)
+func secure(roots *x509.CertPool) func(Peer, time.Time) (Stream, error) {
+	return func(to Peer, until time.Time) (Stream, error) {
+		dup, err := unix.Dup(to.FD)
 		if err != nil {
 			return nil, err
 		}
-		f := os.NewFile(uintptr(dup), host)
+		f := os.NewFile(uintptr(dup), to.Host)
 		nc, err := net.FileConn(f)
 		f.Close()
 		if err != nil {
 			return nil, err
 		}
-		s := tls.Client(vouched{nc}, &tls.Config{ServerName: host, RootCAs: roots})
+		s := tls.Client(vouched{nc}, &tls.Config{ServerName: to.Host, RootCAs: roots})
 		_ = s.SetDeadline(until)
 		if err := s.Handshake(); err != nil {
 			nc.Close()

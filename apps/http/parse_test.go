@@ -371,7 +371,7 @@ func itoa(n uint16) string {
 
 // Every kind has a text, and errors unwrap to kind and cause.
 func TestErrors(t *testing.T) {
-	for k := UnsupportedScheme; k <= BadCertificate; k++ {
+	for k := UnsupportedScheme; k <= BadRedirect; k++ {
 		require.NotEmpty(t, k.Error())
 		require.True(t, errors.Is(&Error{Kind: k}, k))
 	}

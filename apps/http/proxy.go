@@ -57,7 +57,12 @@ func (cn *conn) tunnel(u *url.URL) error {
 
 // secure makes TLS of the connection.
 func (cn *conn) secure(u *url.URL, until time.Time) error {
-	s, err := cn.client.Secure(cn.fd, u.Host, until)
+	s, err := cn.client.Secure(Peer{FD: cn.fd, Host: u.Host, Origin: u.Origin(), Addr: cn.remote}, until)
+	if err == ErrTaken {
+		cn.taken = true
+		cn.observe(Step{Kind: Secured, Host: u.Host})
+		return err
+	}
 	cn.observe(Step{Kind: Secured, Host: u.Host, Err: err})
 	if err == nil {
 		cn.stream = s

@@ -138,8 +138,8 @@ func (r *Request) check() error {
 	return nil
 }
 
-// rewind makes the body ready to be sent again and reports whether it is.
-func (r *Request) rewind() bool {
+// Rewind makes the body ready to be sent again and reports whether it is.
+func (r *Request) Rewind() bool {
 	if r.Body == nil {
 		return true
 	}

@@ -1,7 +1,9 @@
 package http
 
 import (
+	"errors"
 	"io"
+	"net/netip"
 	"time"
 )
 
@@ -13,6 +15,18 @@ type Stream interface {
 	SetReadDeadline(time.Time) error
 	SetWriteDeadline(time.Time) error
 }
+
+// A Peer is whom TLS is made with.
+type Peer struct {
+	FD     int            // the connected socket
+	Host   string         // as the URL has it: whom the certificate has to name
+	Origin string         // as url.URL's
+	Addr   netip.AddrPort // of the server, or of the proxy before it
+}
+
+// ErrTaken is what Client.Secure returns where it has kept the connection for another protocol than HTTP/1:
+// the socket is its own from then on. Do returns it.
+var ErrTaken = errors.New("the connection is for another protocol")
 
 // receive is one recv(2), or a Stream's Read, that waits no longer than wait; 0: for ever.
 func (cn *conn) receive(p []byte, wait time.Duration) (int, error) {
