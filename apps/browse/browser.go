@@ -35,9 +35,8 @@ type Browser struct {
 	// Trusted hears of each handshake that ended well. nil: nobody.
 	Trusted func(tls.ConnectionState)
 
-	mu        sync.Mutex
-	kept      map[string]*tls.Conn // by origin: for transport, which has not asked for them yet
-	transport *nethttp.Transport   // HTTP/2's; nil until ALPN has said h2
+	mu    sync.Mutex
+	http2 map[string][]*nethttp.ClientConn // by origin
 }
 
 // mostRedirects bounds Redirects (attack 72).
@@ -195,17 +194,16 @@ func discard(body io.ReadCloser) {
 	_ = body.Close()
 }
 
-// Close closes what is open and idle.
+// Close closes what is open.
 func (b *Browser) Close() error {
 	b.mu.Lock()
-	kept, t := b.kept, b.transport
-	b.kept, b.transport = nil, nil
+	all := b.http2
+	b.http2 = nil
 	b.mu.Unlock()
-	for _, s := range kept {
-		_ = s.Close()
-	}
-	if t != nil {
-		t.CloseIdleConnections()
+	for _, ccs := range all {
+		for _, cc := range ccs {
+			_ = cc.Close()
+		}
 	}
 	return b.Client.Close()
 }

@@ -52,7 +52,7 @@ func (c *conn) Write(p []byte) (done int, err error) {
 	for done < len(p) && err == nil {
 		var n int
 		n, err = c.call(&c.write, socket.SO_SNDTIMEO, func() (int, error) { return c.api.Send(c.fd, p[done:], socket.MSG_NOSIGNAL) })
-		done += max(n, 0)
+		done += n
 	}
 	return done, err
 }
@@ -77,7 +77,7 @@ func (c *conn) call(deadline *atomic.Int64, opt int, do func() (int, error)) (in
 	if err == syscall.EAGAIN {
 		err = os.ErrDeadlineExceeded
 	}
-	return n, err
+	return max(n, 0), err // the kernel's calls say -1
 }
 
 // enter begins a call, unless the connection is closed.

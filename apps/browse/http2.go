@@ -8,7 +8,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"time"
 
 	nethttp "net/http"
 	neturl "net/url"
@@ -18,64 +17,79 @@ import (
 )
 
 // HTTP/2 is net/http's, on connections that we make: ALPN says h2 while apps/http dials, so secure keeps
-// the connection, and the transport takes it from there when it asks for one.
+// the connection and has a ClientConn made of it.
 
-// errNone is what the transport gets when it wants a connection that nobody has made.
-var errNone = errors.New("no connection is kept for HTTP/2")
+// joined is the key of the context value by which the transport gets its connection.
+type joined struct{}
 
-// keepHTTP2 keeps a connection on which ALPN said h2. There is one for each origin.
-func (b *Browser) keepHTTP2(origin string, s *tls.Conn) {
+// newTransport returns one that dials nothing: connections are handed to it.
+func newTransport() *nethttp.Transport {
+	return &nethttp.Transport{
+		ForceAttemptHTTP2: true, DisableCompression: true,
+		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return ctx.Value(joined{}).(*tls.Conn), nil
+		},
+	}
+}
+
+// keepHTTP2 keeps a connection on which ALPN said h2.
+func (b *Browser) keepHTTP2(to http.Peer, s *tls.Conn) error {
+	ctx := context.WithValue(context.Background(), joined{}, s)
+	cc, err := newTransport().NewClientConn(ctx, "https", to.Addr.String())
+	if err != nil {
+		return &http.Error{Kind: http.TLSFailed, Op: "begin HTTP/2 with " + to.Host, Err: err}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.transport == nil {
-		b.kept = make(map[string]*tls.Conn)
-		b.transport = &nethttp.Transport{
-			DialTLSContext: b.takeHTTP2, ForceAttemptHTTP2: true, DisableCompression: true, IdleConnTimeout: idleTime,
+	if b.http2 == nil {
+		b.http2 = make(map[string][]*nethttp.ClientConn)
+	}
+	b.http2[to.Origin] = append(b.http2[to.Origin], cc)
+	return nil
+}
+
+// reserve returns a connection to an origin that takes one more request, nil where there is none.
+func (b *Browser) reserve(origin string) *nethttp.ClientConn {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := b.http2[origin]
+	for i := 0; i < len(all); {
+		cc := all[i]
+		if cc.Err() != nil { // it has ended
+			_ = cc.Close()
+			all = slices.Delete(all, i, i+1)
+			b.http2[origin] = all
+			continue
 		}
+		if cc.Reserve() == nil {
+			return cc
+		}
+		i++
 	}
-	if old := b.kept[origin]; old != nil {
-		_ = old.Close()
-	}
-	b.kept[origin] = s
+	return nil
 }
-
-// takeHTTP2 is the transport's dial.
-func (b *Browser) takeHTTP2(_ context.Context, _, addr string) (net.Conn, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s := b.kept["https://"+addr]
-	if s == nil {
-		return nil, errNone
-	}
-	delete(b.kept, "https://"+addr)
-	return s, nil
-}
-
-// idleTime is how long an unused connection stays.
-const idleTime = time.Minute
 
 // overHTTP2 sends a request on a connection that speaks HTTP/2. The error is http.ErrTaken where there is none.
 func (b *Browser) overHTTP2(r *http.Request, u *url.URL) (*Response, error) {
-	b.mu.Lock()
-	t := b.transport
-	b.mu.Unlock()
-	if t == nil || u.Scheme != "https" {
-		return nil, http.ErrTaken
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	if !r.Deadline.IsZero() {
-		ctx, cancel = context.WithDeadline(ctx, r.Deadline)
-	}
-	resp, err := t.RoundTrip(b.request2(r, u).WithContext(ctx))
-	switch {
-	case errors.Is(err, errNone):
+	for {
+		cc := b.reserve(u.Origin())
+		if cc == nil {
+			return nil, http.ErrTaken
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		if !r.Deadline.IsZero() {
+			ctx, cancel = context.WithDeadline(ctx, r.Deadline)
+		}
+		resp, err := cc.RoundTrip(b.request2(r, u).WithContext(ctx))
+		if err == nil {
+			return fromHTTP2(u, resp, cancel), nil
+		}
 		cancel()
-		return nil, http.ErrTaken
-	case err != nil:
-		cancel()
-		return nil, failed2(u, err)
+		// The server had ended the connection: what is idempotent goes again, each time on another one.
+		if cc.Err() == nil || ctx.Err() == context.DeadlineExceeded || !r.Idempotent() || !r.Rewind() {
+			return nil, failed2(u, err)
+		}
 	}
-	return fromHTTP2(u, resp, cancel), nil
 }
 
 // request2 is r as net/http has requests.

@@ -26,8 +26,8 @@ func parse(t testing.TB, s string) *url.URL {
 	return u
 }
 
-// C-50: what a server sets goes back to it, and to nobody else (RFC 6265 5).
-func TestReqC50_HTTPCookies(t *testing.T) {
+// What a server sets goes back to it, and to nobody else (RFC 6265 5).
+func TestReqC_HTTPCookies(t *testing.T) {
 	for _, row := range []struct{ name, from, set, to, want string }{
 		{"the same host", "http://a.test/", "x=1", "http://a.test/y", "x=1"},
 		{"5.3: without Domain only that host", "http://a.test/", "x=1", "http://b.a.test/", ""},

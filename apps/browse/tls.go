@@ -26,7 +26,10 @@ func (b *Browser) secure(to http.Peer, until time.Time) (http.Stream, error) {
 		return s, nil
 	}
 	nc.owns = true
-	b.keepHTTP2(to.Origin, s)
+	if err := b.keepHTTP2(to, s); err != nil {
+		nc.owns = false
+		return nil, err
+	}
 	return nil, http.ErrTaken
 }
 

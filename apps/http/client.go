@@ -85,7 +85,7 @@ func (c *Client) Do(r *Request) (*Response, error) {
 			return resp, nil
 		}
 		cn.close()
-		if !cn.stale(err) || !r.idempotent() || !r.Rewind() {
+		if !cn.stale(err) || !r.Idempotent() || !r.Rewind() {
 			return nil, err
 		}
 	}

@@ -44,7 +44,7 @@ func (c *Client) prepareAll(rs []*Request) (us []*url.URL, raw []byte, err error
 		switch {
 		case err != nil:
 			return nil, nil, err
-		case !r.idempotent() || r.Body != nil || r.Old:
+		case !r.Idempotent() || r.Body != nil || r.Old:
 			return nil, nil, badRequest("only requests that may be repeated and have no body go into a pipeline")
 		case len(us) > 0 && c.key(u) != c.key(us[0]):
 			return nil, nil, badRequest("a pipeline goes to one server")

@@ -114,8 +114,8 @@ func (r *Request) length() int64 {
 // expects: Expect is for a request with a body and in HTTP/1.1 only (RFC 9110 10.1.1).
 func (r *Request) expects() bool { return r.Expect && r.Body != nil && r.Length != 0 && !r.Old }
 
-// idempotent: doing it twice is doing it once (RFC 9110 9.2.2), so it may be sent again unasked.
-func (r *Request) idempotent() bool {
+// Idempotent: doing it twice is doing it once (RFC 9110 9.2.2), so it may be sent again unasked.
+func (r *Request) Idempotent() bool {
 	switch r.method() {
 	case "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE":
 		return true
