@@ -178,6 +178,13 @@ func TestAttack_72_Redirects(t *testing.T) {
 	require.Equal(t, "GET / ", body)
 }
 
+// RFC 9110 15.4: bounded, to http and https only, and with nothing that authorizes elsewhere.
+func TestReqC_HTTPRedirect(t *testing.T) {
+	t.Run("15.4: bounded, and to what", TestAttack_72_Redirects)
+	t.Run("15.4: credentials", TestAttack_73_Credentials)
+	t.Run("15.4.2 to 15.4.9: method and body", TestRedirectMethods)
+}
+
 func TestAttack_73_Credentials(t *testing.T) {
 	w := newWorld(t)
 	other := w.serve("http", "b.test", echo)
