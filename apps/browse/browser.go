@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -72,11 +73,28 @@ type Hop struct {
 	URL    *url.URL
 	Code   int
 	Fields []http.Field
-	Raw    []byte
+	Raw    []byte // its Head
 }
 
 // Decoded is the body without its content coding; see http.Response.
 func (r *Response) Decoded() (io.Reader, error) { return r.decoded() }
+
+// Head is the response's head as it came or, in HTTP/2, as HTTP/1 would have it.
+func (r *Response) Head() []byte {
+	if r.Raw != nil {
+		return r.Raw
+	}
+	return written(r.Code, r.Fields)
+}
+
+// written is the head of a response of HTTP/2, as curl shows them.
+func written(code int, fields []http.Field) []byte {
+	b := []byte("HTTP/2 " + strconv.Itoa(code) + "\r\n")
+	for _, f := range fields {
+		b = append(append(append(append(b, f.Name...), ": "...), f.Value...), '\r', '\n')
+	}
+	return append(b, '\r', '\n')
+}
 
 // Trailer is the fields after the body, once it has been read.
 func (r *Response) Trailer() []http.Field {
@@ -108,7 +126,7 @@ func (b *Browser) Do(r *http.Request) (*Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		via = append(via, Hop{URL: u, Code: resp.Code, Fields: resp.Fields, Raw: resp.Raw})
+		via = append(via, Hop{URL: u, Code: resp.Code, Fields: resp.Fields, Raw: resp.Head()})
 		q = *next
 	}
 }

@@ -13,10 +13,15 @@ import (
 // Exit codes of get: curl(1)'s.
 const (
 	curlFailedInit = 2
+	curlNoProxy    = 5
 	curlNoHTTP     = 22 // --fail and a status of 400 or more
 	curlWrite      = 23
+	curlRead       = 26
+	curlRange      = 33 // the server cannot resume
 	curlInterface  = 45 // the TUN cannot be used
+	curlOption     = 49 // an option that cannot be, such as of --resolve
 	curlRecv       = 56
+	curlCACert     = 77
 )
 
 // Exit codes of dig(1): 0 for any answer of a server.
@@ -122,6 +127,8 @@ func curlCode(err error) int {
 		return 35
 	case http.EmptyReply:
 		return 52
+	case http.BadRedirect:
+		return 47
 	case http.SendFailed:
 		return 55
 	case http.BadCertificate:
