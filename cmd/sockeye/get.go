@@ -117,7 +117,7 @@ func (f *getFlags) wayFlags(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVarP(&f.proxy, "proxy", "x", "", "go through this HTTP `PROXY`, host:port or user:password@host:port")
 	fl.BoolVarP(&f.insecure, "insecure", "k", false, "believe any certificate")
-	fl.StringVar(&f.cacert, "cacert", "", "believe those whom the certificates in this `FILE` vouch for, and nobody else")
+	fl.StringVar(&f.cacert, "cacert", "", "believe whom the certificates in `FILE` vouch for, nobody else")
 	fl.StringArrayVar(&f.resolve, "resolve", nil, "this `HOST:PORT:ADDR` is known; nobody is asked")
 	f.connect = 30 * time.Second
 	secondsVar(cmd, &f.most, "max-time", "m", "give up after this `TIME`, in seconds or such as 1m30s (default: never)")

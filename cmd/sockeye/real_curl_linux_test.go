@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	nethttp "net/http"
 	"net/http/httptest"
@@ -113,7 +114,7 @@ func (w *world) serveMirror() (m *mirror, ca string) {
 		s := httptest.NewUnstartedServer(m)
 		s.Listener.Close()
 		s.Listener = l
-		s.Config.ErrorLog = nil
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
 		w.t.Cleanup(s.Close)
 		return s
 	}
