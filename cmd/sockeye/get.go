@@ -120,8 +120,8 @@ func (f *getFlags) wayFlags(cmd *cobra.Command) {
 	fl.StringVar(&f.cacert, "cacert", "", "believe whom the certificates in `FILE` vouch for, nobody else")
 	fl.StringArrayVar(&f.resolve, "resolve", nil, "this `HOST:PORT:ADDR` is known; nobody is asked")
 	f.connect = 30 * time.Second
-	secondsVar(cmd, &f.most, "max-time", "m", "give up after this `TIME`, in seconds or such as 1m30s (default: never)")
-	secondsVar(cmd, &f.connect, "connect-timeout", "", "give up connecting, the name included, after this `TIME`")
+	secondsVar(cmd, &f.most, "max-time", "m", "give up after this `TIME`, such as 2 or 1m30s (default: never)")
+	secondsVar(cmd, &f.connect, "connect-timeout", "", "give up connecting, name included, after this `TIME`")
 }
 
 func (p *program) runGet(cmd *cobra.Command, f *getFlags) error {
