@@ -1,6 +1,8 @@
 package stack
 
 import (
+	"time"
+
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/host"
 )
@@ -34,6 +36,11 @@ func (s *Socket) RecvFault(p []byte) (n int, f host.Fault, err error) {
 		return err
 	})
 	return n, f, err
+}
+
+// WallTime tells a time on the stack's clock, of the recent past, by the system's.
+func (s *Socket) WallTime(at clock.Instant) time.Time {
+	return time.Now().Add(-s.sh.read().Sub(at))
 }
 
 // AtMark reports whether the next byte to be read is the urgent one (sockatmark).

@@ -149,6 +149,7 @@ type Meta struct {
 	From     netip.AddrPort
 	To       netip.Addr // the specific destination: ours, or a broadcast address
 	TTL, TOS uint8
+	At       clock.Instant // of datagrams: when it came
 }
 
 // RecvMsg is RecvFrom that also gives the rest of what the headers said. Of a

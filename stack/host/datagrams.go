@@ -58,7 +58,7 @@ func (h *Host) keep(s *socket, in *datagram, b []byte, from netip.AddrPort) trac
 	}
 	h.kept += len(p.mem)
 	copy(p.data, b)
-	p.peer, p.to, p.ttl, p.tos = from, in.ip.Dst, in.ip.TTL, in.ip.TOS
+	p.peer, p.to, p.ttl, p.tos, p.at = from, in.ip.Dst, in.ip.TTL, in.ip.TOS, h.now
 	s.dg.in.push(p)
 	h.raise(s)
 	return trace.None
@@ -115,7 +115,7 @@ func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (int, Meta, error)
 	if d == nil {
 		return 0, Meta{}, ErrWouldBlock
 	}
-	n, m := copy(p, d.data), Meta{Size: len(d.data), From: d.peer, To: d.to, TTL: d.ttl, TOS: d.tos}
+	n, m := copy(p, d.data), Meta{Size: len(d.data), From: d.peer, To: d.to, TTL: d.ttl, TOS: d.tos, At: d.at}
 	if f&Peek == 0 {
 		s.dg.in.pop()
 		h.kept -= len(d.mem)

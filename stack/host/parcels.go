@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
+	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -15,6 +16,7 @@ type parcel struct {
 	data  []byte         // what is used of mem
 	mem   []byte         // of the size of its class, paid for out of the Budget
 	peer  netip.AddrPort // of a datagram received: its sender
+	at    clock.Instant  // and when it came
 	to    netip.Addr     // and the address that it was sent to
 	owner Handle         // of a packet on the way out: the socket it left
 	off   int            // of a fragment: its place in the datagram, bytes

@@ -118,6 +118,9 @@ func (d *descriptor) recvMsg(m *Msg, flags int) (n int, err error) {
 		scatter(iov, p[:min(n, len(p))])
 	}
 	m.Name = m.Meta.From
+	if d.keeps(keptTimestamp) && !d.stream() {
+		m.Time = d.sock.WallTime(m.Meta.At)
+	}
 	if !d.stream() && m.Meta.Size > len(p) {
 		m.Flags |= MSG_TRUNC
 	}

@@ -88,10 +88,14 @@ func TestRecvMsg(t *testing.T) {
 	n, err := b.RecvMsg(fd, &m, socket.MSG_PEEK|socket.MSG_TRUNC)
 	require.NoError(t, err)
 	require.Equal(t, 5, n, "the whole length, as asked for")
+	require.NotZero(t, m.Meta.At)
+	m.Meta.At = 0
 	require.Equal(t, want, m.Meta)
 	n, err = b.RecvMsg(fd, &m, 0)
 	require.NoError(t, err)
 	require.Equal(t, "hel", string(p[:n]))
+	require.NotZero(t, m.Meta.At)
+	m.Meta.At = 0
 	require.Equal(t, want, m.Meta)
 	_, err = b.RecvMsg(fd, &m, socket.MSG_DONTWAIT)
 	isErrno(t, syscall.EAGAIN, err)
