@@ -309,19 +309,14 @@ func (s *Socket) linger(now clock.Instant, d time.Duration) error {
 	return err
 }
 
-// release closes without lingering.
-func (s *Socket) release() error { return s.end(false) }
-
 // Abort gives the socket up and resets its connection.
-func (s *Socket) Abort() error { return s.end(true) }
-
-func (s *Socket) end(abort bool) error {
+func (s *Socket) Abort() error {
 	now := s.sh.enter()
 	defer s.sh.leave()
 	if err := s.usable(); err != nil {
 		return s.bury(err)
 	}
-	return s.drop(now, abort)
+	return s.drop(now, true)
 }
 
 // bury is Close where the socket is closed already (why is then ErrClosed) or

@@ -80,18 +80,23 @@ func (s *Stack) Close() error {
 	return err
 }
 
-// Shutdown closes every socket in good order: what was sent is delivered and
-// FINs are exchanged. When that is done, or ctx ends, it closes the stack.
-// It returns ctx's error, or the link's, if connections were cut off.
+// Shutdown closes every socket in good order: blocked calls end with ErrClosed,
+// what was sent is delivered, what still comes is thrown away, and FINs are
+// exchanged. When that is done, or ctx ends, it closes the stack. It returns ctx's
+// error, or the link's, if connections were cut off.
 func (s *Stack) Shutdown(ctx context.Context) error {
 	sh := s.sh
 	sh.enter()
 	open := slices.Clone(sh.sockets)
 	sh.leave()
+	d := newDrain()
 	for _, k := range open {
 		if k != nil {
-			_ = k.release()
+			d.take(k)
 		}
+	}
+	if err := d.run(ctx, sh.over); err != nil {
+		return errors.Join(err, s.Close())
 	}
 	select {
 	case <-sh.drain():

@@ -12,7 +12,7 @@ import (
 // NewWatchSet. It is safe for concurrent use.
 type WatchSet struct {
 	mu    sync.Mutex // a leaf: taken under a shard's lock
-	ready []*Watch
+	ready Watch      // ring of those with news
 	c     chan struct{}
 }
 
@@ -20,13 +20,17 @@ type WatchSet struct {
 type Watch struct {
 	Tag any // the owner's
 
-	set    *WatchSet
-	queued bool   // in set.ready; set.mu guards it
-	next   *Watch // of the same socket; the shard's lock guards it
+	set           *WatchSet
+	after, before *Watch // in set.ready, nil: not there; set.mu guards them
+	next          *Watch // of the same socket; the shard's lock guards it
 }
 
 // NewWatchSet returns an empty set.
-func NewWatchSet() *WatchSet { return &WatchSet{c: make(chan struct{}, 1)} }
+func NewWatchSet() *WatchSet {
+	ws := &WatchSet{c: make(chan struct{}, 1)}
+	ws.ready.after, ws.ready.before = &ws.ready, &ws.ready
+	return ws
+}
 
 // C receives once there is something to Take.
 func (ws *WatchSet) C() <-chan struct{} { return ws.c }
@@ -35,21 +39,29 @@ func (ws *WatchSet) C() <-chan struct{} { return ws.c }
 func (ws *WatchSet) Take(dst []*Watch) []*Watch {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	dst = append(dst[:0], ws.ready...)
-	for i, w := range ws.ready {
-		w.queued = false
-		ws.ready[i] = nil
+	dst = dst[:0]
+	for w := ws.ready.after; w != &ws.ready; w = ws.ready.after {
+		w.leave()
+		dst = append(dst, w)
 	}
-	ws.ready = ws.ready[:0]
 	return dst
+}
+
+// leave takes w out of the ring. set.mu is held.
+func (w *Watch) leave() {
+	if w.after != nil {
+		w.after.before, w.before.after = w.before, w.after
+		w.after, w.before = nil, nil
+	}
 }
 
 // Put counts w among those with news, as if its socket had some.
 func (ws *WatchSet) Put(w *Watch) {
 	ws.mu.Lock()
-	if !w.queued {
-		w.queued = true
-		ws.ready = append(ws.ready, w)
+	if w.after == nil {
+		last := ws.ready.before
+		w.before, w.after = last, &ws.ready
+		last.after, ws.ready.before = w, w
 	}
 	ws.mu.Unlock()
 	select {
@@ -61,20 +73,32 @@ func (ws *WatchSet) Put(w *Watch) {
 // Watch makes ws hear of the socket's news from now on, and returns its place
 // there. What held before is no news: Poll after it.
 func (s *Socket) Watch(ws *WatchSet, tag any) *Watch {
-	w := &Watch{Tag: tag, set: ws}
 	s.sh.mu.Lock()
 	defer s.sh.mu.Unlock()
-	w.next, s.watch = s.watch, w
+	return s.watchLocked(ws, tag)
+}
+
+// watchLocked is Watch with the lock held, and unwatchLocked Unwatch.
+func (s *Socket) watchLocked(ws *WatchSet, tag any) *Watch {
+	w := &Watch{Tag: tag, set: ws, next: s.watch}
+	s.watch = w
 	return w
 }
 
-// Unwatch takes that back.
+// Unwatch takes that back; news that were not taken go with it.
 func (s *Socket) Unwatch(w *Watch) {
 	s.sh.mu.Lock()
 	defer s.sh.mu.Unlock()
+	s.unwatchLocked(w)
+}
+
+func (s *Socket) unwatchLocked(w *Watch) {
 	for at := &s.watch; *at != nil; at = &(*at).next {
 		if *at == w {
 			*at = w.next
+			w.set.mu.Lock()
+			w.leave()
+			w.set.mu.Unlock()
 			return
 		}
 	}

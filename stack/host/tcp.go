@@ -86,23 +86,31 @@ func (h *Host) replace(now clock.Instant, s *socket) bool {
 
 // arrive hands the segment in h.arrival to a connection.
 func (h *Host) arrive(now clock.Instant, s *socket) {
-	had := s.conn.Readable()
+	if s.shutRead && s.shutWrite {
+		h.arriveUnwanted(now, s)
+		return
+	}
 	s.conn.Arrive(now, &h.arrival)
 	s.gotTOS = h.arrivalTOS
-	if s.shutRead && s.shutWrite && s.conn.Readable() > had {
-		h.unwanted(now, s)
-	}
 	h.collect(now, s)
 	h.touch(s)
 }
 
-// unwanted resets a connection whose owner has ended both directions and that
-// still gets data (RFC 1122 4.2.2.13), as Linux does.
-func (h *Host) unwanted(now clock.Instant, s *socket) {
-	s.conn.Abort(now)
+// arriveUnwanted is arrive where the owner has ended both directions: data resets
+// the connection (RFC 1122 4.2.2.13), as on Linux.
+func (h *Host) arriveUnwanted(now clock.Instant, s *socket) {
+	had := s.conn.Readable()
+	s.conn.Arrive(now, &h.arrival)
+	s.gotTOS = h.arrivalTOS
+	if s.conn.Readable() > had {
+		s.conn.Abort(now)
+	}
 	h.collect(now, s)
-	s.err = tcp.ErrReset
-	h.raise(s)
+	if s.conn.State() == tcp.StateClosed && s.conn.Readable() > had {
+		s.err = tcp.ErrReset
+		h.raise(s)
+	}
+	h.touch(s)
 }
 
 // establish makes the connection of a finished handshake and lets the segment
@@ -169,6 +177,9 @@ func (h *Host) collect(now clock.Instant, s *socket) {
 	if st := s.conn.State(); st != s.state {
 		h.countState(s, st)
 		s.state = st
+		if st == tcp.StateFinWait2 {
+			h.raise(s) // as on Linux: all that was sent has arrived
+		}
 	}
 	h.watch(now, s)
 	if ev == 0 {

@@ -60,6 +60,7 @@ type descriptor struct {
 	mu      sync.Mutex
 	sendErr error // met after part of a Send was done: the next call's
 	cork    cork
+	epolls  []*Epoll // that have it
 }
 
 func (d *descriptor) stream() bool { return d.typ == SOCK_STREAM }
@@ -124,6 +125,7 @@ func (a *API) take(fd int) (*descriptor, error) {
 func (a *API) Close(fd int) error {
 	d, err := a.take(fd)
 	if err == nil {
+		d.leaveEpolls()
 		_ = d.sock.Close() // as on Linux: the descriptor is gone, there is nothing to do about it
 	}
 	a.tell(d, Call{Name: "close", FD: fd}, 0, err)

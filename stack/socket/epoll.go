@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -70,7 +71,10 @@ func (e *Epoll) Ctl(op, fd int, events uint32) error {
 		it = &epollItem{d: d, fd: fd, events: events}
 		it.watch = d.sock.Watch(e.set, it)
 		e.items[d] = it
-		e.sweep()
+		if d.addEpoll(e); d.closed.Load() {
+			e.drop(it) // meanwhile
+			return syscall.EBADF
+		}
 	case op != EPOLL_CTL_DEL && op != EPOLL_CTL_MOD:
 		return syscall.EINVAL
 	case it == nil:
@@ -92,15 +96,32 @@ func (e *Epoll) drop(it *epollItem) {
 	delete(e.items, it.d)
 }
 
-// sweep forgets what was closed meanwhile, now and then. The lock is held.
-func (e *Epoll) sweep() {
-	if n := len(e.items); n&(n-1) != 0 { // at powers of two
-		return
+// forget drops a descriptor that was closed.
+func (e *Epoll) forget(d *descriptor) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if it := e.items[d]; it != nil {
+		e.drop(it)
 	}
-	for d, it := range e.items {
-		if d.closed.Load() {
-			e.drop(it)
-		}
+}
+
+// addEpoll remembers who has to hear of Close.
+func (d *descriptor) addEpoll(e *Epoll) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !slices.Contains(d.epolls, e) {
+		d.epolls = append(d.epolls, e)
+	}
+}
+
+// leaveEpolls tells them.
+func (d *descriptor) leaveEpolls() {
+	d.mu.Lock()
+	es := d.epolls
+	d.epolls = nil
+	d.mu.Unlock()
+	for _, e := range es {
+		e.forget(d)
 	}
 }
 

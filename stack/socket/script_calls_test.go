@@ -3,7 +3,6 @@ package socket_test
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"syscall"
@@ -197,14 +196,14 @@ func (p *player) bytes(word string) []byte {
 		return order.AppendUint32(order.AppendUint32(nil, uint32(p.num(a))), uint32(p.num(b)))
 	}
 	if a, b, ok := strings.Cut(strings.TrimPrefix(word, "s"), "u"); ok && word[0] == 's' {
-		return order.AppendUint64(order.AppendUint64(nil, uint64(p.num(a))), uint64(p.num(b)))
+		return order.AppendUint64(order.AppendUint64(nil, uint64(p.wide(a))), uint64(p.wide(b)))
 	}
 	a, length, ok := strings.Cut(word, ":")
-	b := order.AppendUint64(nil, uint64(int64(p.num(a))))
+	b := order.AppendUint64(nil, uint64(p.wide(a)))
 	if ok {
 		return append(b, make([]byte, 64)...)[:p.num(length)]
 	}
-	return order.AppendUint32(nil, uint32(p.num(a)&math.MaxUint32))
+	return order.AppendUint32(nil, uint32(p.wide(a)))
 }
 
 // getsockopt tells numbers as such, and other lengths as bytes.

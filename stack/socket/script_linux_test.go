@@ -1,4 +1,8 @@
+//go:build amd64 || arm64 || loong64 || ppc64le || riscv64 || s390x
+
 package socket_test
+
+// Of 64 bits only: struct timeval is another one elsewhere.
 
 import (
 	"flag"

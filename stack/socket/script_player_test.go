@@ -209,7 +209,10 @@ func (p *player) name(f string, fd int) {
 }
 
 // num is a number of the script.
-func (p *player) num(word string) int {
+func (p *player) num(word string) int { return int(p.wide(word)) }
+
+// wide is one of 64 bits.
+func (p *player) wide(word string) int64 {
 	n, err := value(word)
 	if err != nil {
 		panic(err)

@@ -40,18 +40,18 @@ var words = map[string]int{
 }
 
 // value reads a number: names and digits, joined by |.
-func value(word string) (int, error) {
-	n := 0
+func value(word string) (int64, error) {
+	n := int64(0)
 	for _, w := range strings.Split(word, "|") {
 		if v, ok := words[w]; ok {
-			n |= v
+			n |= int64(v)
 			continue
 		}
 		v, err := strconv.ParseInt(w, 0, 64)
 		if err != nil {
 			return 0, fmt.Errorf("no number: %q", w)
 		}
-		n |= int(v)
+		n |= v
 	}
 	return n, nil
 }
