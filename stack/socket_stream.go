@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
@@ -36,6 +37,12 @@ func (s *Socket) RecvFault(p []byte) (n int, f host.Fault, err error) {
 		return err
 	})
 	return n, f, err
+}
+
+// MaySend reports why a datagram socket would not send to an address, or, where it
+// is invalid, to its peer.
+func (s *Socket) MaySend(to netip.AddrPort) error {
+	return s.call(func(now clock.Instant) error { return s.sh.host.MaySend(now, s.handle, to) })
 }
 
 // WallTime tells a time on the stack's clock, of the recent past, by the system's.

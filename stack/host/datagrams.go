@@ -160,6 +160,38 @@ func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.Add
 	return len(p), nil
 }
 
+// MaySend reports why a datagram socket would not send to an address, or, where it
+// is invalid, to its peer, whatever there is to send.
+func (h *Host) MaySend(now clock.Instant, s Handle, to netip.AddrPort) error {
+	e, err := h.find(now, s)
+	if err != nil {
+		return err
+	}
+	if err := h.bindSender(e); err != nil {
+		return err
+	}
+	switch {
+	case to.Addr().IsValid() && to.Port() == 0 && e.kind == Datagram:
+		return ErrInvalid
+	case !to.Addr().IsValid() && !e.remote.IsValid():
+		return ErrDestAddrRequired
+	case !to.Addr().IsValid():
+		to = e.remote
+	}
+	if to, err = peerAddress(to); err == nil {
+		_, err = h.sourceFor(e, to.Addr())
+	}
+	switch {
+	case err != nil:
+		return err
+	case e.err != nil:
+		return e.takeError()
+	case e.shutWrite:
+		return ErrPipe
+	}
+	return nil
+}
+
 // mayCarry reports why p is no message of s.
 func (s *socket) mayCarry(p []byte) error {
 	if len(p) > maxMTU || s.kind == Datagram && ipHeaderLen+transportHeaderLen+len(p) > maxMTU {

@@ -75,7 +75,7 @@ func (h *Host) Poll(s Handle) (Mask, error) {
 // conditions returns what holds now, as Linux's poll says it.
 func (s *socket) conditions() Mask {
 	var m Mask
-	if s.err != nil {
+	if s.err != nil && s.lis == nil {
 		m |= Failed
 	}
 	switch {

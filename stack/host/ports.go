@@ -150,7 +150,7 @@ func (h *Host) pickPort(now clock.Instant, e *socket, addr netip.Addr, remote ne
 	start := h.rand.below(numEphemeral)
 	for i := range numEphemeral {
 		local := netip.AddrPortFrom(addr, uint16(firstEphemeral+(start+i)%numEphemeral))
-		if h.chosen(local) || !h.mayOpen(now, local, remote) {
+		if local == remote || h.chosen(local) || !h.mayOpen(now, local, remote) {
 			continue
 		}
 		h.bind(e, local)
@@ -159,10 +159,11 @@ func (h *Host) pickPort(now clock.Instant, e *socket, addr netip.Addr, remote ne
 	return ErrAddrNotAvail
 }
 
-// chosen reports whether the owner of some stream asked for local's port.
+// chosen reports whether the owner of some stream asked for local's port, or for any
+// to be found at: a listener that connected to its own port would hear nobody.
 func (h *Host) chosen(local netip.AddrPort) bool {
 	for s := h.tcp.bucket(local.Port()); s != nil; s = s.portNext {
-		if s.fixedPort && s.local.Port() == local.Port() && overlap(s.local.Addr(), local.Addr()) {
+		if (s.fixedPort || s.conn == nil) && s.local.Port() == local.Port() && overlap(s.local.Addr(), local.Addr()) {
 			return true
 		}
 	}

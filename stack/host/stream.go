@@ -82,16 +82,13 @@ func (s *socket) maySend() error {
 	if s.err != nil {
 		return s.takeError()
 	}
-	if s.shutWrite {
-		return ErrPipe
-	}
 	if err := s.unready(); err != nil {
 		if err == ErrNotConnected {
 			return ErrPipe
 		}
 		return err
 	}
-	if s.ended || s.conn.State() == tcp.StateClosed {
+	if s.shutWrite || s.ended || s.conn.State() == tcp.StateClosed {
 		return ErrPipe
 	}
 	return nil
@@ -146,13 +143,16 @@ func (s *socket) mayRecv() error {
 	if s.err != nil {
 		return s.takeError()
 	}
-	if s.shutRead && s.conn == nil {
-		return io.EOF
+	if s.shutRead {
+		if s.conn == nil {
+			return io.EOF
+		}
+		return nil
 	}
 	if err := s.unready(); err != nil {
 		return err
 	}
-	if s.shutRead || s.ended || s.conn.AtEOF() || s.conn.State() == tcp.StateClosed {
+	if s.ended || s.conn.AtEOF() || s.conn.State() == tcp.StateClosed {
 		return nil
 	}
 	return ErrWouldBlock

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/host"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 )
 
 // SockAddr is the address of a call: netip's AddrPort. The zero value stands for
@@ -94,6 +95,8 @@ func (a *API) Listen(fd, backlog int) error {
 	if err == nil {
 		if !d.stream() {
 			err = syscall.EOPNOTSUPP
+		} else if d.unfit.Load() {
+			err = syscall.EINVAL
 		} else if err = d.errno(d.sock.Listen(backlog)); err == nil {
 			d.listening.Store(true)
 		}
@@ -169,7 +172,11 @@ func (d *descriptor) connect(addr SockAddr) error {
 	if !addr.Addr().IsValid() {
 		d.connecting.Store(false)
 		d.listening.Store(false)
+		d.unfit.Store(false)
 		return d.errno(d.sock.Disconnect())
+	}
+	if d.unfit.Load() {
+		return syscall.EINVAL
 	}
 	if d.listening.Load() {
 		return syscall.EISCONN
@@ -252,8 +259,12 @@ func (a *API) Shutdown(fd, how int) error {
 }
 
 func (d *descriptor) shutdown(how host.How) error {
+	if d.connecting.Swap(false) { // as on Linux; what came of an attempt is no longer connect's to tell
+		if i, err := d.sock.Info(); err == nil && i.State == tcp.StateClosed {
+			d.unfit.Store(true)
+		}
+	}
 	err := d.errno(d.sock.Shutdown(how))
-	d.connecting.Store(false) // as on Linux; what came of an attempt is no longer connect's to tell
 	if err == nil && how&host.ShutRead != 0 {
 		d.listening.Store(false)
 	}

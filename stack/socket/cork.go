@@ -25,18 +25,7 @@ func (d *descriptor) hold(p []byte, flags int, to SockAddr) (held bool, n int, e
 	}
 	defer d.mu.Unlock()
 	if !c.holding {
-		if at, err := d.sock.LocalAddr(); err == nil && at.Port() == 0 {
-			if err := d.sock.Bind(SockAddr{}); err != nil {
-				return true, -1, d.errno(err)
-			}
-		}
-		if _, err := d.sock.RemoteAddr(); err != nil && !to.Addr().IsValid() {
-			return true, -1, syscall.EDESTADDRREQ
-		}
-		if to.Addr().IsValid() && to.Port() == 0 {
-			return true, -1, syscall.EINVAL
-		}
-		if err := d.sock.SocketError(); err != nil {
+		if err := d.sock.MaySend(to); err != nil {
 			return true, -1, d.errno(err)
 		}
 		*c = cork{on: c.on, holding: true, to: to}

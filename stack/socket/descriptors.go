@@ -51,7 +51,8 @@ type descriptor struct {
 	nonblock   atomic.Bool
 	listening  atomic.Bool
 	connecting atomic.Bool  // a non-blocking Connect has not been asked how it went
-	recvTimeo  atomic.Int64 // nanoseconds; 0: for ever
+	unfit      atomic.Bool  // shut down after a Connect that had failed, unasked: neither Connect nor Listen do any more
+	recvTimeo  atomic.Int64 // nanoseconds; 0: for ever, below: not at all
 	sendTimeo  atomic.Int64
 	told       atomic.Uint32 // see pathOption
 	kept       atomic.Uint32 // see keep

@@ -33,10 +33,7 @@ const echoHeader = 8 // bytes of every echo
 
 func (d *descriptor) send(p []byte, flags int, to SockAddr) (n int, err error) {
 	if flags&MSG_OOB != 0 && !d.stream() {
-		if d.proto == IPPROTO_ICMP && len(p) < echoHeader { // in Linux's order
-			return -1, syscall.EINVAL
-		}
-		return -1, syscall.EOPNOTSUPP
+		return -1, d.refuseOOB(p)
 	}
 	if !d.stream() && to.IsValid() {
 		if to, err = clean(to); err != nil {
@@ -60,6 +57,26 @@ func (d *descriptor) send(p []byte, flags int, to SockAddr) (n int, err error) {
 		n, err = d.sock.SendTo(p, to, d.flags(flags))
 	}
 	return d.sent(n, err)
+}
+
+// refuseOOB says why a datagram has no urgent data, in Linux's order.
+func (d *descriptor) refuseOOB(p []byte) error {
+	if err := d.autobind(); err != nil {
+		return err
+	}
+	if d.proto == IPPROTO_ICMP && len(p) < echoHeader {
+		return syscall.EINVAL
+	}
+	return syscall.EOPNOTSUPP
+}
+
+// autobind gives a datagram socket a port, as Linux does before it sends or does not.
+func (d *descriptor) autobind() error {
+	at, err := d.sock.LocalAddr()
+	if err == nil && at.Port() == 0 {
+		err = d.sock.Bind(SockAddr{})
+	}
+	return d.errno(err)
 }
 
 // sent turns what the stack returned into what send returns: an error after
