@@ -26,7 +26,8 @@
 // that is in one place, shard.await. One call at a time is at work in a
 // direction; the others stand in line (wait.go), but for calls with DontWait,
 // which never wait. Everything a waiter does ends by a wake: news, a deadline
-// (an alarm in the host's own heap), Close.
+// (an alarm in the host's own heap), Close. Who waits on many sockets at once
+// (watch.go) does not lead.
 //
 // # Ending
 //

@@ -33,7 +33,7 @@ func (h *Host) queueFault(s *socket, f Fault, quoted []byte) {
 	h.kept += len(p.mem)
 	copy(p.data, quoted)
 	f.Size = len(quoted)
-	p.fault = f
+	p.fault = &f
 	s.dg.errs.push(p)
 	h.raise(s)
 }
@@ -63,7 +63,7 @@ func (h *Host) RecvFault(now clock.Instant, s Handle, p []byte) (int, Fault, err
 		return 0, Fault{}, ErrWouldBlock
 	}
 	q := e.dg.errs.pop()
-	n, f := copy(p, q.data), q.fault
+	n, f := copy(p, q.data), *q.fault
 	h.kept -= len(q.mem)
 	h.parcels.put(q)
 	if next := e.dg.errs.head; next != nil && !next.fault.Local {

@@ -24,8 +24,8 @@ type parcel struct {
 	class uint8
 	ttl   uint8 // of a datagram received, as tos
 	tos   uint8
-	fault Fault // in an error queue
-	done  bool  // the transport checksum need not be looked at
+	fault *Fault // in an error queue
+	done  bool   // the transport checksum need not be looked at
 	why   trace.Reason
 }
 
