@@ -35,7 +35,7 @@ type Conn struct {
 	search   *mtuSearch  // nil while the path is not suspected
 	cc       congestion.Controller
 	id       uint64
-	flow     Flow
+	flow     tuple
 	opts     *settings
 	timers   [numTimers]clock.Instant
 	rtt      rtt
@@ -61,6 +61,9 @@ type Conn struct {
 
 	unclaimed bool // nobody has accepted it yet
 }
+
+// A tuple is a Flow in short.
+type tuple struct{ local, remote wire.Endpoint }
 
 // sendVars are the send sequence variables of RFC 9293 3.3.1.
 type sendVars struct {
@@ -156,7 +159,7 @@ const owesAny = owesSYN | owesACK | owesDelayed | owesChallenge | owesProbe | ow
 // Init makes c a closed connection of flow, ready to Open. id goes into trace
 // events; mtu is the path MTU in bytes.
 func (c *Conn) Init(e *Env, id uint64, flow Flow, o Options, mtu int) {
-	*c = Conn{env: e, id: id, flow: flow, opts: e.settings.use(&o), state: StateClosed}
+	*c = Conn{env: e, id: id, flow: tuple{wire.EndpointOf(flow.Local), wire.EndpointOf(flow.Remote)}, opts: e.settings.use(&o), state: StateClosed}
 	c.setMTU(mtu)
 	c.opt.peerMSS = defaultPeerMSS
 	c.tsOff = e.tsOffset(flow)
@@ -221,7 +224,7 @@ func (c *Conn) SoftErr() error {
 }
 
 // Flow returns the four-tuple.
-func (c *Conn) Flow() Flow { return c.flow }
+func (c *Conn) Flow() Flow { return Flow{c.flow.local.AddrPort(), c.flow.remote.AddrPort()} }
 
 // MSS returns how many bytes of data a full segment has now, options subtracted.
 func (c *Conn) MSS() int { return c.sendMSS(0) }

@@ -14,7 +14,7 @@ func (c *Conn) Open(now clock.Instant) {
 	if c.state != StateClosed || c.err != 0 {
 		return
 	}
-	c.number(c.env.isn(now, c.flow))
+	c.number(c.env.isn(now, c.Flow()))
 	c.opt.rcvShift = windowShift(c.opts.window(c.env))
 	c.has |= owesSYN
 	c.setState(now, StateSynSent)

@@ -33,7 +33,7 @@ func (c *Conn) Transmit(now clock.Instant, out *Segment) bool {
 // begin fills out's header for sequence number seq.
 func (c *Conn) begin(out *Segment, seq wire.Seq, flags wire.Flags, why trace.Reason) {
 	*out = Segment{DF: !c.fragments(), Why: why}
-	out.Seg.SrcPort, out.Seg.DstPort = c.flow.Local.Port(), c.flow.Remote.Port()
+	out.Seg.SrcPort, out.Seg.DstPort = c.flow.local.Port(), c.flow.remote.Port()
 	out.Seg.Seq = seq
 	out.Seg.Flags = flags
 }
