@@ -6,6 +6,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // A Handle names a socket of a host: an index and a generation, so that a stale
@@ -27,41 +28,40 @@ const (
 
 // A socket is one entry of the table: what a Handle names, a connection that
 // waits to be accepted, or an orphan whose owner has closed it.
+//
+// The order of the fields keeps it small: there is one for each connection.
 type socket struct {
 	id    Handle // of the present life; the next has a higher generation
 	timer timer  // of the earliest deadline of conn or listener, and the alarms
 
-	local, remote netip.AddrPort // remote is valid once there is a peer
-	conn          *tcp.Conn      // streams, from Connect on
-	lis           *listener      // listening streams
-	dg            *datagrams     // datagram and echo sockets
-	preset        *tcp.Options   // of a stream without conn; nil: defaults
-	err           error          // pending
+	local, remote wire.Endpoint // remote is valid once there is a peer
+	conn          *tcp.Conn     // streams, from Connect on
+	lis           *listener     // listening streams
+	dg            *datagrams    // datagram and echo sockets
+	preset        *tcp.Options  // of a stream without conn; nil: defaults
+	err           error         // pending
 	linger        time.Duration
 	alarms        [2]clock.Instant // read, write
 	agedAt        clock.Instant    // when it came to orphans or stalled
 
-	hashNext           *socket // in the table of connections or of listeners
-	portNext, portPrev *socket // in the table of local ports
-	ready              links   // in a queue of those with something to send
-	age                links   // in orphans or stalled
-	acceptNext         *socket // in the listener's accept queue
-	parent             Handle  // the listener, until accepted
+	hashNext           *socket         // in the table of connections or of listeners
+	portNext, portPrev *socket         // in the table of local ports
+	in                 [numLinks]links // in lists
+	parent             Handle          // the listener, until accepted
 
 	hash      uint32
 	pathGen   uint32 // of what conn was last told of its path
+	agedBytes uint32 // that had reached the peer when it came to stalled, mod 2^32
 	news      Mask   // alarm bits and Urgent, to tell once
-	agedBytes int64  // that had reached the peer when it came to stalled
 	kind      Kind
 	state     tcp.State // of conn when last looked at
 	ttl       uint8
 	tos       uint8
 	soft      tcp.Error // of datagram sockets: what the latest ICMP error says
-	by        [4]byte   // who sent the latest ICMP error
 	gotTOS    uint8     // of the latest segment
+	by        [4]byte   // who sent the latest ICMP error
 	discover  Discovery
-
-	watched watched // which of orphans and stalled it is in
+	watched   watched // which of orphans and stalled it is in
 
 	live       bool // in use
 	owned      bool // a caller has the handle
@@ -81,6 +81,11 @@ type socket struct {
 	tellGone   bool // somebody lingers
 	blocked    bool // a datagram found the host's queue full
 	recvErr    bool // soft errors are pending errors too
+}
+
+// flow returns the four-tuple of a stream with a peer.
+func (s *socket) flow() tcp.Flow {
+	return tcp.Flow{Local: s.local.AddrPort(), Remote: s.remote.AddrPort()}
 }
 
 const (
@@ -157,7 +162,7 @@ func (h *Host) newSocket(k Kind) (*socket, error) {
 		h.sockets = append(h.sockets, s)
 	}
 	*s = socket{id: s.id + 1<<32, kind: k, live: true, linger: -1}
-	s.timer.sock = s
+	s.timer.owner = int32(s.id.Index())
 	return s, nil
 }
 

@@ -30,10 +30,10 @@ const (
 // the whole small: an idle connection is this and nothing else.
 type Conn struct {
 	env      *Env
-	sb       *scoreboard // nil while nothing is outstanding
-	re       *reassembly // nil while nothing is out of order
-	search   *mtuSearch  // nil while the path is not suspected
-	cc       congestion.Controller
+	sb       *scoreboard           // nil while nothing is outstanding
+	re       *reassembly           // nil while nothing is out of order
+	search   *mtuSearch            // nil while the path is not suspected
+	cc       congestion.Controller // &rest while at rest
 	id       uint64
 	flow     tuple
 	opts     *settings
@@ -47,6 +47,8 @@ type Conn struct {
 	out      buffer.Ring // bytes to send: the first is the oldest unacknowledged
 	ep       episode     // the latest reduction for loss
 	has      facts
+	rest     congestion.Rest
+	awake    int32  // place in Env.awake, counted from 1; 0: the controller is at rest
 	mtu      uint16 // path MTU, bytes
 	mss      uint16 // largest segment: the smaller of peer's MSS and path MTU, options not subtracted
 	tsOff    uint32
@@ -190,10 +192,8 @@ func (c *Conn) releaseSide() {
 	c.dropReassembly()
 	c.dropSearch()
 	c.ep = episode{}
-	if c.cc != nil {
-		c.env.putController(c.cc)
-		c.cc = nil
-	}
+	c.dropController()
+	c.cc = nil
 }
 
 // Events returns what happened since the last call, and forgets it.

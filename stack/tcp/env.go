@@ -98,6 +98,8 @@ type Env struct {
 	searches     *mtuSearch // free list
 	freeSearches int
 	controllers  []congestion.Controller
+	awake        []*Conn // those whose controllers are not at rest
+	hand         int     // where RestIdle goes on in it
 	settings     sharedSettings
 	firstHolder  *reassembly // those in use, the oldest first
 	lastHolder   *reassembly

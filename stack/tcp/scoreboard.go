@@ -74,6 +74,7 @@ func (c *Conn) scoreboard() *scoreboard {
 	if c.sb != nil {
 		return c.sb
 	}
+	c.wake()
 	e := c.env
 	s := e.scoreboards
 	if s != nil {

@@ -189,6 +189,7 @@ func (c *Conn) restart(now clock.Instant) {
 		return
 	}
 	if idle := now.Sub(c.snd.lastSend); idle > c.rtt.rto {
+		c.wake()
 		before := c.cc.Window()
 		c.cc.OnRestart(idle)
 		c.ep = episode{} // what is undone now would make a burst
