@@ -40,7 +40,7 @@ func (l *lead) interrupt(d *side) {
 // until d has news that came after seen: leading, or asleep while another
 // leads. The lock is held before and after. This is the one place where an
 // application waits.
-func (sh *shard) await(d *side, seen uint) {
+func (sh *shard) await(d *side, seen uint32) {
 	sh.flush()
 	sh.report()
 	for d.news == seen && sh.failed == nil {
@@ -54,16 +54,18 @@ func (sh *shard) await(d *side, seen uint) {
 }
 
 func (sh *shard) sleep(d *side) {
-	d.asleep++
-	d.cond.Wait()
-	d.asleep--
+	b := sh.lie(d)
+	b.asleep++
+	b.cond.Wait()
+	b.asleep--
+	sh.rise(d)
 }
 
 // leadFor reads and feeds until d has news that came after seen. The lock is
 // held before and after. The lead is not handed to anybody: who was woken by
 // the same batch takes it when it waits again, and so does this application;
 // if none does, the background will.
-func (sh *shard) leadFor(d *side, seen uint) {
+func (sh *shard) leadFor(d *side, seen uint32) {
 	sh.begin(d)
 	for d.news == seen && sh.failed == nil {
 		sh.feed()

@@ -28,6 +28,7 @@ type shard struct {
 	timer   *time.Timer
 	armed   clock.Instant // what timer is set to
 	sockets []*Socket     // by Handle.Index
+	beds    []*bed        // for later
 	failed  error         // why the shard no longer works: ErrClosed or the link's error
 	out     [batch]link.Packet
 	lead    lead
@@ -185,9 +186,6 @@ func (sh *shard) end(err error) {
 // add makes a socket of the host known, so that its news reach it.
 func (sh *shard) add(h host.Handle, k host.Kind) *Socket {
 	s := &Socket{sh: sh, handle: h, kind: k}
-	s.rd.lead, s.wr.lead = &sh.lead, &sh.lead
-	s.rd.cond.L, s.rd.line.L = &sh.mu, &sh.mu
-	s.wr.cond.L, s.wr.line.L = &sh.mu, &sh.mu
 	i := h.Index()
 	for i >= len(sh.sockets) {
 		sh.sockets = append(sh.sockets, nil)
