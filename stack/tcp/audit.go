@@ -34,7 +34,7 @@ func (a *Audit) Check(c *Conn, settled bool) error {
 	if c.env.Budget.Free() < 0 {
 		return Breach("more memory than the Budget has")
 	}
-	if c.awake != 0 && c.env.awake[c.awake-1] != c || c.sb != nil && c.resting() {
+	if c.awake != 0 && c.env.awake[c.awake-1].conn != c || c.sb != nil && c.resting() {
 		return Breach("a controller that is not where it belongs")
 	}
 	if c.state == StateClosed {

@@ -45,7 +45,6 @@ type Conn struct {
 	rcv      recvVars
 	in       buffer.Ring // bytes received: the first is the next to be read
 	out      buffer.Ring // bytes to send: the first is the oldest unacknowledged
-	ep       episode     // the latest reduction for loss
 	has      facts
 	rest     congestion.Rest
 	awake    int32  // place in Env.awake, counted from 1; 0: the controller is at rest
@@ -191,7 +190,6 @@ func (c *Conn) releaseSide() {
 	c.dropScoreboard()
 	c.dropReassembly()
 	c.dropSearch()
-	c.ep = episode{}
 	c.dropController()
 	c.cc = nil
 }

@@ -62,7 +62,6 @@ func (c *Conn) changeController(now clock.Instant) {
 	}
 	c.dropController()
 	c.beginControl()
-	c.ep = episode{} // there is nothing to undo in it
 	if c.sb == nil {
 		return
 	}

@@ -98,8 +98,9 @@ type Env struct {
 	searches     *mtuSearch // free list
 	freeSearches int
 	controllers  []congestion.Controller
-	awake        []*Conn // those whose controllers are not at rest
+	awake        []awake // of the connections whose controllers are not at rest
 	hand         int     // where RestIdle goes on in it
+	noEpisode    episode // of those that are
 	settings     sharedSettings
 	firstHolder  *reassembly // those in use, the oldest first
 	lastHolder   *reassembly

@@ -31,6 +31,12 @@ func (c *Conn) beginControl() {
 // resting reports whether the controller is at rest.
 func (c *Conn) resting() bool { return c.awake == 0 }
 
+// An awake is what only a connection that sends has, its controller apart.
+type awake struct {
+	conn *Conn
+	ep   episode // the latest reduction for loss
+}
+
 // wake sees to it that the controller is a real one.
 func (c *Conn) wake() {
 	if c.cc == nil || !c.resting() {
@@ -39,8 +45,18 @@ func (c *Conn) wake() {
 	cc := c.env.controller(c.rest.Name())
 	c.rest.Wake(cc)
 	c.cc = cc
-	c.env.awake = append(c.env.awake, c)
+	c.env.awake = append(c.env.awake, awake{conn: c})
 	c.awake = int32(len(c.env.awake))
+}
+
+// episode returns the latest reduction for loss; of a connection at rest there is
+// none.
+func (c *Conn) episode() *episode {
+	if c.resting() {
+		c.env.noEpisode = episode{}
+		return &c.env.noEpisode
+	}
+	return &c.env.awake[c.awake-1].ep
 }
 
 // dropController gives a real controller back to the pool.
@@ -52,8 +68,8 @@ func (c *Conn) dropController() {
 	e.putController(c.cc)
 	i, last := c.awake-1, len(e.awake)-1
 	e.awake[i] = e.awake[last]
-	e.awake[i].awake = i + 1
-	e.awake[last] = nil
+	e.awake[i].conn.awake = i + 1
+	e.awake[last] = awake{}
 	e.awake = e.awake[:last]
 	c.awake = 0
 }
@@ -64,7 +80,6 @@ func (c *Conn) restControl(now clock.Instant) {
 	if c.sb != nil || c.unsent() > 0 || now.Sub(c.snd.lastSend) <= max(c.rtt.rto, restAfter) || !c.rest.Settle(c.cc) {
 		return
 	}
-	c.ep = episode{} // as in restart
 	c.dropController()
 	c.cc = &c.rest
 }
@@ -82,7 +97,7 @@ func (e *Env) RestIdle(now clock.Instant) (left, all bool) {
 		if e.hand--; e.hand < 0 || e.hand >= len(e.awake) {
 			e.hand = len(e.awake) - 1 // from the end: what takes the place of one that leaves was looked at
 		}
-		e.awake[e.hand].restControl(now)
+		e.awake[e.hand].conn.restControl(now)
 	}
 	return len(e.awake) > 0, all
 }

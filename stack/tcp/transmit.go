@@ -192,7 +192,7 @@ func (c *Conn) restart(now clock.Instant) {
 		c.wake()
 		before := c.cc.Window()
 		c.cc.OnRestart(idle)
-		c.ep = episode{} // what is undone now would make a burst
+		*c.episode() = episode{} // what is undone now would make a burst
 		if c.cc.Window() != before {
 			c.traceCwnd(now, trace.CwndIdle)
 		}
@@ -350,8 +350,8 @@ func (c *Conn) resent(now clock.Instant, i, mss int) {
 		c.sb.resentBytes += int(r.len)
 	}
 	r.flags |= everSent
-	if c.ep.is&undoable != 0 && c.sb.rec.mode != open {
-		c.ep.sentAgain(r.seq, r.end(), tsClock(now, c.tsOff))
+	if ep := c.episode(); ep.is&undoable != 0 && c.sb.rec.mode != open {
+		ep.sentAgain(r.seq, r.end(), tsClock(now, c.tsOff))
 	}
 	if c.opt.sack {
 		c.sb.again.push(c.env, c.sb, resend{sent: now, seq: r.seq, len: r.len})
