@@ -26,6 +26,7 @@ type lead struct {
 	waiting bool  // the leader is in link.Wait, or about to be: only Wake reaches it
 	woke    bool  // the batch under way has news for one of them
 	free    sync.Cond
+	nudged  chan struct{} // with room for one
 	in      [batch]link.Packet
 }
 
@@ -117,7 +118,7 @@ func (sh *shard) feed() {
 func (sh *shard) background() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	idle := time.NewTimer(0)
+	idle := time.AfterFunc(time.Hour, sh.nudge)
 	defer idle.Stop()
 	for sh.failed == nil {
 		if sh.lead.taken {
@@ -137,14 +138,19 @@ func (sh *shard) background() {
 	}
 }
 
+// nudge ends the background's wait for idleTime: the time is over, or the shard.
+func (sh *shard) nudge() {
+	select {
+	case sh.lead.nudged <- struct{}{}:
+	default:
+	}
+}
+
 // stayedIdle waits for idleTime and reports whether nobody has led meanwhile.
 func (sh *shard) stayedIdle(idle *time.Timer, terms uint) bool {
 	idle.Reset(idleTime)
 	sh.mu.Unlock()
-	select {
-	case <-idle.C:
-	case <-sh.over:
-	}
+	<-sh.lead.nudged
 	sh.mu.Lock()
 	return !sh.lead.taken && sh.lead.terms == terms && sh.failed == nil
 }

@@ -176,6 +176,7 @@ func (sh *shard) end(err error) {
 	sh.failed = err
 	sh.timer.Stop()
 	close(sh.over)
+	sh.nudge()
 	for _, s := range sh.sockets {
 		if s != nil {
 			s.wake()

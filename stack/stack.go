@@ -37,6 +37,7 @@ func New(cfg Config) (*Stack, error) {
 	}
 	sh := &shard{link: cfg.Link, read: cfg.Clock, deliver: cfg.Trace, over: make(chan struct{})}
 	sh.lead.link, sh.lead.free.L = cfg.Link, &sh.mu
+	sh.lead.nudged = make(chan struct{}, 1)
 	if sh.read == nil {
 		sh.read = monotonic()
 	}
