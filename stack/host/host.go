@@ -21,7 +21,7 @@ type Host struct {
 	log      *trace.Log
 	tap      *link.Tap
 	counters Counters
-	shown    Counters // what Counters last returned
+	shown    *Counters // what Counters last returned; nil: nobody has asked
 
 	// What the host itself keeps and sends.
 	parcels parcelPool

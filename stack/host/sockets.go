@@ -90,8 +90,6 @@ func (s *socket) flow() tcp.Flow {
 
 const (
 	maxSockets = 1 << 20
-	socketCost = 512  // bytes of Budget for an entry of the table with its queues
-	connCost   = 1024 // bytes of Budget for a connection, its rings not counted
 )
 
 // takeError returns the pending error and clears it.
@@ -138,8 +136,9 @@ func (h *Host) Open(now clock.Instant, k Kind) (Handle, error) {
 	if err != nil {
 		return 0, err
 	}
-	if k != Stream {
-		s.dg = h.newDatagrams()
+	if k != Stream && !h.giveDatagrams(s) {
+		h.freeSocket(s)
+		return 0, ErrNoMemory
 	}
 	s.owned = true
 	return s.id, nil
@@ -176,6 +175,7 @@ func (h *Host) freeSocket(s *socket) {
 		h.kept -= s.dg.in.bytes
 		s.dg.in.drain(&h.parcels)
 		h.freeDatagrams = append(h.freeDatagrams, s.dg)
+		h.budget.Give(datagramCost)
 	}
 	if s.preset != nil {
 		h.freePresets = append(h.freePresets, s.preset)
@@ -185,15 +185,20 @@ func (h *Host) freeSocket(s *socket) {
 	h.freeSockets = append(h.freeSockets, s)
 }
 
-func (h *Host) newDatagrams() *datagrams {
+// giveDatagrams gives s what a datagram or echo socket has, if there is memory.
+func (h *Host) giveDatagrams(s *socket) bool {
+	if !h.budget.Take(datagramCost) {
+		return false
+	}
 	n := len(h.freeDatagrams)
 	if n == 0 {
-		return &datagrams{}
+		s.dg = new(datagrams)
+		return true
 	}
-	d := h.freeDatagrams[n-1]
+	s.dg = h.freeDatagrams[n-1]
 	h.freeDatagrams = h.freeDatagrams[:n-1]
-	*d = datagrams{}
-	return d
+	*s.dg = datagrams{}
+	return true
 }
 
 // A portTable finds sockets by their local port; a bucket is a doubly linked

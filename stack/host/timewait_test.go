@@ -18,7 +18,7 @@ import (
 
 func TestWaitRecordIsSmall(t *testing.T) {
 	require.LessOrEqual(t, unsafe.Sizeof(waitRecord{}), uintptr(112))
-	require.Less(t, waitCost*10, socketCost+connCost)
+	require.Less(t, waitCost*7, socketCost+connCost)
 }
 
 // The tables of the records against a plain list of them: every one is found by

@@ -11,6 +11,9 @@ import (
 // moment with many busy connections does not hold memory for ever.
 const maxPooled = 256
 
+// controllerSize is about what a controller takes, bytes.
+const controllerSize = 256
+
 // controller returns the controller of that name, or the configured one where
 // there is none of that name, new or from the pool.
 func (e *Env) controller(name string) congestion.Controller {

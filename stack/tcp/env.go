@@ -3,6 +3,7 @@ package tcp
 import (
 	"encoding/binary"
 	"time"
+	"unsafe"
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
 	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
@@ -107,6 +108,9 @@ type Env struct {
 	ending       trace.Reason      // why GiveUp ends a connection
 	sample       congestion.Sample // of the ACK under way: one for all, so that none is allocated
 }
+
+// EnvSize is how many bytes an Env is by itself.
+const EnvSize = int(unsafe.Sizeof(Env{}))
 
 // NewEnv returns an Env whose secrets (ISNs, timestamp offsets) come from
 // seed. MTU is 1500 until the host sets it.
