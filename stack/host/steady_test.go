@@ -152,7 +152,7 @@ func TestOffloadedSegments(t *testing.T) {
 // What the Budget is charged for an idle connection, and what it takes, is less
 // than the 1 KiB of which stack.Socket needs a tenth.
 func TestIdleConnectionIsSmall(t *testing.T) {
-	const conns, most = 1000, 940
+	const conns, most = 1000, 960
 	w := newWorld(t)
 	l := w.listen(w.b, 16)
 	used, before := w.b.budget.Used(), heap()
