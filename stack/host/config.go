@@ -38,5 +38,6 @@ const (
 func cleanFeatures(f link.Features) link.Features {
 	f.MTU = min(max(f.MTU, minMTU), maxMTU)
 	f.MaxGSO = min(max(f.MaxGSO, 0), maxMTU)
+	f.USO = f.USO && f.ChecksumOffload
 	return f
 }
