@@ -198,7 +198,7 @@ func (q *queue) negotiate(fd uintptr) error {
 	for _, step := range offloadSteps {
 		if err = unix.IoctlSetInt(int(fd), unix.TUNSETOFFLOAD, step); err == nil {
 			q.rd.whole = step&unix.TUN_F_TSO4 != 0
-			q.wr.view.super.Store(true)                        // taking them is not a matter of these bits
+			q.wr.view.super.Store(true)                    // taking them is not a matter of these bits
 			q.wr.view.uso.Store(step&unix.TUN_F_USO4 != 0) // nor here, but the kernel that knows them takes them
 			return nil
 		}
