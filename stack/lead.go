@@ -96,6 +96,9 @@ func (sh *shard) feed() {
 	if err == nil {
 		n, err = sh.link.TryRead(l.in[:])
 	}
+	if sh.peers != nil {
+		n = sh.sort(n)
+	}
 	now := sh.enter()
 	l.waiting = false
 	if err != nil {
@@ -106,6 +109,9 @@ func (sh *shard) feed() {
 		for i := range l.in[:n] {
 			sh.host.Input(now, &l.in[i])
 		}
+	}
+	if sh.peers != nil {
+		sh.open()
 	}
 	sh.flush()
 	sh.report()
