@@ -18,10 +18,11 @@
 //
 // # Goroutines
 //
-// A Stack has one goroutine for its link and one timer, and so has each shard where there are several. Whoever must wait on a
-// socket reads the link himself: he becomes the leader, if there is none, until
-// what he waits for has come (lead.go says why); others sleep on their socket's
-// condition variable for their direction. The goroutine leads when no
+// A Stack has one goroutine for its link and one timer, and so has each shard
+// where there are several. Whoever must wait on a socket reads the link
+// himself: he becomes the leader, if there is none, until what he waits for has
+// come (lead.go says why); others sleep on their socket's condition variable
+// for their direction. The goroutine leads when no
 // application has for a millisecond, and steps back when it wakes one. All of
 // that is in one place, shard.await. One call at a time is at work in a
 // direction; the others stand in line (wait.go), but for calls with DontWait,

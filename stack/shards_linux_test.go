@@ -21,13 +21,19 @@ import (
 	"github.com/sockeye-net/sockeye/tun/tuntest"
 )
 
-// queued runs a stack on a TUN of n queues, the kernel on the other side.
-func queued(t testing.TB, n int, plain bool) (*stack.Stack, *setup.NetNS, *tun.Device) {
+// queued runs a stack on a TUN of n queues, the kernel on the other side. any:
+// each packet leaves through any of them, and makes the kernel bring its flow
+// there for a while.
+func queued(t testing.TB, n int, plain, any bool) (*stack.Stack, *setup.NetNS, *tun.Device) {
 	t.Helper()
 	ns := tuntest.NewNS(t)
 	d := tuntest.OpenUp(t, ns, func() (*tun.Device, error) { return tun.Open(tun.Config{Queues: n, Plain: plain}) })
 	require.NoError(t, ns.Do(func() error { return setup.SetTxQueueLen(d.Name(), 10000) }))
-	s, err := stack.New(stack.Config{Links: d.Links(), Prefixes: []netip.Prefix{tuntest.Ours}})
+	links := d.Links()
+	if any {
+		links = scatterAll(links, 3)
+	}
+	s, err := stack.New(stack.Config{Links: links, Prefixes: []netip.Prefix{tuntest.Ours}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s, ns, d
@@ -53,11 +59,18 @@ type writer struct{ s *stack.Socket }
 
 func (w writer) Write(p []byte) (int, error) { return w.s.Send(p, 0) }
 
-// Two queues and the kernel: flows that either side opened, both ways at once.
+// Several queues and the kernel: flows that either side opened, both ways at once.
 func TestShardsWithTheKernel(t *testing.T) {
+	t.Run("each flow has its queue", func(t *testing.T) { exchange(t, false, false) })
+	t.Run("any queue has any packet", func(t *testing.T) { exchange(t, false, true) })
+	t.Run("each flow has its queue, plain", func(t *testing.T) { exchange(t, true, false) })
+	t.Run("any queue has any packet, plain", func(t *testing.T) { exchange(t, true, true) })
+}
+
+func exchange(t *testing.T, plain, any bool) {
 	const flows, size = 6, 4 << 20
-	s, ns, d := queued(t, 2, false)
-	require.Len(t, d.Links(), 2)
+	s, ns, d := queued(t, 3, plain, any)
+	require.Len(t, d.Links(), 3)
 	ours := listen(t, s, 7)
 	var theirs net.Listener
 	require.NoError(t, ns.Do(func() (err error) { theirs, err = net.Listen("tcp4", "192.0.2.1:7"); return err }))
@@ -86,7 +99,7 @@ func TestShardsWithTheKernel(t *testing.T) {
 	require.Zero(t, c.Drop[trace.DropTCPNoConn])
 	require.Less(t, c.TCP.RetransSegs, c.TCP.OutSegs/10)
 	st := d.Stats()
-	require.NotZero(t, st.ReadSuper)
+	require.Equal(t, plain, st.ReadSuper == 0)
 	require.Zero(t, st.Dropped())
 	t.Logf("%d segments in, %d out, %d again", c.TCP.InSegs, c.TCP.OutSegs, c.TCP.RetransSegs)
 }
@@ -95,7 +108,7 @@ func TestShardsWithTheKernel(t *testing.T) {
 func TestShardsDatagramsWithTheKernel(t *testing.T) {
 	for name, plain := range map[string]bool{"with offloads": false, "plain": true} {
 		t.Run(name, func(t *testing.T) {
-			s, ns, _ := queued(t, 2, plain)
+			s, ns, _ := queued(t, 2, plain, false)
 			for i := range uint16(8) {
 				u := open(t, s, host.Datagram)
 				require.NoError(t, u.Bind(port(tuntest.Ours.Addr(), 3000+i)))
@@ -135,7 +148,7 @@ func TestShardsDatagramsWithTheKernel(t *testing.T) {
 
 // The kernel's error about our datagram reaches the socket, whichever queue it takes.
 func TestShardsErrorsFromTheKernel(t *testing.T) {
-	s, _, _ := queued(t, 2, false)
+	s, _, _ := queued(t, 2, false, false)
 	for i := range uint16(6) {
 		u := open(t, s, host.Datagram)
 		require.NoError(t, u.Connect(port(tuntest.Theirs.Addr(), 9+i), 0))

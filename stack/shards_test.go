@@ -55,14 +55,15 @@ func scattered(n int, f link.Features) (as, bs []link.Link) {
 		a, b := link.NewPipe(f, 4096)
 		as, bs = append(as, a), append(bs, b)
 	}
-	wrap := func(ls []link.Link, seed uint64) (out []link.Link) {
-		mu, rng := new(sync.Mutex), rand.NewPCG(seed, 0)
-		for _, l := range ls {
-			out = append(out, &scatter{l, ls, mu, rng})
-		}
-		return out
+	return scatterAll(as, 1), scatterAll(bs, 2)
+}
+
+func scatterAll(ls []link.Link, seed uint64) (out []link.Link) {
+	mu, rng := new(sync.Mutex), rand.NewPCG(seed, 0)
+	for _, l := range ls {
+		out = append(out, &scatter{l, ls, mu, rng})
 	}
-	return wrap(as, 1), wrap(bs, 2)
+	return out
 }
 
 // many returns two stacks of n shards each.
@@ -459,6 +460,33 @@ func TestShardsLinkFails(t *testing.T) {
 		require.ErrorIs(t, a.Err(), errDevice)
 		_, err := a.Socket(host.Stream)
 		require.ErrorIs(t, err, errDevice)
+	})
+}
+
+// What a shard does not fetch from its box is bounded, and what is lost is counted.
+func TestShardsBoxIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		as, bs := scattered(2, link.Features{MTU: 1500})
+		for _, l := range bs {
+			defer l.Close()
+		}
+		stuck := &failing{as[1], make(chan struct{})} // it never reads
+		as[1] = stuck
+		a := start(t, nil, addrA, stack.Config{Links: as})
+		defer close(stuck.broken)
+		u := open(t, a, host.Datagram)
+		require.NoError(t, u.Bind(port(local, 1000)))
+		for range 1000 {
+			_, err := u.SendTo([]byte("x"), port(local, 1001), stack.DontWait)
+			require.NoError(t, err)
+		}
+		require.EqualValues(t, 1000-256, a.Counters().Drop[trace.DropLink])
+		for range 10 {
+			_, err := u.SendTo([]byte("y"), port(local, 1000), stack.DontWait)
+			require.NoError(t, err)
+			_, err = u.Recv(make([]byte, 1), 0)
+			require.NoError(t, err, "its own go on")
+		}
 	})
 }
 
