@@ -189,6 +189,9 @@ func (sh *shard) end(err error) {
 // add makes a socket of the host known, so that its news reach it.
 func (sh *shard) add(h host.Handle, k host.Kind) *Socket {
 	s := &Socket{handle: h, kind: k}
+	if sh.peers != nil {
+		s.place = &place{}
+	}
 	s.settle(sh)
 	sh.register(s)
 	return s

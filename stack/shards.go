@@ -6,7 +6,6 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
-	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
 // Several shards (doc.go says how they work together). Each reads a link of its
@@ -110,7 +109,7 @@ func (sh *shard) open() {
 	}
 	for i, s := range b.read.sockets {
 		b.read.sockets[i] = nil
-		if s.at.Load() == sh && !s.closed {
+		if s.place.at.Load() == sh && !s.closed {
 			s.tell(host.Readable)
 		}
 	}
@@ -124,19 +123,6 @@ func (s *Stack) endOthers(sh *shard) {
 			o.fail(sh.err())
 			o.link.Wake()
 		}
-	}
-}
-
-// oneAtATime makes what the shards deliver come in turn.
-func oneAtATime(deliver func([]trace.Event)) func([]trace.Event) {
-	if deliver == nil {
-		return nil
-	}
-	var mu sync.Mutex
-	return func(es []trace.Event) {
-		mu.Lock()
-		defer mu.Unlock()
-		deliver(es)
 	}
 }
 

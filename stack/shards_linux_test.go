@@ -68,7 +68,7 @@ func TestShardsWithTheKernel(t *testing.T) {
 }
 
 func exchange(t *testing.T, plain, any bool) {
-	const flows, size = 6, 4 << 20
+	const flows, size = 6, 1 << 20
 	s, ns, d := queued(t, 3, plain, any)
 	require.Len(t, d.Links(), 3)
 	ours := listen(t, s, 7)

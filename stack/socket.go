@@ -3,7 +3,6 @@ package stack
 import (
 	"math"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
@@ -21,8 +20,7 @@ type Socket struct {
 	sh     *shard
 	handle host.Handle
 	kind   host.Kind
-	at     atomic.Pointer[shard]  // sh, for who does not hold its lock
-	spread atomic.Pointer[spread] // streams that are bound where there are several shards
+	place  *place // where there are several shards (spread.go); nil: sh is the only one
 	closed bool
 	gone   bool // the host has let go of the last packet after Close
 	rd, wr side
@@ -93,7 +91,7 @@ func (s *Socket) Listen(backlog int) error {
 // waits for the connection that is being made. After a deadline it goes on
 // being made, too.
 func (s *Socket) Connect(remote netip.AddrPort, f Flags) error {
-	if s.spread.Load() != nil {
+	if s.spread() != nil {
 		if err := s.several().settleFor(s, remote); err != nil && err != host.ErrInvalid {
 			return err
 		}
@@ -133,7 +131,7 @@ func (s *Socket) outcome() error {
 
 // Accept waits for a connection and returns its socket.
 func (s *Socket) Accept(f Flags) (*Socket, error) {
-	if sp := s.spread.Load(); sp != nil {
+	if sp := s.spread(); sp != nil {
 		return s.acceptSeveral(sp, f)
 	}
 	var got *Socket
@@ -227,10 +225,10 @@ func recvFlags(f Flags) host.RecvFlags {
 
 // Shutdown ends one or both directions.
 func (s *Socket) Shutdown(how host.How) error {
-	if sp := s.spread.Load(); sp != nil && how&host.ShutRead != 0 {
+	if sp := s.spread(); sp != nil && how&host.ShutRead != 0 {
 		st := s.several()
-		st.mu.Lock()
-		defer st.mu.Unlock()
+		st.lock()
+		defer st.unlock()
 		defer st.deafen(sp)
 	}
 	return s.call(func(now clock.Instant) error {
@@ -369,7 +367,7 @@ func (s *Socket) RemoteAddr() (a netip.AddrPort, err error) {
 
 // Poll returns the conditions that hold now.
 func (s *Socket) Poll() (m host.Mask, err error) {
-	if sp := s.spread.Load(); sp != nil {
+	if sp := s.spread(); sp != nil {
 		return s.pollSeveral(sp)
 	}
 	return s.poll()
@@ -414,7 +412,7 @@ func (s *Socket) Options() (o host.Options, err error) {
 // SetOptions lets set change the options and puts them in force. set runs under
 // the stack's lock: it must only assign fields.
 func (s *Socket) SetOptions(set func(*host.Options)) error {
-	if sp := s.spread.Load(); sp != nil {
+	if sp := s.spread(); sp != nil {
 		return s.several().setOptions(s, sp, set)
 	}
 	return s.setOptions(set)

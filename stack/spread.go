@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/host"
@@ -32,11 +33,20 @@ type spread struct {
 	ready   []int     // shards where a connection may wait to be accepted, each once
 }
 
+// A place says where a socket is, to who does not hold its shard's lock.
+type place struct {
+	at     atomic.Pointer[shard]  // the Socket's sh
+	spread atomic.Pointer[spread] // of a stream that is bound
+}
+
 // enter locks the shard that the socket lives on, which may change while
 // nobody holds its lock.
 func (s *Socket) enter() clock.Instant {
+	if s.place == nil {
+		return s.sh.enter()
+	}
 	for {
-		sh := s.at.Load()
+		sh := s.place.at.Load()
 		now := sh.enter()
 		if s.sh == sh {
 			return now
@@ -45,12 +55,20 @@ func (s *Socket) enter() clock.Instant {
 	}
 }
 
-// stack returns the Stack where it has several shards, else nil.
+// several returns the Stack where it has several shards, else nil.
 func (s *Socket) several() *Stack {
-	if p := s.at.Load().peers; p != nil {
-		return p.stack
+	if s.place == nil {
+		return nil
 	}
-	return nil
+	return s.place.at.Load().peers.stack
+}
+
+// spread returns what the socket shares with its siblings; nil: it has none.
+func (s *Socket) spread() *spread {
+	if s.place == nil {
+		return nil
+	}
+	return s.place.spread.Load()
 }
 
 // told notes news of a listener for its primary, and reports whether that is
@@ -67,7 +85,7 @@ func (sp *spread) told(s *Socket, m host.Mask) bool {
 		return false
 	}
 	if m&host.Readable != 0 {
-		p.at.Load().poke(p)
+		p.place.at.Load().poke(p)
 	}
 	return true
 }
@@ -108,8 +126,8 @@ func (sp *spread) isPrimary(s *Socket) bool {
 
 // bindSeveral is Bind.
 func (st *Stack) bindSeveral(s *Socket, local netip.AddrPort) error {
-	st.mu.Lock()
-	defer st.mu.Unlock()
+	st.lock()
+	defer st.unlock()
 	if s.kind == host.Stream {
 		return st.bindStream(s, local)
 	}
@@ -170,7 +188,7 @@ func (st *Stack) spreadOut(s *Socket, bind func(*shard, host.Handle) error) erro
 			return err
 		}
 	}
-	err = s.call(func(clock.Instant) error { s.spread.Store(sp); return nil })
+	err = s.call(func(clock.Instant) error { s.place.spread.Store(sp); return nil })
 	if err != nil { // closed meanwhile
 		st.giveUp(sp.all, s)
 	}
@@ -196,7 +214,7 @@ func (sh *shard) sibling(sp *spread, o *host.Options, bind func(*shard, host.Han
 		return nil, err
 	}
 	s := sh.add(h, host.Stream)
-	s.spread.Store(sp)
+	s.place.spread.Store(sp)
 	return s, nil
 }
 
@@ -211,8 +229,8 @@ func (st *Stack) giveUp(all []*Socket, s *Socket) {
 
 // listenSeveral is Listen.
 func (st *Stack) listenSeveral(s *Socket, backlog int) error {
-	st.mu.Lock()
-	defer st.mu.Unlock()
+	st.lock()
+	defer st.unlock()
 	bound := false
 	if err := s.call(func(clock.Instant) error { bound = s.sh.host.Bound(s.handle); return nil }); err != nil {
 		return err
@@ -225,7 +243,7 @@ func (st *Stack) listenSeveral(s *Socket, backlog int) error {
 	listen := func(s *Socket) error {
 		return s.call(func(now clock.Instant) error { return s.sh.host.Listen(now, s.handle, backlog) })
 	}
-	sp := s.spread.Load()
+	sp := s.spread()
 	if err := listen(s); err != nil || sp == nil {
 		return err
 	}
@@ -248,8 +266,8 @@ func (st *Stack) deafen(sp *spread) {
 
 // setOptions is SetOptions of a stream with siblings: they have the same.
 func (st *Stack) setOptions(s *Socket, sp *spread, set func(*host.Options)) error {
-	st.mu.Lock()
-	defer st.mu.Unlock()
+	st.lock()
+	defer st.unlock()
 	if err := s.setOptions(set); err != nil {
 		return err
 	}
@@ -277,7 +295,7 @@ func (s *Socket) acceptSeveral(sp *spread, f Flags) (*Socket, error) {
 			return got, err
 		}
 		if got = there.acceptHere(); got != nil {
-			sp.again(got.at.Load().peers.index)
+			sp.again(got.place.at.Load().peers.index)
 			return got, nil
 		}
 	}
@@ -299,15 +317,15 @@ func (s *Socket) acceptHere() *Socket {
 
 // settleFor brings a bound stream to the shard that owns its connection to remote.
 func (st *Stack) settleFor(s *Socket, remote netip.AddrPort) error {
-	st.mu.Lock()
-	defer st.mu.Unlock()
+	st.lock()
+	defer st.unlock()
 	owner := 0
 	err := s.call(func(now clock.Instant) error {
 		owner = s.sh.host.ConnectOwner(now, s.handle, remote)
 		return nil
 	})
-	sp := s.spread.Load()
-	if err != nil || st.shards[owner] == s.at.Load() || sp == nil {
+	sp := s.spread()
+	if err != nil || st.shards[owner] == s.place.at.Load() || sp == nil {
 		return err
 	}
 	o := sp.all[owner]
@@ -333,7 +351,7 @@ func (st *Stack) settleFor(s *Socket, remote netip.AddrPort) error {
 
 // moveTo makes an unbound datagram or echo socket one of another shard.
 func (st *Stack) moveTo(s *Socket, to *shard) error {
-	if s.at.Load() == to {
+	if s.place.at.Load() == to {
 		return nil
 	}
 	bound := false
@@ -402,7 +420,9 @@ func (s *Socket) settle(sh *shard) {
 	s.rd.lead, s.wr.lead = &sh.lead, &sh.lead
 	s.rd.cond.L, s.rd.line.L = &sh.mu, &sh.mu
 	s.wr.cond.L, s.wr.line.L = &sh.mu, &sh.mu
-	s.at.Store(sh)
+	if s.place != nil {
+		s.place.at.Store(sh)
+	}
 }
 
 // pollSeveral is Poll of a stream with siblings.
@@ -435,7 +455,7 @@ func (st *Stack) describe() []host.Description {
 			var sp *spread
 			s := sh.lookup(d.Socket)
 			if s != nil {
-				sp = s.spread.Load()
+				sp = s.spread()
 			}
 			switch {
 			case sp == nil:
@@ -469,12 +489,12 @@ func (sh *shard) lookup(h host.Handle) *Socket {
 
 // endSiblings closes what a stream was spread to.
 func (s *Socket) endSiblings(abort bool) {
-	st, sp := s.several(), s.spread.Load()
+	st, sp := s.several(), s.spread()
 	if st == nil || sp == nil || !sp.isPrimary(s) {
 		return
 	}
-	st.mu.Lock()
-	defer st.mu.Unlock()
+	st.lock()
+	defer st.unlock()
 	for _, o := range sp.siblings() {
 		_ = o.endOne(abort)
 	}

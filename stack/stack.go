@@ -31,7 +31,8 @@ type Stack struct {
 	done   sync.WaitGroup
 
 	// Where there are several shards (shards.go, spread.go).
-	mu    sync.Mutex // who changes what all shards must agree on; taken before a shard's
+	mu    sync.Mutex // lock and unlock: who changes what all shards must agree on; taken before a shard's
+	post  *postman   // nil: no Trace
 	steer host.Steer
 	next  atomic.Uint32 // whose turn the next socket is
 }
@@ -76,7 +77,10 @@ func newStack(cfg *Config, links []link.Link) (*Stack, error) {
 	s := &Stack{}
 	if len(links) > 1 {
 		s.steer = host.NewSteer(cfg.Seed, len(links))
-		cfg.Trace = oneAtATime(cfg.Trace)
+		if cfg.Trace != nil {
+			s.post = &postman{deliver: cfg.Trace}
+			cfg.Trace = s.post.take
+		}
 	}
 	for i, l := range links {
 		sh, err := newShard(cfg, l, host.Share{Index: i, Count: len(links)})
@@ -213,8 +217,8 @@ func (s *Stack) Prefixes() []netip.Prefix {
 
 // SetAddresses replaces our addresses and routes. A default route is one for 0.0.0.0/0.
 func (s *Stack) SetAddresses(prefixes []netip.Prefix, routes []host.Route) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.lock()
+	defer s.unlock()
 	for _, sh := range s.shards {
 		if err := sh.setAddresses(prefixes, routes); err != nil {
 			return err // of the first one: all see the same

@@ -76,10 +76,13 @@ type Host struct {
 	heads      [maxBatch * maxHeadSize]byte
 }
 
-// New returns a host. Errors: ErrSeed, ErrPrefix, ErrRoute.
+// New returns a host. Errors: ErrSeed, ErrPrefix, ErrRoute, ErrInvalid (Share).
 func New(cfg Config, feat link.Features) (*Host, error) {
 	if cfg.Seed == [32]byte{} {
 		return nil, ErrSeed
+	}
+	if !cfg.Share.valid() {
+		return nil, ErrInvalid
 	}
 	net, err := newAddresses(cfg.Prefixes, cfg.Routes)
 	if err != nil {

@@ -32,6 +32,10 @@ type Share struct {
 // MaxShares is how many Hosts may be one.
 const MaxShares = 128
 
+func (s Share) valid() bool {
+	return s.Count >= 0 && s.Count <= MaxShares && s.Index >= 0 && s.Index < max(s.Count, 1)
+}
+
 // A Steer knows the owner of each packet. The zero value gives all to 0.
 type Steer struct {
 	key   secret

@@ -172,3 +172,13 @@ func TestHandlesOfShares(t *testing.T) {
 		}
 	}
 }
+
+func TestShareIsInRange(t *testing.T) {
+	for s, ok := range map[Share]bool{
+		{}: true, {0, 1}: true, {1, 2}: true, {MaxShares - 1, MaxShares}: true,
+		{1, 0}: false, {1, 1}: false, {-1, 2}: false, {0, -1}: false, {2, 2}: false, {0, MaxShares + 1}: false,
+	} {
+		_, err := New(Config{Seed: [32]byte{1}, Share: s}, link.Features{MTU: 1500})
+		require.Equal(t, ok, err == nil, s)
+	}
+}

@@ -2,7 +2,8 @@ package oracle
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockeye-net/sockeye/stack"
+	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
 	"github.com/sockeye-net/sockeye/tun"
 )
@@ -21,30 +23,34 @@ const queueFlows = 4
 
 // BenchmarkQueues moves bytes over several connections between ours and the
 // kernel, with one queue of the device and with several, each a shard of the
-// stack. It reports medians of alternating runs in Gbit/s, all flows together,
-// and each number of queues as a ratio of one.
+// stack. Scattered, each of our packets leaves through any queue, so that the
+// kernel too brings each flow now here and now there. It reports the median of
+// alternating runs in Gbit/s, all flows together, and the others as ratios of one queue.
 //
 //	go test -run '^$' -bench Queues ./stack/oracle
 func BenchmarkQueues(b *testing.B) {
 	if os.Geteuid() != 0 {
 		b.Skip("needs root: it makes network namespaces and TUN devices")
 	}
-	queues := []int{1, 2, 4}
+	contestants := []struct {
+		name    string
+		queues  int
+		scatter bool
+	}{{"1-queue", 1, false}, {"2-queues", 2, false}, {"4-queues", 4, false}, {"2-queues-scattered", 2, true}}
 	for _, up := range []bool{true, false} {
 		b.Run(map[bool]string{true: "up", false: "down"}[up], func(b *testing.B) {
-			results := map[int][]float64{}
+			results := map[string][]float64{}
 			for range bulkRuns {
-				for _, n := range queues {
+				for _, c := range contestants {
 					r := &run{TB: b}
-					results[n] = append(results[n], flows(r, overQueues(r, n), up))
+					results[c.name] = append(results[c.name], flows(r, overQueues(r, c.queues, c.scatter), up))
 					r.end()
 				}
 			}
-			for _, n := range queues {
-				b.ReportMetric(median(results[n]), fmt.Sprintf("%d-queues-Gbit/s", n))
-			}
-			for _, n := range queues[1:] {
-				b.ReportMetric(median(results[n])/median(results[1]), fmt.Sprintf("%d/1", n))
+			one := median(results[contestants[0].name])
+			b.ReportMetric(one, "1-queue-Gbit/s")
+			for _, c := range contestants[1:] {
+				b.ReportMetric(median(results[c.name])/one, c.name+"/1")
 			}
 			b.ReportMetric(0, "ns/op")
 		})
@@ -85,7 +91,23 @@ func flows(t testing.TB, d dialer, up bool) (sum float64) {
 	return sum
 }
 
-func overQueues(t testing.TB, n int) dialer {
+// A scatter is one of several queues that writes through any of them.
+type scatter struct {
+	link.Link
+	all []link.Link
+	mu  *sync.Mutex
+}
+
+func (s *scatter) WriteBatch(ps []link.Packet) (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range ps {
+		err = errors.Join(err, s.all[rand.IntN(len(s.all))].WriteBatch(ps[i:i+1]))
+	}
+	return err
+}
+
+func overQueues(t testing.TB, n int, scattered bool) dialer {
 	ns := newNS(t)
 	var dev *tun.Device
 	require.NoError(t, ns.Do(func() (err error) {
@@ -94,7 +116,14 @@ func overQueues(t testing.TB, n int) dialer {
 		}
 		return kernelSide("bench0", gvisorPrefix)
 	}))
-	s, err := stack.New(stack.Config{Links: dev.Links(), Prefixes: []netip.Prefix{ourPrefix}})
+	links := dev.Links()
+	if scattered {
+		mu := new(sync.Mutex)
+		for i, l := range dev.Links() {
+			links[i] = &scatter{l, dev.Links(), mu}
+		}
+	}
+	s, err := stack.New(stack.Config{Links: links, Prefixes: []netip.Prefix{ourPrefix}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	ours := stdnet.New(s)
