@@ -91,21 +91,22 @@ func checkRecord(msg []byte, off int) (dnsmessage.Type, int, error) {
 	return typ, end, checkData(msg, off+10, end, typ)
 }
 
-// typeDNAME is a type that dnsmessage does not name.
-const typeDNAME = dnsmessage.Type(39)
-
 // checkData checks the data of the types whose shape we rely on.
 //
 // To add a type: say here what its RDATA looks like, name it in typeNames (type.go), let readKnown
-// (message.go) hand it to dnsmessage if that knows it, and print it in dataString (text.go).
+// (message.go) hand it to dnsmessage if that knows it, keep it in data.go, and print it in DataString
+// (text.go); where dnsmessage does not know it, print it in bytesString (extra.go) and no more.
 func checkData(msg []byte, off, end int, typ dnsmessage.Type) error {
 	switch typ {
 	case dnsmessage.TypeA:
 		return exactly(end-off, 4)
 	case dnsmessage.TypeAAAA:
 		return exactly(end-off, 16)
-	case dnsmessage.TypeNS, dnsmessage.TypeCNAME, dnsmessage.TypePTR, typeDNAME:
+	case dnsmessage.TypeNS, dnsmessage.TypeCNAME, dnsmessage.TypePTR:
 		return checkNames(msg, off, end, 0, 1, 0)
+	case typeDNAME:
+		// RFC 6672 2.5: never compressed. Taken alone it has nothing to point at.
+		return checkNames(msg[off:end], 0, end-off, 0, 1, 0)
 	case dnsmessage.TypeMX:
 		return checkNames(msg, off, end, 2, 1, 0)
 	case dnsmessage.TypeSRV:
