@@ -7,12 +7,12 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// An asking is a zone's servers while they are asked: which are left, which names have no address yet.
+// An asking is a zone's servers while they are asked: which are left, which have no address yet.
 type asking struct {
 	it      *Iterator
 	j       *job
 	z       *zone
-	unknown []string         // names of servers not looked up yet
+	bare    []string         // names of servers without an address, not looked up yet
 	fetched int              // how many were
 	more    []netip.AddrPort // to try next
 	again   []netip.AddrPort // silent ones, to try once more
@@ -27,7 +27,7 @@ func (f *asking) next() (netip.AddrPort, error) {
 			f.more = f.more[1:]
 			return at, nil
 		}
-		if len(f.unknown) == 0 || f.fetched == maxFetches {
+		if len(f.bare) == 0 || f.fetched == maxFetches {
 			break
 		}
 		if err := f.fetch(); err != nil {
@@ -50,14 +50,14 @@ func (f *asking) failed(at netip.AddrPort, x *Exchange) {
 
 // fetch looks up the address of the next server without one. Only a spent budget ends the question.
 func (f *asking) fetch() error {
-	name := f.unknown[0]
-	f.unknown = f.unknown[1:]
+	name := f.bare[0]
+	f.bare = f.bare[1:]
 	if slices.ContainsFunc(f.j.pending, func(p string) bool { return equalName(p, name) }) || len(f.j.pending) == maxDepth {
 		return nil // a circle, or too deep: this one cannot help
 	}
 	addrs, err := f.it.address(f.j, name, &f.fetched)
-	if e, ok := err.(*Error); ok && e.Kind == ErrBudget && f.j.packets == 0 {
-		return err
+	if err != nil && f.j.packets == 0 {
+		return errBudget
 	}
 	for _, at := range f.it.order(addrs, f.it.Resolver.now()) {
 		if f.tried[at] == 0 && !slices.Contains(f.more, at) {

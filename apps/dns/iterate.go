@@ -132,16 +132,13 @@ func (it *Iterator) askZone(j *job, z *zone, a *Answer) (*Exchange, error) {
 	if err != nil {
 		return nil, a.error(ErrBadReply, netip.AddrPort{}, err)
 	}
-	f := &asking{it: it, j: j, z: z, unknown: slices.Clone(z.servers), tried: map[netip.AddrPort]int{}}
+	f := &asking{it: it, j: j, z: z, bare: z.bare, tried: map[netip.AddrPort]int{}}
 	f.more = it.order(z.addrs, it.Resolver.now())
-	if len(z.addrs) > 0 && len(f.unknown) > 0 && z.name == "." {
-		f.unknown = nil // the hints have all there is
-	}
 	wrong := &Error{Kind: ErrTimeout, Name: a.Canonical, Type: a.Type}
 	for {
 		at, err := f.next()
 		if err != nil {
-			return nil, err
+			return nil, a.error(ErrBudget, netip.AddrPort{}, err)
 		}
 		if !at.IsValid() || j.over(it.Resolver.now()) {
 			if len(f.tried) == 0 {

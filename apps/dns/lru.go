@@ -40,7 +40,7 @@ type key struct {
 }
 
 // entrySize is what an entry takes beside its names and data: itself, its place in the map.
-const entrySize = 320
+const entrySize = 384
 
 // An lru keeps entries up to a number of bytes; those used least recently go first.
 // The zero value keeps nothing until most is set. It does not lock.

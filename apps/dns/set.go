@@ -41,7 +41,7 @@ func setOf(rs []Record) set {
 	for i := range rs {
 		s = s.add(&rs[i])
 	}
-	return s[:len(s):len(s)]
+	return append(set(nil), s...) // no longer than it must be: it is kept
 }
 
 // cut takes the first record off.

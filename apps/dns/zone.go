@@ -20,6 +20,7 @@ type Hint struct {
 type zone struct {
 	name    string
 	servers []string     // their names
+	bare    []string     // those that came without an address
 	addrs   []netip.Addr // of theirs, as the parent gave them along
 }
 
@@ -61,9 +62,15 @@ func zoneOf(name string, ns, glue []Record) *zone {
 			z.servers = append(z.servers, text(d.NS))
 		}
 	}
-	for _, r := range glue {
-		if d, ok := r.Data.(*dnsmessage.AResource); ok {
-			z.addrs = append(z.addrs, netip.AddrFrom4(d.A))
+	for _, host := range z.servers {
+		n := len(z.addrs)
+		for i := range glue {
+			if equalName(glue[i].Name, host) {
+				z.addrs = append(z.addrs, address(&glue[i])...)
+			}
+		}
+		if len(z.addrs) == n {
+			z.bare = append(z.bare, host)
 		}
 	}
 	return z
