@@ -16,14 +16,15 @@ const (
 
 // What checkMessage finds wrong.
 var (
-	errShort     = errors.New("message ends too early")
-	errTrailing  = errors.New("bytes after the last record")
-	errPointer   = errors.New("compression pointer does not go backward")
-	errHops      = errors.New("too many compression pointers in one name")
-	errLabelType = errors.New("unknown label type")
-	errLongName  = errors.New("name longer than 255 bytes")
-	errRDLength  = errors.New("RDLENGTH does not fit the data")
-	errOPT       = errors.New("misplaced or repeated OPT record")
+	errShort       = errors.New("message ends too early")
+	errTrailing    = errors.New("bytes after the last record")
+	errPointer     = errors.New("compression pointer does not go backward")
+	errHops        = errors.New("too many compression pointers in one name")
+	errLabelType   = errors.New("unknown label type")
+	errLongName    = errors.New("name longer than 255 bytes")
+	errRDLength    = errors.New("RDLENGTH does not fit the data")
+	errLongMessage = errors.New("message longer than any question")
+	errOPT         = errors.New("misplaced or repeated OPT record")
 )
 
 // checkMessage walks a whole message without building anything and says whether it is well formed.

@@ -50,7 +50,16 @@ func (c *Client) Lookup(ctx context.Context, name string, t Type) (*Answer, erro
 	if err != nil {
 		return nil, err
 	}
-	a := &Answer{Name: n, Type: t, Canonical: text(n)}
+	return c.lookupName(ctx, text(n), t)
+}
+
+// lookupName is Lookup of a name that came in a message, or has been parsed: any bytes but a dot are in its labels.
+func (c *Client) lookupName(ctx context.Context, name string, t Type) (*Answer, error) {
+	n, err := dnsmessage.NewName(name)
+	if err != nil {
+		return nil, badName(name, "it is longer than 253 characters")
+	}
+	a := &Answer{Name: n, Type: t, Canonical: name}
 	if done, err := c.known(a); done {
 		return a, err
 	}

@@ -113,18 +113,28 @@ func (r *Resolver) askTCP(server netip.AddrPort, q *query, deadline time.Time) *
 	if n, err := r.API.Send(fd, frame, socket.MSG_NOSIGNAL); err != nil || n < len(frame) {
 		return x.fail(orAgain(err))
 	}
-	var length [2]byte
-	if err := r.fill(fd, length[:], deadline); err != nil {
-		return x.fail(err)
-	}
-	msg := make([]byte, binary.BigEndian.Uint16(length[:])) // at most 64 KiB, whatever was sent
-	if err := r.fill(fd, msg, deadline); err != nil {
+	msg, err := r.readFrame(fd, 0xFFFF, deadline)
+	if err != nil {
 		return x.fail(err)
 	}
 	if !x.settle(q, msg, false, r.now().Sub(sent)) {
 		x.Ignored++ // one question, one stream: nothing better will come
 	}
 	return x
+}
+
+// readFrame reads a message of at most most bytes after its length, all of it by the deadline.
+func (r *Resolver) readFrame(fd, most int, deadline time.Time) ([]byte, error) {
+	var length [2]byte
+	if err := r.fill(fd, length[:], deadline); err != nil {
+		return nil, err
+	}
+	n := int(binary.BigEndian.Uint16(length[:]))
+	if n > most {
+		return nil, errLongMessage
+	}
+	msg := make([]byte, n)
+	return msg, r.fill(fd, msg, deadline)
 }
 
 // orAgain turns a short count without an error into the time-out that it was.
