@@ -150,7 +150,7 @@ func (c *Client) search(ctx context.Context, name string, t Type) (a *Answer, er
 	}
 	var plain *Answer
 	var plainErr error
-	for _, full := range names(name, c.Search, ndots) {
+	for _, full := range SearchNames(name, c.Search, ndots) {
 		a, err = c.Lookup(ctx, full, t)
 		if e, ok := err.(*Error); err == nil || !ok || e.Kind != ErrNXDomain && e.Kind != ErrNoData && e.Kind != ErrBadName {
 			return a, err

@@ -67,9 +67,9 @@ func (c *Config) option(o string) {
 	}
 }
 
-// names are those that are tried for a name that a person typed, in order: one with a final dot as it is; one
+// SearchNames are those that are tried for a name that a person typed, in order: one with a final dot as it is; one
 // with enough dots first as it is, then in the domains to search; another the other way round.
-func names(name string, search []string, ndots int) []string {
+func SearchNames(name string, search []string, ndots int) []string {
 	if strings.HasSuffix(name, ".") {
 		return []string{name}
 	}

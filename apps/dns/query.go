@@ -18,6 +18,7 @@ type query struct {
 	q    dnsmessage.Question
 	name dnsmessage.Name // as it was given, before its letter case was mixed
 	edns bool
+	keep bool // an answer that was cut short is taken
 	msg  []byte
 }
 
@@ -35,7 +36,7 @@ func (r *Resolver) newQuery(name dnsmessage.Name, t Type, edns bool) (*query, er
 		}
 		name = mixCase(name, &bits)
 	}
-	q := &query{id: id, edns: edns, name: given, q: dnsmessage.Question{Name: name, Type: t, Class: dnsmessage.ClassINET}}
+	q := &query{id: id, edns: edns, keep: r.KeepTruncated, name: given, q: dnsmessage.Question{Name: name, Type: t, Class: dnsmessage.ClassINET}}
 	m := dnsmessage.Message{
 		Header: dnsmessage.Header{ID: id, RecursionDesired: !r.Flags.NoRecursion,
 			CheckingDisabled: r.Flags.CheckingDisabled, AuthenticData: r.Flags.AuthenticData},
@@ -110,7 +111,7 @@ func (q *query) judge(msg []byte, cut bool, over Transport) (*Message, verdict, 
 	case v != good:
 		return nil, v, errQuestion
 	}
-	if over == UDP && (h.Truncated || cut) {
+	if over == UDP && (cut || h.Truncated && !q.keep) {
 		return nil, truncated, nil // its records may be cut anywhere: do not look at them
 	}
 	m, err := Parse(q.spelt(msg))

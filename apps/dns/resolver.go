@@ -40,6 +40,9 @@ type Resolver struct {
 	// NoMixedCase sends names as they were given, in place of random letter case.
 	NoMixedCase bool
 
+	// KeepTruncated takes an answer that was cut short over UDP as it is, with the records that fitted.
+	KeepTruncated bool
+
 	// Flags go into every question. The zero value asks for recursion and nothing else.
 	Flags Flags
 

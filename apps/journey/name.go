@@ -22,6 +22,11 @@ func (j *Journey) Question(name string, t dns.Type, servers []netip.AddrPort) {
 		if t != dns.TypeA {
 			what = dns.TypeString(t) + " record"
 		}
+		if len(servers) == 0 {
+			j.paragraph(fmt.Sprintf("Which %s has %s? We ask nobody to ask for us: we begin at a root server and go down from there, each server naming those that know more.", what, clean(name, 60)))
+			j.blank()
+			return
+		}
 		j.paragraph(fmt.Sprintf("Which %s has %s? We ask %s on port 53, over UDP first: one datagram there, one back, no connection.", what, clean(name, 60), strings.Join(who, " or ")))
 		j.blank()
 	})
