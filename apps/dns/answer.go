@@ -52,33 +52,38 @@ func (a *Answer) follow(x *Exchange) error {
 		if !ok {
 			return nil
 		}
-		if err := a.alias(&next); err != nil {
+		if _, err := a.alias(&next); err != nil {
 			return err
 		}
 	}
 }
 
 // alias goes one step along the chain: from Canonical, over its CNAME record, or over the DNAME record of
-// what it is below (RFC 6672 2.2), for which a CNAME record is made.
-func (a *Answer) alias(r *Record) error {
+// what it is below (RFC 6672 2.2), for which a CNAME record is made. done: that one was what was asked for, or
+// it cannot be gone.
+func (a *Answer) alias(r *Record) (done bool, err error) {
 	if len(a.Chain) == maxChain {
-		return a.error(ErrLoop, netip.AddrPort{}, nil)
+		return true, a.error(ErrLoop, netip.AddrPort{}, nil)
 	}
 	to := ""
 	if c, ok := r.Data.(*dnsmessage.CNAMEResource); ok {
 		to = text(c.CNAME)
-	} else if to = dname(r); to != "" {
+	} else {
 		a.DNAMEs = append(a.DNAMEs, *r)
-		to = substitute(a.Canonical, r.Name, to)
+		to = substitute(a.Canonical, r.Name, dname(r))
 		n, err := dnsmessage.NewName(to)
 		if err != nil || len(to)+1 > maxName {
-			return a.error(ErrTooLong, netip.AddrPort{}, nil)
+			return true, a.error(ErrTooLong, netip.AddrPort{}, nil)
 		}
 		r = &Record{Name: a.Canonical, Type: TypeCNAME, Class: 1, TTL: r.TTL, Data: &dnsmessage.CNAMEResource{CNAME: n}}
+		if a.Type == TypeCNAME {
+			a.Records = []Record{*r}
+			return true, nil
+		}
 	}
 	a.Chain = append(a.Chain, *r)
 	a.Canonical = to
-	return nil
+	return false, nil
 }
 
 // substitute puts to in the place of the end of name that is owner.

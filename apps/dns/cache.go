@@ -175,11 +175,11 @@ func (c *Cache) follow(a *Answer, now time.Time) (done bool, err error) {
 			return true, a.error(k, netip.AddrPort{}, nil)
 		}
 		rs := e.rrs.records(left)
-		if e.key.t == a.Type {
+		if e.key.t == a.Type && e.key.name == lowerName(a.Canonical) {
 			a.Records = rs
 			return true, nil
 		}
-		if err := a.alias(&rs[0]); err != nil {
+		if done, err := a.alias(&rs[0]); done {
 			return true, err
 		}
 	}

@@ -69,25 +69,23 @@ func (it *Iterator) settle(a *Answer, x *Exchange, z *zone) (done bool, err erro
 		if !within(a.Canonical, z.name) {
 			return false, nil // records of other zones are not this server's to give
 		}
-		if a.take(m); len(a.Records) > 0 {
-			a.along(m, z.name)
-			if a.Type != dnsmessage.TypeALL {
-				c.putRecords(a.Canonical, a.Records, a.Source, now)
-			}
-			return true, nil
-		}
 		next, ok := dnameOf(m, a.Canonical, z.name)
-		if !ok {
+		if !ok { // or a CNAME in the message would be taken for more than made of the DNAME
+			if a.take(m); len(a.Records) > 0 {
+				a.along(m, z.name)
+				if a.Type != dnsmessage.TypeALL {
+					c.putRecords(a.Canonical, a.Records, a.Source, now)
+				}
+				return true, nil
+			}
 			next, ok = cnameOf(m, a.Canonical)
 		}
 		if !ok {
 			return it.nothing(a, x, z)
 		}
-		if next.Type == typeDNAME || a.Type != TypeCNAME {
-			if err := a.alias(&next); err != nil {
-				return true, err
-			}
-			c.putRecords(next.Name, []Record{next}, a.Source, now)
+		c.putRecords(next.Name, []Record{next}, a.Source, now)
+		if done, err := a.alias(&next); done {
+			return true, err
 		}
 	}
 }
