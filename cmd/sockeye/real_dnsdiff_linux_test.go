@@ -26,11 +26,39 @@ func dialTCP(at string) error {
 	return err
 }
 
-// A differing is one question with two answers.
-type differing struct{ question, ours, theirs string }
+// An ask is one question for two resolvers.
+type ask struct {
+	name string
+	t    dns.Type
+}
 
-// explained says why a difference is none, "" where it is one.
-func explained(question string, a *dns.Answer, err error) string {
+func (q ask) String() string { return q.name + " " + dns.TypeString(q.t) }
+
+// A pair is a resolver of ours and one of others, with the same tree before them.
+type pair struct {
+	ours   *dns.Iterator
+	theirs *dns.Resolver
+}
+
+// differ asks both. Where they differ and that is not as it should be, it tells what each said.
+func (p *pair) differ(q ask) (ours, theirs, why string) {
+	u, err := p.theirs.Ask(q.name, q.t, time.Time{})
+	theirs = fmt.Sprint("no answer: ", err)
+	if u != nil && u.Last() != nil {
+		theirs = said(u.Last().Message.RCode, u.Last().Message.Answers)
+	}
+	a, err := p.ours.Lookup(q.name, q.t, time.Now().Add(30*time.Second))
+	if ours = saidOurs(a, err); ours != theirs {
+		why = explained(q, a)
+	}
+	return ours, theirs, why
+}
+
+// explained says why a difference is none that we would mend, "" where it is one.
+func explained(q ask, a *dns.Answer) string {
+	if q.t == dns.TypeCNAME && len(a.DNAMEs) > 0 {
+		return "a CNAME made of a DNAME is the answer to who asks for one, as any CNAME is (RFC 6672 3.1); unbound goes on to where it leads"
+	}
 	return ""
 }
 
@@ -38,7 +66,7 @@ var askedTypes = []dns.Type{dns.TypeA, dns.TypeA, dns.TypeA, dns.TypeAAAA, dns.T
 	dns.TypeSRV, dns.TypeCAA, dns.TypeHTTPS, dns.TypePTR, 39}
 
 // question makes up a question: names that are there, names beside and below them, in any letter case.
-func (d *dnsTree) question(rnd *rand.Rand) (string, dns.Type) {
+func (d *dnsTree) question(rnd *rand.Rand) ask {
 	z := d.zones[rnd.IntN(len(d.zones))]
 	name := z.owners[rnd.IntN(len(z.owners))]
 	switch rnd.IntN(10) {
@@ -62,7 +90,7 @@ func (d *dnsTree) question(rnd *rand.Rand) (string, dns.Type) {
 	if rnd.IntN(3) == 0 {
 		name = strings.ToUpper(name)
 	}
-	return name, askedTypes[rnd.IntN(len(askedTypes))]
+	return ask{name, askedTypes[rnd.IntN(len(askedTypes))]}
 }
 
 // said is what an answer says, less the order and what is counted down: code, then records.
@@ -103,36 +131,21 @@ func TestIteratorAgainstUnbound(t *testing.T) {
 	d := newDNSTree(t, 20250607, zones)
 	d.unboundResolver()
 	s := d.session()
-	it := d.iterator(s)
-	stub := &dns.Resolver{API: s.api, Servers: []netip.AddrPort{netip.MustParseAddrPort(unboundIP + ":53")}, Timeout: 20 * time.Second, Attempts: 1}
-	type ask struct {
-		name string
-		t    dns.Type
-	}
-	asks := make(chan ask)
+	p := &pair{d.iterator(s), &dns.Resolver{API: s.api, Servers: []netip.AddrPort{netip.MustParseAddrPort(unboundIP + ":53")}, Timeout: 5 * time.Second, Attempts: 4}}
+	asks, codes, reasons := make(chan ask), map[string]int{}, map[string]int{}
+	var again []ask
 	var mu sync.Mutex
-	var differences []differing
-	reasons, codes := map[string]int{}, map[string]int{}
 	var done sync.WaitGroup
 	for range 8 {
 		done.Go(func() {
 			for q := range asks {
-				u, uerr := stub.Ask(q.name, q.t, time.Time{})
-				a, err := it.Lookup(q.name, q.t, time.Now().Add(30*time.Second))
+				ours, theirs, why := p.differ(q)
 				mu.Lock()
-				theirs := fmt.Sprint("no answer: ", uerr)
-				if u != nil && u.Last() != nil {
-					theirs = said(u.Last().Message.RCode, u.Last().Message.Answers)
-				}
-				ours := saidOurs(a, err)
 				codes[strings.Fields(ours)[0]]++
-				if ours != theirs {
-					question := q.name + " " + dns.TypeString(q.t)
-					if why := explained(question, a, err); why != "" {
-						reasons[why]++
-					} else {
-						differences = append(differences, differing{question, fmt.Sprint(ours, " (", err, ")"), theirs})
-					}
+				if why != "" {
+					reasons[why]++
+				} else if ours != theirs {
+					again = append(again, q)
 				}
 				mu.Unlock()
 			}
@@ -140,17 +153,17 @@ func TestIteratorAgainstUnbound(t *testing.T) {
 	}
 	rnd := rand.New(rand.NewPCG(7, 8))
 	for range count {
-		name, typ := d.question(rnd)
-		asks <- ask{name, typ}
+		asks <- d.question(rnd)
 	}
 	close(asks)
 	done.Wait()
-	t.Logf("%d questions, %v; explained differences: %v", count, codes, reasons)
-	for i, x := range differences {
-		if i == 40 {
-			break
-		}
-		t.Logf("%s\n  ours   %s\n  theirs %s", x.question, x.ours, x.theirs)
+	t.Logf("%d questions: %v; explained: %v; to be asked again: %v", count, codes, reasons, again)
+	for _, q := range again {
+		// A server that had no time to answer, on a machine that is busy, is one that failed; both remember that.
+		var ours, theirs, why string
+		require.Eventually(t, func() bool {
+			ours, theirs, why = p.differ(q)
+			return ours == theirs || why != ""
+		}, 3*patience, time.Second, "%s\n  ours   %s\n  theirs %s", q, &ours, &theirs)
 	}
-	require.Empty(t, len(differences), "unexplained differences")
 }

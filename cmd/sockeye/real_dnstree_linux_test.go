@@ -209,6 +209,7 @@ func (d *dnsTree) nsd(program, name, at string, zones ...*treeZone) {
   chroot: ""
   pidfile: ""
   zonesdir: "` + dir + `"
+  database: ""
   zonelistfile: "` + dir + `/list"
   xfrdfile: ""
   cookie-secret-file: ""
