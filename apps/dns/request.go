@@ -154,6 +154,22 @@ func (c *Client) slow(ctx context.Context, p *packer, r *request) []byte {
 	return r.answer(p, a, err)
 }
 
+// Respond answers a message as a server does over a stream, whoever it is from: nil where nothing is to be said.
+func (c *Client) Respond(ctx context.Context, msg []byte) []byte {
+	r, ok := parseRequest(msg, TCP)
+	if !ok {
+		return nil
+	}
+	p := &packer{}
+	if code := r.refusal(); code != 0 {
+		return r.fails(p, code)
+	}
+	if out, ok := c.quick(p, &r); ok {
+		return out
+	}
+	return c.slow(ctx, p, &r)
+}
+
 // answer writes what was found.
 func (r *request) answer(p *packer, a *Answer, err error) []byte {
 	code := codeOf(err)
