@@ -210,8 +210,8 @@ func checkName(msg []byte, off, end int) (int, error) {
 			if after == 0 {
 				after = off + 2
 			}
-			// From here on only the message bounds the name: the tail that it shares lies elsewhere.
-			off, start, end = to, to, len(msg)
+			// The tail that it shares was written before: none of it may reach into what points at it.
+			off, end, start = to, start, to
 		default:
 			return 0, errLabelType
 		}
