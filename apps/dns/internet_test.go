@@ -84,6 +84,8 @@ func (n *internet) iterator() *Iterator {
 		Resolver: Resolver{Carry: n.carry, Now: n.now},
 		Roots:    []Hint{{"ns.root.", netip.MustParseAddr("10.0.0.1")}},
 		Cache:    NewCache(0),
+
+		WholeNames: true,
 	}
 }
 

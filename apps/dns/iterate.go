@@ -25,6 +25,9 @@ type Iterator struct {
 	// Cache keeps zones' servers, and answers. nil: one of the Iterator's own.
 	Cache *Cache
 
+	// WholeNames tells every server the whole name, and not only what it needs to refer to the next (RFC 9156).
+	WholeNames bool
+
 	// Referral hears of each delegation on the way, in the goroutine that asks: the zone whose server
 	// answered, the zone below it and the servers that it has. nil: nobody.
 	Referral func(zone, below string, servers []string)
@@ -108,21 +111,20 @@ func (it *Iterator) remember(j *job, a *Answer, err error) {
 // strictly down, so that this ends.
 func (it *Iterator) descend(j *job, a *Answer) (done bool, err error) {
 	z := it.closest(a.Canonical, a.Type, it.Resolver.now())
+	m := &minimiser{over: it.WholeNames}
 	for {
+		if short := m.shorten(z.name, a.Canonical); len(short) < len(a.Canonical) {
+			z = it.probe(j, z, m, short)
+			continue
+		}
 		x, err := it.askZone(j, z, a)
 		if err != nil {
 			return false, err
 		}
-		below, ns, glue := referred(x.Message, z, a.Canonical)
 		if a.judge(x.Message, z) != referral {
 			return it.settle(a, x, z)
 		}
-		it.cache().putDelegation(below, ns, glue, it.Resolver.now())
-		next := zoneOf(below, ns, glue)
-		if it.Referral != nil {
-			it.Referral(z.name, below, next.servers)
-		}
-		z = next
+		z = it.refer(x, z, a)
 	}
 }
 

@@ -42,8 +42,9 @@ It knows dig's +[no]tcp +[no]short +[no]trace +[no]recurse +[no]edns +bufsize=N
 +time=S +tries=N +retry=N +[no]ignore +[no]search +domain=D +ndots=N +[no]dnssec
 +[no]cdflag +[no]adflag, what is to be printed (+[no]all +[no]cmd +[no]comments
 +[no]question +[no]answer +[no]authority +[no]additional +[no]stats +[no]ttlid
-+[no]class), and of its own +[no]json and +[no]mixedcase (the random letter case
-of questions). Exit codes are those of dig(1): 0 for any answer, 1 for a call
++[no]class), and of its own +[no]json, +[no]mixedcase (the random letter case of
+questions) and +[no]qmin (with +trace: tell no server more of the name than it
+needs, RFC 9156). Exit codes are those of dig(1): 0 for any answer, 1 for a call
 that makes no sense, 8 for a batch file that cannot be opened, 9 when no server
 answered, 10 for an error of our own.`,
 		Example: `  sockeye dig example.com

@@ -92,6 +92,7 @@ func (t *tracer) exchange(x *dns.Exchange) {
 // trace asks from the root on and prints each step.
 func (p *program) trace(s *session, o *digAsk, roots []dns.Hint) error {
 	it := s.iterator(&o.digOptions, roots)
+	it.WholeNames = !o.minimise // as dig asks
 	t := &tracer{out: p.out, o: o, names: map[string]string{}}
 	if !o.json && !o.short {
 		t.hints(roots)
