@@ -78,6 +78,18 @@ func (c *Client) lookupName(ctx context.Context, name string, t Type) (*Answer, 
 	}
 }
 
+// Known is what the hosts file or the cache says of a name, without asking anybody. ok is false where neither
+// does, and where they say that there is nothing.
+func (c *Client) Known(name string, t Type) (a *Answer, ok bool) {
+	n, err := ParseName(name)
+	if err != nil {
+		return nil, false
+	}
+	a = &Answer{Name: n, Type: t, Canonical: text(n)}
+	done, err := c.known(a)
+	return a, done && err == nil
+}
+
 // known answers from the hosts file and the cache.
 func (c *Client) known(a *Answer) (done bool, err error) {
 	if done, err := c.Hosts.answer(a); done {

@@ -9,8 +9,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/apps/dns"
 )
 
 // dnsServer is `sockeye dns` as a process.
@@ -165,4 +168,24 @@ func TestDigTrace(t *testing.T) {
 		require.Zero(t, p.code, p.stderr())
 		require.Contains(t, p.stderr(), "a root server and go down")
 	})
+}
+
+// A name that the hosts file has is nobody's question; a page's second request asks no more than the first.
+func TestGetKnowsNames(t *testing.T) {
+	w := newWorld(t)
+	w.unbound()
+	s := w.session()
+	for range 3 {
+		addrs, err := s.addrs("www.sockeye.test", time.Now().Add(patience))
+		require.NoError(t, err)
+		require.Equal(t, kernelIP, addrs[0].String())
+	}
+	a, ok := s.client().Known("www.sockeye.test", dns.TypeA)
+	require.True(t, ok, "it is kept")
+	require.Equal(t, dns.FromCache, a.Source.Kind)
+	addrs, err := s.addrs("localhost", time.Time{})
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1", addrs[0].String())
+	_, err = s.addrs("nobody.sockeye.test", time.Time{})
+	require.ErrorIs(t, err, dns.ErrNXDomain)
 }
