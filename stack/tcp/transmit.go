@@ -33,7 +33,7 @@ func (c *Conn) Transmit(now clock.Instant, out *Segment) bool {
 // begin fills out's header for sequence number seq.
 func (c *Conn) begin(out *Segment, seq wire.Seq, flags wire.Flags, why trace.Reason) {
 	*out = Segment{DF: !c.fragments(), Why: why}
-	out.Seg.SrcPort, out.Seg.DstPort = c.flow.Local.Port(), c.flow.Remote.Port()
+	out.Seg.SrcPort, out.Seg.DstPort = c.flow.local.Port(), c.flow.remote.Port()
 	out.Seg.Seq = seq
 	out.Seg.Flags = flags
 }
@@ -189,9 +189,10 @@ func (c *Conn) restart(now clock.Instant) {
 		return
 	}
 	if idle := now.Sub(c.snd.lastSend); idle > c.rtt.rto {
+		c.wake()
 		before := c.cc.Window()
 		c.cc.OnRestart(idle)
-		c.ep = episode{} // what is undone now would make a burst
+		*c.episode() = episode{} // what is undone now would make a burst
 		if c.cc.Window() != before {
 			c.traceCwnd(now, trace.CwndIdle)
 		}
@@ -364,8 +365,8 @@ func (c *Conn) resent(now clock.Instant, i, mss int) {
 		c.sb.resentBytes += int(r.len)
 	}
 	r.flags |= everSent
-	if c.ep.is&undoable != 0 && c.sb.rec.mode != open {
-		c.ep.sentAgain(r.seq, r.end(), tsClock(now, c.tsOff))
+	if ep := c.episode(); ep.is&undoable != 0 && c.sb.rec.mode != open {
+		ep.sentAgain(r.seq, r.end(), tsClock(now, c.tsOff))
 	}
 	if c.opt.sack {
 		c.sb.again.push(c.env, c.sb, resend{sent: now, seq: r.seq, len: r.len})

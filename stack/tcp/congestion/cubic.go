@@ -180,10 +180,11 @@ func (c *cubic) OnSpurious() {
 	}
 }
 
-// OnRestart ends the stage when the window falls; else the time of silence
-// just does not count.
+// OnRestart ends the stage: the next begins where the window is, below the same
+// plateau. Nothing else survives silence, so that a controller may rest.
 func (c *cubic) OnRestart(time.Duration) {
-	if c.restart() {
-		c.on = false
-	}
+	c.restart()
+	wMax, prior := c.wMax, c.prior
+	c.stage, c.undo.snapshot, c.undo.stage = stage{curve: curve{wMax: wMax}, prior: prior}, snapshot{}, stage{}
+	c.srtt, c.heard = 0, clock.Never
 }

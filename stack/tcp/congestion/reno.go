@@ -75,8 +75,8 @@ func (r *reno) OnTimeout(_ clock.Instant, inFlight int) {
 
 func (r *reno) OnSpurious() { r.restore(&r.undo) }
 
+// OnRestart leaves nothing but the window, so that a controller may rest.
 func (r *reno) OnRestart(time.Duration) {
-	if r.restart() {
-		r.acked = 0
-	}
+	r.restart()
+	r.undo, r.acked = snapshot{}, 0
 }
