@@ -21,7 +21,7 @@ func newDrain() *drain { return &drain{set: NewWatchSet(), open: map[*Socket]*Wa
 
 // take ends the owner's part in s: blocked calls end with ErrClosed.
 func (d *drain) take(s *Socket) {
-	now := s.sh.enter()
+	now := s.enter()
 	defer s.sh.leave()
 	if s.usable() != nil {
 		return
@@ -74,7 +74,7 @@ func (d *drain) run(ctx context.Context, over <-chan struct{}) error {
 
 // look throws away what came on s, and closes it once its state is such.
 func (d *drain) look(s *Socket, such func(tcp.State) bool) {
-	now := s.sh.enter()
+	now := s.enter()
 	defer s.sh.leave()
 	w := d.open[s]
 	if w == nil {

@@ -45,6 +45,11 @@ func (s *Socket) MaySend(to netip.AddrPort) error {
 	return s.call(func(now clock.Instant) error { return s.sh.host.MaySend(now, s.handle, to) })
 }
 
+// Autobind gives a datagram socket a port, if it has none.
+func (s *Socket) Autobind() error {
+	return s.call(func(now clock.Instant) error { return s.sh.host.Autobind(now, s.handle) })
+}
+
 // WallTime tells a time on the stack's clock, of the recent past, by the system's.
 func (s *Socket) WallTime(at clock.Instant) time.Time {
 	return time.Now().Add(-s.sh.read().Sub(at))

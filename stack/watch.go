@@ -73,7 +73,7 @@ func (ws *WatchSet) Put(w *Watch) {
 // Watch makes ws hear of the socket's news from now on, and returns its place
 // there. What held before is no news: Poll after it.
 func (s *Socket) Watch(ws *WatchSet, tag any) *Watch {
-	s.sh.mu.Lock()
+	s.enter()
 	defer s.sh.mu.Unlock()
 	return s.watchLocked(ws, tag)
 }
@@ -87,7 +87,7 @@ func (s *Socket) watchLocked(ws *WatchSet, tag any) *Watch {
 
 // Unwatch takes that back; news that were not taken go with it.
 func (s *Socket) Unwatch(w *Watch) {
-	s.sh.mu.Lock()
+	s.enter()
 	defer s.sh.mu.Unlock()
 	s.unwatchLocked(w)
 }

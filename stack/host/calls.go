@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // RecvFlags modify a Recv.
@@ -73,9 +74,9 @@ func (h *Host) connectDatagram(e *socket, remote netip.AddrPort) error {
 		return err
 	}
 	if e.local.Addr().IsUnspecified() {
-		e.local = netip.AddrPortFrom(src, e.local.Port())
+		e.local = wire.EndpointOf(netip.AddrPortFrom(src, e.local.Port()))
 	}
-	e.remote, e.connected = to, true
+	e.remote, e.connected = wire.EndpointOf(to), true
 	return nil
 }
 
@@ -101,7 +102,7 @@ func (h *Host) Send(now clock.Instant, s Handle, p []byte) (int, error) {
 	if !e.remote.IsValid() {
 		return 0, ErrDestAddrRequired
 	}
-	return h.sendDatagram(now, e, p, e.remote)
+	return h.sendDatagram(now, e, p, e.remote.AddrPort())
 }
 
 // SendTo queues one datagram; an invalid to stands for the connected peer. A
@@ -165,7 +166,7 @@ func (h *Host) RecvMsg(now clock.Instant, s Handle, p []byte, f RecvFlags) (int,
 	}
 	if e.kind == Stream {
 		n, err := h.recvStream(now, e, p, f)
-		return n, Meta{Size: n, From: e.remote, TOS: e.gotTOS}, err
+		return n, Meta{Size: n, From: e.remote.AddrPort(), TOS: e.gotTOS}, err
 	}
 	return h.recvDatagram(e, p, f)
 }

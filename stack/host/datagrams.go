@@ -23,6 +23,8 @@ type datagrams struct {
 	out       int         // bytes of memory on their way out
 	recvLimit int         // bytes; 0: defaultBuffer
 	sendLimit int
+	blocked   bool // one found the host's queue full
+	segment   int  // bytes of payload of each datagram that one call makes; 0: one call, one datagram
 }
 
 func (d *datagrams) recvRoom() int { return limitOr(d.recvLimit) - d.in.bytes }
@@ -86,8 +88,8 @@ func (h *Host) uncharge(p *parcel) {
 
 // block notes that a datagram of s found the host's queue full.
 func (h *Host) block(s *socket) {
-	if !s.blocked {
-		s.blocked = true
+	if !s.dg.blocked {
+		s.dg.blocked = true
 		h.stuck = append(h.stuck, s.id)
 	}
 }
@@ -99,7 +101,7 @@ func (h *Host) unblock() {
 	}
 	for _, id := range h.stuck {
 		if s := h.lookup(id); s != nil {
-			s.blocked = false
+			s.dg.blocked = false
 			h.raise(s)
 		}
 	}
@@ -143,9 +145,12 @@ func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.Add
 		return 0, ErrWouldBlock
 	}
 	m := message{src: src, dst: to.Addr(), tos: s.tos, ttl: s.ttl, df: true, discover: s.discover, owner: s.id}
-	if s.kind == Echo {
+	switch {
+	case s.kind == Echo:
 		err = h.sendEcho(s, &m, p)
-	} else {
+	case s.dg.segment > 0 && len(p) > s.dg.segment:
+		err = h.sendSuper(s, &m, p, s.dg.segment, to.Port())
+	default:
 		err = h.sendUDP(s, &m, p, to.Port())
 	}
 	if err != nil {
@@ -176,7 +181,7 @@ func (h *Host) MaySend(now clock.Instant, s Handle, to netip.AddrPort) error {
 	case !to.Addr().IsValid() && !e.remote.IsValid():
 		return ErrDestAddrRequired
 	case !to.Addr().IsValid():
-		to = e.remote
+		to = e.remote.AddrPort()
 	}
 	if to, err = peerAddress(to); err == nil {
 		_, err = h.sourceFor(e, to.Addr())
@@ -234,7 +239,7 @@ func (h *Host) sourceFor(s *socket, dst netip.Addr) (netip.Addr, error) {
 		if h.net.isBroadcast(o) {
 			return src, nil
 		}
-		if !h.net.isOwn(o) && !s.foreign && !s.through { // taken from us since; as on Linux
+		if !h.net.isOwn(o) && !s.has(anyAddr|through) { // taken from us since; as on Linux
 			return src, ErrInvalid
 		}
 		return own, nil

@@ -20,7 +20,7 @@ func (s *socket) localAddr() netip.AddrPort {
 	if !s.local.IsValid() {
 		return netip.AddrPortFrom(anyAddress, 0)
 	}
-	return s.local
+	return s.local.AddrPort()
 }
 
 // RemoteAddr returns the address of the peer. ErrNotConnected.
@@ -33,13 +33,13 @@ func (h *Host) RemoteAddr(s Handle) (netip.AddrPort, error) {
 		e.kind != Stream && e.remote.Port() == 0:
 		return netip.AddrPort{}, ErrNotConnected
 	}
-	return e.remote, nil
+	return e.remote.AddrPort(), nil
 }
 
 // PeerAddr is RemoteAddr of an accepted stream, also where its connection is over.
 func (h *Host) PeerAddr(s Handle) netip.AddrPort {
 	if e := h.lookup(s); e != nil {
-		return e.remote
+		return e.remote.AddrPort()
 	}
 	return netip.AddrPort{}
 }
@@ -93,7 +93,7 @@ func (h *Host) Sockets(dst []Description) []Description {
 }
 
 func (s *socket) describe() Description {
-	d := Description{Kind: s.kind, State: s.streamState(), Local: s.localAddr(), Remote: s.remote}
+	d := Description{Kind: s.kind, State: s.streamState(), Local: s.localAddr(), Remote: s.remote.AddrPort()}
 	if s.owned {
 		d.Socket = s.id
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // Disconnect dissolves what a socket has with a peer, as Linux's connect with
@@ -69,16 +70,16 @@ func (h *Host) cutOff(now clock.Instant, e *socket) (Handle, error) {
 	if e.state == tcp.StateTimeWait {
 		n.err = nil // it was over
 	}
-	n.ttl, n.tos, n.reuse, n.reusePort = e.ttl, e.tos, e.reuse, e.reusePort
-	n.foreign, n.through, n.lowat = e.foreign, e.through, e.lowat
+	n.ttl, n.tos, n.reuse, n.rights = e.ttl, e.tos, e.reuse, e.rights&^lowered
+	h.setLowat(n, h.lowat(e))
 	n.linger, n.lingerOn, n.discover, n.recvErr = e.linger, e.lingerOn, e.discover, e.recvErr
 	n.broadcast, n.alarms = e.broadcast, e.alarms
 	h.setPreset(n, e.conn.Options())
-	local, fixedPort, fixedAddr := e.local, e.fixedPort, e.fixedAddr
+	local, fixedPort := e.local, e.fixedPort
 	h.give(now, e, e.state != tcp.StateTimeWait)
-	n.fixedPort, n.fixedAddr, n.local = fixedPort, fixedAddr, local
+	n.fixedPort, n.local = fixedPort, local
 	if fixedPort {
-		h.bind(n, local)
+		h.bind(n, local.AddrPort())
 	}
 	h.unname(n)
 	h.rearm(now, n)
@@ -93,14 +94,14 @@ func (h *Host) discard(e *socket) {
 	h.dropConn(e)
 	e.ended, e.connected, e.shutRead, e.shutWrite, e.err = false, false, false, false, nil
 	e.state = tcp.StateClosed
-	e.remote = netip.AddrPort{}
+	e.remote = wire.Endpoint{}
 	h.unname(e)
 }
 
 // unname takes back the local address that the host, not the owner, chose.
 func (h *Host) unname(e *socket) {
-	if !e.fixedAddr && e.local.IsValid() {
-		e.local = netip.AddrPortFrom(anyAddress, e.local.Port())
+	if !e.has(fixedAddr) && e.local.IsValid() {
+		e.local = wire.EndpointOf(netip.AddrPortFrom(anyAddress, e.local.Port()))
 	}
 }
 
@@ -111,11 +112,11 @@ func (h *Host) dissolve(e *socket) {
 		h.unname(e)
 	} else {
 		addr := anyAddress
-		if e.fixedAddr {
+		if e.has(fixedAddr) {
 			addr = e.local.Addr()
 		}
 		h.unbind(e)
-		e.local = netip.AddrPortFrom(addr, 0)
+		e.local = wire.EndpointOf(netip.AddrPortFrom(addr, 0))
 	}
-	e.remote, e.connected = netip.AddrPort{}, false
+	e.remote, e.connected = wire.Endpoint{}, false
 }

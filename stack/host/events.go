@@ -46,7 +46,7 @@ func (h *Host) Events() []Ready {
 			continue
 		}
 		s.noted = false
-		if m := s.conditions() | s.news; m != 0 {
+		if m := h.conditions(s) | s.news; m != 0 {
 			h.events = append(h.events, Ready{id, m})
 		}
 		s.news = 0
@@ -69,11 +69,11 @@ func (h *Host) Poll(s Handle) (Mask, error) {
 			h.touch(e) // Transmit sees to it that memory is told of
 		}
 	}
-	return e.conditions(), nil
+	return h.conditions(e), nil
 }
 
 // conditions returns what holds now, as Linux's poll says it.
-func (s *socket) conditions() Mask {
+func (h *Host) conditions(s *socket) Mask {
 	var m Mask
 	if s.err != nil && s.lis == nil {
 		m |= Failed
@@ -82,7 +82,7 @@ func (s *socket) conditions() Mask {
 	case s.dg != nil:
 		return m | s.datagramConditions()
 	case s.lis != nil:
-		if s.lis.head != nil {
+		if s.lis.accept.head != nil {
 			m |= Readable
 		}
 		return m
@@ -92,7 +92,7 @@ func (s *socket) conditions() Mask {
 		}
 		return m | Writable | Hangup // as Linux says of a stream that was never connected
 	}
-	return m | s.streamConditions()
+	return m | h.streamConditions(s)
 }
 
 func (s *socket) datagramConditions() Mask {
@@ -109,13 +109,13 @@ func (s *socket) datagramConditions() Mask {
 	if s.shutRead && s.shutWrite {
 		m |= Hangup
 	}
-	if s.dg.sendRoom() > 0 && !s.blocked {
+	if s.dg.sendRoom() > 0 && !s.dg.blocked {
 		m |= Writable
 	}
 	return m
 }
 
-func (s *socket) streamConditions() Mask {
+func (h *Host) streamConditions(s *socket) Mask {
 	var m Mask
 	c := s.conn
 	st := c.State()
@@ -123,7 +123,7 @@ func (s *socket) streamConditions() Mask {
 		return m
 	}
 	closed := st == tcp.StateClosed
-	if s.enough() || s.shutRead || c.AtEOF() || closed {
+	if s.enough(h.lowat(s)) || s.shutRead || c.AtEOF() || closed {
 		m |= Readable
 	}
 	if s.shutRead || closed || peerClosed(st) {
@@ -143,9 +143,9 @@ func (s *socket) streamConditions() Mask {
 
 // enough reports whether there is as much to read as the owner waits for: SO_RCVLOWAT,
 // as far as the buffer can hold it, or all that will ever come.
-func (s *socket) enough() bool {
+func (s *socket) enough(lowat int) bool {
 	n := s.conn.Readable()
-	return n > 0 && (s.lowat <= 1 || n >= int(s.lowat) || peerClosed(s.conn.State()) || n >= s.conn.RecvLimit()/2)
+	return n > 0 && (n >= lowat || peerClosed(s.conn.State()) || n >= s.conn.RecvLimit()/2)
 }
 
 // peerClosed reports whether the peer's FIN has arrived in state st.
@@ -183,14 +183,16 @@ func (h *Host) Expire(now clock.Instant) {
 	h.now = max(h.now, now)
 	for t := h.due.pop(now); t != nil; t = h.due.pop(now) {
 		switch {
-		case t.sock != nil:
-			h.expireSocket(now, t.sock)
-		case t.rank == rankFragments:
+		case t.owner >= 0:
+			h.expireSocket(now, h.sockets[t.owner])
+		case t.owner == rankFragments:
 			h.expireFragments(now)
-		case t.rank == rankWaits:
+		case t.owner == rankWaits:
 			h.expireWaits(now)
-		case t.rank == rankRelief:
+		case t.owner == rankRelief:
 			h.relieve(now)
+		case t.owner == rankRest:
+			h.restIdle(now)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"math"
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
@@ -18,6 +17,7 @@ type Options struct {
 	LingerOn   bool
 	RecvBuffer int         // datagrams: bytes of memory queued at most; 0: 208 KiB as Linux
 	SendBuffer int         // datagrams: likewise on their way out
+	Segment    int         // datagrams: what one call sends goes as datagrams of so many bytes (UDP_SEGMENT); 0: as one
 	Discover   Discovery   // path MTU discovery and DF; 0: DiscoverWant
 	RecvErr    bool        // soft ICMP errors become the pending error (IP_RECVERR); off by default
 	TCP        tcp.Options // streams
@@ -36,9 +36,9 @@ func (h *Host) Options(s Handle) (Options, error) {
 	}
 	o := Options{TTL: e.ttl, TOS: e.tos, ReuseAddr: e.reuse, Broadcast: e.broadcast,
 		Linger: e.linger, LingerOn: e.lingerOn, Discover: e.discover, RecvErr: e.recvErr, TCP: e.tcpOptions(),
-		ReusePort: e.reusePort, FreeBind: e.foreign, Transparent: e.through, RecvLowat: int(e.lowat)}
+		ReusePort: e.has(sharesPort), FreeBind: e.has(anyAddr), Transparent: e.has(through), RecvLowat: h.lowat(e)}
 	if e.dg != nil {
-		o.RecvBuffer, o.SendBuffer = e.dg.recvLimit, e.dg.sendLimit
+		o.RecvBuffer, o.SendBuffer, o.Segment = e.dg.recvLimit, e.dg.sendLimit, e.dg.segment
 	}
 	return o, nil
 }
@@ -55,7 +55,7 @@ func (s *socket) tcpOptions() tcp.Options {
 }
 
 // SetOptions replaces a socket's options. Accepted sockets inherit the
-// listener's. ErrNotSupported: TCP options on another kind; ErrInvalid: no such Discovery.
+// listener's. ErrNotSupported: an option of another kind; ErrInvalid: no such Discovery, or Segment.
 func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 	e, err := h.find(now, s)
 	if err != nil {
@@ -64,12 +64,17 @@ func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 	if e.kind != Stream && o.TCP != (tcp.Options{}) {
 		return ErrNotSupported
 	}
-	if !o.Discover.valid() {
+	if !o.Discover.valid() || o.Segment < 0 || o.Segment > maxMTU {
 		return ErrInvalid
+	}
+	if e.kind != Datagram && o.Segment != 0 {
+		return ErrNotSupported
 	}
 	e.ttl, e.tos, e.reuse, e.broadcast = o.TTL, o.TOS, o.ReuseAddr, o.Broadcast
 	e.discover, e.recvErr = o.Discover, o.RecvErr
-	e.reusePort, e.foreign, e.through = o.ReusePort, o.FreeBind, o.Transparent
+	e.let(sharesPort, o.ReusePort)
+	e.let(anyAddr, o.FreeBind)
+	e.let(through, o.Transparent)
 	h.setLowat(e, o.RecvLowat)
 	o.TCP.NoDF = e.kind == Stream && o.Discover == DiscoverDont
 	e.linger, e.lingerOn = o.Linger, o.LingerOn
@@ -78,7 +83,7 @@ func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 			h.dropFaults(e)
 		}
 		full := e.dg.sendRoom() <= 0
-		e.dg.recvLimit, e.dg.sendLimit = o.RecvBuffer, o.SendBuffer
+		e.dg.recvLimit, e.dg.sendLimit, e.dg.segment = o.RecvBuffer, o.SendBuffer, o.Segment
 		if full && e.dg.sendRoom() > 0 {
 			h.raise(e)
 		}
@@ -97,23 +102,6 @@ func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 		e.lis.tcp.SetOptions(o.TCP)
 	}
 	return nil
-}
-
-// setLowat sets SO_RCVLOWAT; what is there may be enough now.
-func (h *Host) setLowat(e *socket, n int) {
-	now := int32(min(max(n, 0), math.MaxInt32))
-	if now < e.lowat && e.conn != nil {
-		h.raise(e)
-	}
-	e.lowat = now
-}
-
-// RecvLowat returns how many bytes a stream waits for, at least 1.
-func (h *Host) RecvLowat(s Handle) int {
-	if e := h.lookup(s); e != nil {
-		return max(int(e.lowat), 1)
-	}
-	return 1
 }
 
 // setPreset keeps TCP options for a stream that has no connection yet.

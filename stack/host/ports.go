@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // Ports that the host picks (RFC 6056 3.3.1: a random one, then the next free),
@@ -45,14 +46,15 @@ func (h *Host) Bind(now clock.Instant, s Handle, local netip.AddrPort) error {
 	}
 	if local.Port() == 0 {
 		err := h.bindFree(e, addr)
-		e.fixedAddr = err == nil && !addr.IsUnspecified()
+		e.let(fixedAddr, err == nil && !addr.IsUnspecified())
 		return err
 	}
 	want := netip.AddrPortFrom(addr, local.Port())
 	if h.conflicts(e, want) {
 		return ErrAddrInUse
 	}
-	e.fixedPort, e.fixedAddr = true, !addr.IsUnspecified()
+	e.fixedPort = true
+	e.let(fixedAddr, !addr.IsUnspecified())
 	h.bind(e, want)
 	return nil
 }
@@ -63,11 +65,11 @@ func (h *Host) mayBind(e *socket, a netip.Addr) bool {
 		return false
 	}
 	n := number(a)
-	return n == 0 || e.foreign || e.through || h.net.isOwn(n) || e.kind == Datagram && h.net.isBroadcast(n)
+	return n == 0 || e.has(anyAddr|through) || h.net.isOwn(n) || e.kind == Datagram && h.net.isBroadcast(n)
 }
 
 func (h *Host) bind(e *socket, local netip.AddrPort) {
-	e.local, e.bound = local, true
+	e.local, e.bound = wire.EndpointOf(local), true
 	h.table(e.kind).add(e)
 }
 
@@ -76,6 +78,15 @@ func (h *Host) unbind(e *socket) {
 		h.table(e.kind).remove(e)
 		e.bound = false
 	}
+}
+
+// Autobind gives a datagram socket a port, if it has none. ErrAddrInUse.
+func (h *Host) Autobind(now clock.Instant, s Handle) error {
+	e, err := h.find(now, s)
+	if err != nil || e.kind == Stream {
+		return err
+	}
+	return h.bindSender(e)
 }
 
 // bindSender gives a datagram socket a port before it sends, as on Linux even where
@@ -101,7 +112,7 @@ func (h *Host) bindFree(e *socket, addr netip.Addr) error {
 	start := h.rand.below(numEphemeral)
 	for i := range numEphemeral {
 		local := netip.AddrPortFrom(addr, uint16(firstEphemeral+(start+i)%numEphemeral))
-		if h.taken(e, local) {
+		if !h.mine(e.kind, local.Port()) || h.taken(e, local) {
 			continue
 		}
 		h.bind(e, local)
@@ -131,7 +142,7 @@ func (h *Host) conflicts(e *socket, local netip.AddrPort) bool {
 		if s == e || s.local.Port() != local.Port() || !overlap(s.local.Addr(), local.Addr()) {
 			continue
 		}
-		if (!s.reuse || !e.reuse || s.lis != nil) && (!s.reusePort || !e.reusePort) {
+		if (!s.reuse || !e.reuse || s.lis != nil) && !(s.has(sharesPort) && e.has(sharesPort)) {
 			return true
 		}
 	}
@@ -150,7 +161,7 @@ func (h *Host) pickPort(now clock.Instant, e *socket, addr netip.Addr, remote ne
 	start := h.rand.below(numEphemeral)
 	for i := range numEphemeral {
 		local := netip.AddrPortFrom(addr, uint16(firstEphemeral+(start+i)%numEphemeral))
-		if local == remote || h.chosen(local) || !h.mayOpen(now, local, remote) {
+		if local == remote || !h.myFlow(local, remote) || h.chosen(local) || !h.mayOpen(now, local, remote) {
 			continue
 		}
 		h.bind(e, local)

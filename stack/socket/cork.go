@@ -1,8 +1,33 @@
 package socket
 
-import "syscall"
+import (
+	"sync"
+	"sync/atomic"
+	"syscall"
 
-// A cork holds the datagram that MSG_MORE and UDP_CORK put together. descriptor.mu
+	"github.com/sockeye-net/sockeye/stack/host"
+)
+
+// A rest is what few descriptors have.
+type rest struct {
+	priority atomic.Int32                                          // SO_PRIORITY
+	fault    atomic.Pointer[func([]byte) (int, host.Fault, error)] // see takeFault
+
+	mu     sync.Mutex
+	cork   cork
+	epolls []forgetter // that have the descriptor
+}
+
+// more returns the rest, made when it is asked for.
+func (d *descriptor) more() *rest {
+	if r := d.rest.Load(); r != nil {
+		return r
+	}
+	d.rest.CompareAndSwap(nil, new(rest))
+	return d.rest.Load()
+}
+
+// A cork holds the datagram that MSG_MORE and UDP_CORK put together. rest.mu
 // guards it.
 type cork struct {
 	on      bool // UDP_CORK
@@ -16,14 +41,18 @@ const maxUDP = 65507 // the payload of the largest datagram
 // hold puts a piece to what is held, if more is to come, and otherwise gives
 // all of it as one datagram. held: it is done with, n and err say how.
 func (d *descriptor) hold(p []byte, flags int, to SockAddr) (held bool, n int, err error) {
-	d.mu.Lock()
-	c := &d.cork
-	more := c.on || flags&MSG_MORE != 0
-	if !more && !c.holding {
-		d.mu.Unlock()
+	if d.rest.Load() == nil && flags&MSG_MORE == 0 {
 		return false, 0, nil
 	}
-	defer d.mu.Unlock()
+	r := d.more()
+	r.mu.Lock()
+	c := &r.cork
+	more := c.on || flags&MSG_MORE != 0
+	if !more && !c.holding {
+		r.mu.Unlock()
+		return false, 0, nil
+	}
+	defer r.mu.Unlock()
 	if !c.holding {
 		if err := d.sock.MaySend(to); err != nil {
 			return true, -1, d.errno(err)
@@ -38,15 +67,14 @@ func (d *descriptor) hold(p []byte, flags int, to SockAddr) (held bool, n int, e
 	if more {
 		return true, len(p), nil
 	}
-	if err := d.uncork(flags); err != nil {
+	if err := d.uncork(c, flags); err != nil {
 		return true, -1, err
 	}
 	return true, len(p), nil
 }
 
 // uncork sends what is held. The lock is held.
-func (d *descriptor) uncork(flags int) (err error) {
-	c := &d.cork
+func (d *descriptor) uncork(c *cork, flags int) (err error) {
 	all, to := c.p, c.to
 	*c = cork{on: c.on}
 	if to.Addr().IsValid() {
@@ -59,19 +87,21 @@ func (d *descriptor) uncork(flags int) (err error) {
 
 // setCork is UDP_CORK; taken off, what is held goes.
 func (d *descriptor) setCork(on bool) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.cork.on = on; !on && d.cork.holding {
-		_ = d.uncork(0) // as on Linux: the datagram may be lost
+	r := d.more()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cork.on = on; !on && r.cork.holding {
+		_ = d.uncork(&r.cork, 0) // as on Linux: the datagram may be lost
 	}
 	return nil
 }
 
-func (d *descriptor) getUDP(opt int) (int, error) {
-	if opt != UDP_CORK {
-		return -1, syscall.ENOPROTOOPT
+func (d *descriptor) corked() bool {
+	r := d.rest.Load()
+	if r == nil {
+		return false
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return number(d.cork.on), nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cork.on
 }

@@ -23,6 +23,7 @@ type API struct {
 
 	mu    sync.Mutex
 	table []*descriptor // by number, less firstFD
+	free  int           // in table: all before are in use
 	limit int
 }
 
@@ -45,7 +46,7 @@ func (a *API) SetLimit(n int) {
 // use it after Close took it out: the stack.Socket says then that it is closed.
 type descriptor struct {
 	sock       *stack.Socket
-	typ, proto int
+	typ, proto uint16
 
 	closed     atomic.Bool // by Close
 	nonblock   atomic.Bool
@@ -56,12 +57,8 @@ type descriptor struct {
 	sendTimeo  atomic.Int64
 	told       atomic.Uint32 // see pathOption
 	kept       atomic.Uint32 // see keep
-	priority   atomic.Int32  // SO_PRIORITY
-
-	mu      sync.Mutex
-	sendErr error // met after part of a Send was done: the next call's
-	cork    cork
-	epolls  []*Epoll // that have it
+	sendErr    atomic.Uint32 // errno, met after part of a Send was done: the next call's
+	rest       atomic.Pointer[rest]
 }
 
 func (d *descriptor) stream() bool { return d.typ == SOCK_STREAM }
@@ -73,7 +70,7 @@ var reserved = new(descriptor)
 func (a *API) reserve() (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	i := 0
+	i := a.free
 	for i < len(a.table) && a.table[i] != nil {
 		i++
 	}
@@ -83,7 +80,7 @@ func (a *API) reserve() (int, error) {
 	if i == len(a.table) {
 		a.table = append(a.table, nil)
 	}
-	a.table[i] = reserved
+	a.table[i], a.free = reserved, i+1
 	return i + firstFD, nil
 }
 
@@ -92,6 +89,9 @@ func (a *API) set(fd int, d *descriptor) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.table[fd-firstFD] = d
+	if d == nil {
+		a.free = min(a.free, fd-firstFD)
+	}
 }
 
 // get returns what fd stands for. EBADF.
@@ -116,6 +116,7 @@ func (a *API) take(fd int) (*descriptor, error) {
 	d, err := a.look(fd)
 	if err == nil {
 		a.table[fd-firstFD] = nil
+		a.free = min(a.free, fd-firstFD)
 		d.closed.Store(true)
 	}
 	return d, err

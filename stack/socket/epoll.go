@@ -105,21 +105,29 @@ func (e *Epoll) forget(d *descriptor) {
 	}
 }
 
+// A forgetter is an Epoll, to Close; programs that have none are smaller for it.
+type forgetter interface{ forget(*descriptor) }
+
 // addEpoll remembers who has to hear of Close.
 func (d *descriptor) addEpoll(e *Epoll) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !slices.Contains(d.epolls, e) {
-		d.epolls = append(d.epolls, e)
+	r := d.more()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Contains(r.epolls, forgetter(e)) {
+		r.epolls = append(r.epolls, e)
 	}
 }
 
 // leaveEpolls tells them.
 func (d *descriptor) leaveEpolls() {
-	d.mu.Lock()
-	es := d.epolls
-	d.epolls = nil
-	d.mu.Unlock()
+	r := d.rest.Load()
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	es := r.epolls
+	r.epolls = nil
+	r.mu.Unlock()
 	for _, e := range es {
 		e.forget(d)
 	}

@@ -68,11 +68,25 @@ func room(iov [][]byte) []byte {
 	return make([]byte, total(iov))
 }
 
+// takeFault takes an entry of the error queue, of which only who has set
+// IP_RECVERR has one. Others' programs are smaller without what it takes.
+func (d *descriptor) takeFault(p []byte) (int, host.Fault, error) {
+	r := d.rest.Load()
+	if r == nil || r.fault.Load() == nil {
+		return -1, host.Fault{}, syscall.EAGAIN
+	}
+	n, f, err := (*r.fault.Load())(p)
+	if err != nil {
+		n = -1
+	}
+	return n, f, d.errno(err)
+}
+
 // recvFault takes an entry of the error queue.
 func (d *descriptor) recvFault(m *Msg, p []byte) (int, error) {
-	n, f, err := d.sock.RecvFault(p)
+	n, f, err := d.takeFault(p)
 	if err != nil {
-		return -1, d.errno(err)
+		return -1, err
 	}
 	m.Err = &ExtendedErr{Errno: Errno(f.Err), Local: f.Local, Type: f.Type, Code: f.Code, Info: f.Info, Offender: f.By}
 	m.Name, m.Flags = f.To, MSG_ERRQUEUE

@@ -31,10 +31,12 @@ func (d *descriptor) setInt(level, opt, value int) error {
 		set, err = d.socketOption(opt, value)
 	case level == IPPROTO_IP:
 		set, err = d.ipOption(opt, value)
+	case level == IPPROTO_UDP && d.datagram() && opt == UDP_CORK:
+		return d.setCork(value != 0)
+	case level == IPPROTO_UDP && d.datagram():
+		set, err = d.udpOption(opt, value)
 	case level == IPPROTO_TCP && d.stream():
 		return d.setTCP(opt, value)
-	case level == IPPROTO_UDP && d.proto == IPPROTO_UDP && opt == UDP_CORK:
-		return d.setCork(value != 0)
 	}
 	if err != nil {
 		return err
@@ -68,7 +70,7 @@ func (d *descriptor) socketOption(opt, v int) (func(*host.Options), error) {
 	case SO_TIMESTAMP:
 		return d.keep(keptTimestamp, v), nil
 	case SO_PRIORITY:
-		d.priority.Store(int32(v))
+		d.more().priority.Store(int32(v))
 		return nothing, nil
 	case SO_SNDBUF:
 		return func(o *host.Options) { d.setBuffer(&o.SendBuffer, &o.TCP.SendBuffer, v, minSendBuffer) }, nil
@@ -188,10 +190,10 @@ func (d *descriptor) getInt(level, opt int) (int, error) {
 		v, err = d.getSocket(&o, opt)
 	case level == IPPROTO_IP:
 		v, err = d.getIP(&o, opt)
+	case level == IPPROTO_UDP && d.datagram():
+		v, err = d.getUDP(&o, opt)
 	case level == IPPROTO_TCP && d.stream():
 		v, err = d.getTCP(&o.TCP, opt)
-	case level == IPPROTO_UDP && d.proto == IPPROTO_UDP:
-		v, err = d.getUDP(opt)
 	default:
 		err = syscall.EOPNOTSUPP // Linux's word for an unknown level, here but not in setsockopt
 	}
@@ -202,11 +204,11 @@ func (d *descriptor) getInt(level, opt int) (int, error) {
 func (d *descriptor) fact(opt int) (v int, ok bool, err error) {
 	switch opt {
 	case SO_TYPE:
-		return d.typ, true, nil
+		return int(d.typ), true, nil
 	case SO_DOMAIN:
 		return AF_INET, true, nil
 	case SO_PROTOCOL:
-		return d.proto, true, nil
+		return int(d.proto), true, nil
 	case SO_ACCEPTCONN:
 		return number(d.listening.Load()), true, nil
 	case SO_ERROR:
@@ -255,7 +257,10 @@ func (d *descriptor) getSocket(o *host.Options, opt int) (int, error) {
 	case SO_TIMESTAMP:
 		return number(d.keeps(keptTimestamp)), nil
 	case SO_PRIORITY:
-		return int(d.priority.Load()), nil
+		if r := d.rest.Load(); r != nil {
+			return int(r.priority.Load()), nil
+		}
+		return 0, nil
 	case SO_SNDBUF:
 		return d.buffer(o.SendBuffer, o.TCP.SendBuffer, func(i *TCPInfo) int { return i.SndBuf }), nil
 	case SO_RCVBUF:

@@ -32,6 +32,8 @@ func (d *descriptor) pathOption(opt, v int) (func(*host.Options), error) {
 		}
 		return func(o *host.Options) { o.Discover = host.DiscoverDont + host.Discovery(v) }, nil
 	case IP_RECVERR:
+		take := d.sock.RecvFault
+		d.more().fault.Store(&take)
 		return func(o *host.Options) { o.RecvErr = v != 0 }, nil
 	case IP_FREEBIND:
 		return func(o *host.Options) { o.FreeBind = v != 0 }, nil

@@ -40,7 +40,7 @@ func (d *descriptor) setBytes(level, opt int, b []byte) error {
 		return d.setInt(level, opt, int(b[0]))
 	case level == IPPROTO_TCP && d.stream() && opt == TCP_CONGESTION:
 		return d.setString(level, opt, cString(b))
-	case level == d.proto && len(b) < intSize:
+	case level == int(d.proto) && len(b) < intSize:
 		return syscall.EINVAL
 	case len(b) < intSize:
 		return d.setInt(level, opt, 0)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,6 +20,7 @@ type player struct {
 	wait   func(time.Duration)
 	base   int // the port that A stands for; B is the next one ...
 
+	mu     sync.Mutex
 	fds    map[string]int
 	ports  map[uint16]string // those that the host chose, by their place in the sequence
 	others map[string]chan string
@@ -123,7 +125,7 @@ func (p *player) call(w []string) string {
 	if r, ok := p.making(name, f, args); ok {
 		return r
 	}
-	fd, ok := p.fds[f]
+	fd, ok := p.fd(f)
 	if !ok {
 		fd = 1 << 20
 	}
@@ -147,7 +149,7 @@ func (p *player) connected(c, s string) string {
 			return call + ": " + r
 		}
 	}
-	l := p.fds[s]
+	l, _ := p.fd(s)
 	nfd, _, err := p.c.Accept(l)
 	if err == nil {
 		p.name(s, nfd)
@@ -161,9 +163,10 @@ func (p *player) connected(c, s string) string {
 func (p *player) fill(f string) string {
 	data := make([]byte, 1<<16)
 	for full := 0; full < 5; full++ {
-		n, err := p.c.Send(p.fds[f], data, socket.MSG_DONTWAIT)
+		fd, _ := p.fd(f)
+		n, err := p.c.Send(fd, data, socket.MSG_DONTWAIT)
 		for ; err == nil && n > 0; full = 0 {
-			n, err = p.c.Send(p.fds[f], data, socket.MSG_DONTWAIT)
+			n, err = p.c.Send(fd, data, socket.MSG_DONTWAIT)
 		}
 		if err != syscall.EAGAIN {
 			return said(err, "0")
@@ -197,9 +200,19 @@ func (p *player) making(name, f string, args []string) (string, bool) {
 	return said(err, "0"), true
 }
 
+// fd returns what f is the name of.
+func (p *player) fd(f string) (int, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fd, ok := p.fds[f]
+	return fd, ok
+}
+
 // name makes f the name of fd. Another that was closed and had the number before
 // has one that nobody ever has.
 func (p *player) name(f string, fd int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for other, n := range p.fds {
 		if n == fd {
 			p.fds[other] = 1 << 20
@@ -235,7 +248,7 @@ func (p *player) addr(word string) socket.SockAddr {
 		return socket.SockAddr{}
 	}
 	if f, ok := strings.CutPrefix(word, "@"); ok {
-		fd, known := p.fds[f]
+		fd, known := p.fd(f)
 		if !known {
 			return socket.SockAddr{}
 		}
@@ -262,12 +275,14 @@ func (p *player) shown(a socket.SockAddr) string {
 	if !a.IsValid() {
 		return "-"
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	n := int(a.Port())
 	port, known := p.ports[a.Port()]
 	switch {
 	case n >= p.base && n < p.base+lettered:
 		port = string(rune('A' + n - p.base))
-	case n < 1024:
+	case n <= 1 || n == 9 || n == 80: // those that scripts have
 		port = strconv.Itoa(n)
 	case !known:
 		port = "p" + strconv.Itoa(len(p.ports)+1)

@@ -72,11 +72,7 @@ func (d *descriptor) refuseOOB(p []byte) error {
 
 // autobind gives a datagram socket a port, as Linux does before it sends or does not.
 func (d *descriptor) autobind() error {
-	at, err := d.sock.LocalAddr()
-	if err == nil && at.Port() == 0 {
-		err = d.sock.Bind(SockAddr{})
-	}
-	return d.errno(err)
+	return d.errno(d.sock.Autobind())
 }
 
 // sent turns what the stack returned into what send returns: an error after
@@ -90,19 +86,16 @@ func (d *descriptor) sent(n int, err error) (int, error) {
 		return -1, e
 	}
 	if e != syscall.EAGAIN && e != syscall.EBADF {
-		d.mu.Lock()
-		d.sendErr = e
-		d.mu.Unlock()
+		d.sendErr.Store(uint32(Errno(e)))
 	}
 	return n, nil
 }
 
 func (d *descriptor) takeSendErr() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	err := d.sendErr
-	d.sendErr = nil
-	return err
+	if e := d.sendErr.Swap(0); e != 0 {
+		return syscall.Errno(e)
+	}
+	return nil
 }
 
 // Recv receives into p and returns how much: 0 is the end of a stream, or an empty
@@ -140,11 +133,8 @@ func (d *descriptor) recv(p []byte, flags int) (n int, m Meta, err error) {
 		return -1, m, syscall.EOPNOTSUPP
 	}
 	if flags&MSG_ERRQUEUE != 0 {
-		n, f, err := d.sock.RecvFault(p)
-		if err != nil {
-			return -1, m, d.errno(err)
-		}
-		return n, Meta{Size: f.Size, From: f.To}, nil
+		n, f, err := d.takeFault(p)
+		return n, Meta{Size: f.Size, From: f.To}, err
 	}
 	if err := d.beginRecv(); err != nil {
 		return -1, m, d.errno(err)
