@@ -232,8 +232,8 @@ func (s *Socket) RecvMsg(p []byte, f Flags) (got int, m host.Meta, err error) {
 				at = 0 // it sees again what it has seen
 			}
 			n, meta, err := s.sh.host.RecvMsg(now, s.handle, p[at:], recvFlags(f))
-			if err == host.ErrWouldBlock && s.kind != host.Stream && f&DontWait == 0 && !s.more() {
-				return nil // as on Linux: who would wait for what cannot come is told the end
+			if err == nil && s.kind != host.Stream && f&DontWait != 0 && !meta.From.IsValid() {
+				return host.ErrWouldBlock // as on Linux: that there will be nothing is told only to who would wait
 			}
 			got = at + n
 			if err == nil {

@@ -115,6 +115,9 @@ func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (int, Meta, error)
 	}
 	d := s.dg.in.head
 	if d == nil {
+		if s.shutRead {
+			return 0, Meta{}, nil
+		}
 		return 0, Meta{}, ErrWouldBlock
 	}
 	n, m := copy(p, d.data), Meta{Size: len(d.data), From: d.peer, To: d.to, TTL: d.ttl, TOS: d.tos, At: d.at}
