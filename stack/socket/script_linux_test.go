@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ var update = flag.Bool("update", false, "record what the kernel returns: testdat
 type apart struct {
 	kernel
 	ns    *setup.NetNS
-	next  *int
+	next  *atomic.Int64
 	limit int
 }
 
@@ -54,8 +55,7 @@ func newApart(t *testing.T) apart {
 	}))
 	var limit unix.Rlimit
 	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
-	next := firstNumber
-	return apart{ns: ns, next: &next, limit: int(min(limit.Cur, 1<<20)) - 200}
+	return apart{ns: ns, next: new(atomic.Int64), limit: int(min(limit.Cur, 1<<20)) - 200}
 }
 
 // up gives a descriptor a number that was never used.
@@ -64,10 +64,8 @@ func (a apart) up(fd int, err error) (int, error) {
 		return -1, err
 	}
 	defer unix.Close(fd)
-	if *a.next++; *a.next >= a.limit {
-		*a.next = firstNumber
-	}
-	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, *a.next)
+	number := firstNumber + int(a.next.Add(1))%(a.limit-firstNumber)
+	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, number)
 }
 
 // Socket is called inside the namespace only: see recorder.play.
