@@ -139,6 +139,9 @@ func TestShardsAccept(t *testing.T) {
 		require.NoError(t, err)
 		require.NotZero(t, m&host.Readable)
 		require.Equal(t, conns, listenQueue(b))
+		info, err := l.Info()
+		require.NoError(t, err)
+		require.EqualValues(t, conns, info.Unacked)
 		seen := map[netip.AddrPort]bool{}
 		for range conns {
 			s, err := l.Accept(stack.DontWait)
@@ -184,6 +187,7 @@ func TestShardsAccept(t *testing.T) {
 		require.Equal(t, -1, listenQueue(b))
 		for range 2 {
 			require.NoError(t, listen(t, b, 81).Close(), "the port is free again")
+			require.NoError(t, listen(t, b, 81).Abort())
 		}
 	})
 }
@@ -206,7 +210,7 @@ func listenQueue(s *stack.Stack) int {
 // A port is one port, whatever shard asks for it.
 func TestShardsPorts(t *testing.T) {
 	shards(t, func(t *testing.T, n int) {
-		a, b := many(t, n, stack.Config{})
+		a, _ := many(t, n, stack.Config{})
 		for _, kind := range []host.Kind{host.Stream, host.Datagram, host.Echo} {
 			for i := range uint16(2 * n) {
 				s := open(t, a, kind)
@@ -229,7 +233,13 @@ func TestShardsPorts(t *testing.T) {
 			seen[at.Port()] = true
 		}
 
-		// A connection's port is taken for who asks for it, on whichever shard it is.
+	})
+}
+
+// A connection's port is taken for who asks for it, on whichever shard it is.
+func TestShardsPortOfAConnection(t *testing.T) {
+	shards(t, func(t *testing.T, n int) {
+		a, b := many(t, n, stack.Config{})
 		l := listen(t, b, 80)
 		c, s := connect(t, a, l, port(addrB, 80))
 		at, err := c.LocalAddr()

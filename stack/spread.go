@@ -444,6 +444,21 @@ func (s *Socket) pollSeveral(sp *spread) (host.Mask, error) {
 	return m, nil
 }
 
+// infoSeveral is Info of a stream with siblings: a listener's connections that
+// wait are those of all shards.
+func (s *Socket) infoSeveral(sp *spread) (tcp.Info, error) {
+	i, err := s.info()
+	if err != nil || i.State != tcp.StateListen {
+		return i, err
+	}
+	for _, o := range sp.siblings() {
+		if oi, err := o.info(); err == nil && oi.State == tcp.StateListen {
+			i.Unacked += oi.Unacked
+		}
+	}
+	return i, nil
+}
+
 // describe describes the sockets of all shards, siblings together with their primary.
 func (st *Stack) describe() []host.Description {
 	var all []host.Description

@@ -140,6 +140,7 @@ func TestSuperDatagramIsWholeOrNot(t *testing.T) {
 	}
 	b, bs := superHost(t, superB, f)
 	require.NoError(t, b.SetOptions(1, bs, host.Options{RecvBuffer: 1 << 30}))
+	require.Equal(t, 10, sent, "1024 packets wait at most")
 	require.Len(t, carry(t, a, b, f), 100*sent)
 	m, err := a.Poll(as)
 	require.NoError(t, err)
