@@ -23,48 +23,13 @@ import (
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
-// A scatter is one queue of a device that steers at its own will: each packet
-// goes through any of the queues.
-type scatter struct {
-	link.Link
-	all []link.Link
-	mu  *sync.Mutex
-	rng *rand.PCG
-}
-
-func (s *scatter) WriteBatch(ps []link.Packet) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var err error
-	for i := range ps {
-		err = errors.Join(err, s.all[s.rng.Uint64()%uint64(len(s.all))].WriteBatch(ps[i:i+1]))
-	}
-	return err
-}
-
-func (s *scatter) Room() int {
-	n := s.all[0].Room()
-	for _, l := range s.all {
-		n = min(n, l.Room())
-	}
-	return n
-}
-
-// scattered returns the queues of two devices that are joined.
+// scattered returns the queues of two devices that are joined and steer at random.
 func scattered(n int, f link.Features) (as, bs []link.Link) {
 	for range n {
 		a, b := link.NewPipe(f, 4096)
 		as, bs = append(as, a), append(bs, b)
 	}
-	return scatterAll(as, 1), scatterAll(bs, 2)
-}
-
-func scatterAll(ls []link.Link, seed uint64) (out []link.Link) {
-	mu, rng := new(sync.Mutex), rand.NewPCG(seed, 0)
-	for _, l := range ls {
-		out = append(out, &scatter{l, ls, mu, rng})
-	}
-	return out
+	return link.Scatter(as, 1), link.Scatter(bs, 2)
 }
 
 // many returns two stacks of n shards each.

@@ -2,8 +2,6 @@ package oracle
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -106,22 +104,6 @@ func processorTime(t testing.TB) float64 {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano()).Seconds()
 }
 
-// A scatter is one of several queues that writes through any of them.
-type scatter struct {
-	link.Link
-	all []link.Link
-	mu  *sync.Mutex
-}
-
-func (s *scatter) WriteBatch(ps []link.Packet) (err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range ps {
-		err = errors.Join(err, s.all[rand.IntN(len(s.all))].WriteBatch(ps[i:i+1]))
-	}
-	return err
-}
-
 func overQueues(t testing.TB, n int, scattered bool) dialer {
 	ns := newNS(t)
 	var dev *tun.Device
@@ -133,10 +115,7 @@ func overQueues(t testing.TB, n int, scattered bool) dialer {
 	}))
 	links := dev.Links()
 	if scattered {
-		mu := new(sync.Mutex)
-		for i, l := range dev.Links() {
-			links[i] = &scatter{l, dev.Links(), mu}
-		}
+		links = link.Scatter(links, 1)
 	}
 	s, err := stack.New(stack.Config{Links: links, Prefixes: []netip.Prefix{ourPrefix}})
 	require.NoError(t, err)
