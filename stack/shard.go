@@ -28,6 +28,7 @@ type shard struct {
 	timer   *time.Timer
 	armed   clock.Instant // what timer is set to
 	sockets []*Socket     // by Handle.Index
+	beds    []*bed        // for later
 	failed  error         // why the shard no longer works: ErrClosed or the link's error
 	out     [batch]link.Packet
 	lead    lead
@@ -179,6 +180,7 @@ func (sh *shard) end(err error) {
 	sh.failed = err
 	sh.timer.Stop()
 	close(sh.over)
+	sh.nudge()
 	for _, s := range sh.sockets {
 		if s != nil {
 			s.wake()

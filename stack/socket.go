@@ -19,11 +19,12 @@ import (
 type Socket struct {
 	sh     *shard
 	handle host.Handle
+	late   error // met after a Recv had given part of the bytes: the next one's
+	rd, wr side
 	kind   host.Kind
 	place  *place // where there are several shards (spread.go); nil: sh is the only one
 	closed bool
 	gone   bool // the host has let go of the last packet after Close
-	rd, wr side
 }
 
 // Flags modify one call.
@@ -200,7 +201,7 @@ func (s *Socket) RecvMsg(p []byte, f Flags) (got int, m host.Meta, err error) {
 				m = meta
 			}
 			if got > 0 && err != nil && err != host.ErrWouldBlock {
-				s.rd.err = err // connections tell it once
+				s.late = err // connections tell it once
 			}
 			if err != nil || n == 0 || f&WaitAll == 0 || f&Peek != 0 || s.kind != host.Stream || got == len(p) || s.atMark() {
 				return err
@@ -264,7 +265,7 @@ func (s *Socket) linger(now clock.Instant, d time.Duration) error {
 	timer := time.AfterFunc(d, func() {
 		sh.enter()
 		over = true
-		s.wr.wake()
+		sh.rouse(&s.wr)
 		sh.leave()
 	})
 	defer timer.Stop()
@@ -341,7 +342,7 @@ func (s *Socket) setDeadline(d *side, which host.Mask, t time.Time) error {
 		d.expired = at != clock.Never && at <= now
 		if d.expired {
 			at = clock.Never
-			d.wake()
+			s.sh.rouse(d)
 		}
 		return s.sh.host.SetAlarm(s.handle, which, at)
 	})

@@ -417,9 +417,6 @@ func (st *Stack) relocate(s *Socket, to *shard, h host.Handle, left func(from *s
 // held, and nobody waits on s.
 func (s *Socket) settle(sh *shard) {
 	s.sh = sh
-	s.rd.lead, s.wr.lead = &sh.lead, &sh.lead
-	s.rd.cond.L, s.rd.line.L = &sh.mu, &sh.mu
-	s.wr.cond.L, s.wr.line.L = &sh.mu, &sh.mu
 	if s.place != nil {
 		s.place.at.Store(sh)
 	}

@@ -100,6 +100,7 @@ func newStack(cfg *Config, links []link.Link) (*Stack, error) {
 func newShard(cfg *Config, l link.Link, share host.Share) (*shard, error) {
 	sh := &shard{link: l, read: cfg.Clock, deliver: cfg.Trace, over: make(chan struct{})}
 	sh.lead.link, sh.lead.free.L = l, &sh.mu
+	sh.lead.nudged = make(chan struct{}, 1)
 	if cfg.Trace != nil {
 		sh.log = trace.NewLog(traceLog)
 	}

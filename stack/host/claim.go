@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/wire"
 	"github.com/sockeye-net/sockeye/stack/tcp"
 )
 
@@ -56,7 +57,7 @@ func (h *Host) ClaimFree(now clock.Instant, s Handle, addr netip.Addr, after uin
 func (h *Host) Unclaim(s Handle) {
 	if e := h.lookup(s); e != nil && e.kind == Stream && e.conn == nil && e.lis == nil {
 		h.unbind(e)
-		e.local, e.fixedPort = netip.AddrPort{}, false
+		e.local, e.fixedPort = wire.Endpoint{}, false
 	}
 }
 

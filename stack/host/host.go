@@ -21,7 +21,7 @@ type Host struct {
 	log      *trace.Log
 	tap      *link.Tap
 	counters Counters
-	shown    Counters // what Counters last returned
+	shown    *Counters // what Counters last returned; nil: nobody has asked
 
 	// What the host itself keeps and sends.
 	parcels parcelPool
@@ -62,12 +62,13 @@ type Host struct {
 	flows      hashTable // connections
 	listeners  hashTable // by port
 	waits      timeWaits
-	orphans    ageList // connections without an owner
-	stalled    ageList // connections with one, whose peers' windows are closed
-	relief     timer   // of relieve
-	stand      socket  // stands for the socket that a record had
-	ready      readyQueue
-	readyLocal readyQueue // connections with ourselves
+	orphans    socketList // connections without an owner
+	stalled    socketList // connections with one, whose peers' windows are closed
+	relief     timer      // of relieve
+	stand      socket     // stands for the socket that a record had
+	rest       timer      // of restIdle
+	ready      socketList // connections and listeners that have, or may have, something to send
+	readyLocal socketList // connections with ourselves
 	freeConns  []*tcp.Conn
 	freeLis    []*listener
 	arrivalTOS uint8
@@ -108,7 +109,8 @@ func New(cfg Config, feat link.Features) (*Host, error) {
 	}
 	h.env = tcp.NewEnv(cfg.TCP, cfg.Seed, h.budget, cfg.Trace)
 	h.env.MTU, h.env.MaxGSO = h.feat.MTU, h.feat.MaxGSO
-	h.frags.timer.rank, h.waits.timer.rank, h.relief.rank = rankFragments, rankWaits, rankRelief
+	h.frags.timer.owner, h.waits.timer.owner, h.relief.owner, h.rest.owner = rankFragments, rankWaits, rankRelief, rankRest
+	h.orphans.kind, h.stalled.kind = linkAge, linkAge
 	return h, nil
 }
 
@@ -146,4 +148,5 @@ func (h *Host) CloseAll(now clock.Instant) {
 	h.closeWaits()
 	h.due.remove(&h.frags.timer)
 	h.due.remove(&h.relief)
+	h.due.remove(&h.rest)
 }

@@ -133,6 +133,7 @@ func (h *Host) Transmit(now clock.Instant, out []link.Packet) int {
 	h.now = now
 	h.lent.drain(&h.parcels)
 	h.notePressure(now)
+	h.noteAwake(now)
 	out = out[:min(len(out), maxBatch)]
 	n, crossings := 0, maxCrossings
 	for {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // Ports that the host picks (RFC 6056 3.3.1: a random one, then the next free),
@@ -65,7 +66,7 @@ func (h *Host) mayBind(e *socket, a netip.Addr) bool {
 }
 
 func (h *Host) bind(e *socket, local netip.AddrPort) {
-	e.local, e.bound = local, true
+	e.local, e.bound = wire.EndpointOf(local), true
 	h.table(e.kind).add(e)
 }
 

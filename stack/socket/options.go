@@ -169,11 +169,11 @@ func (d *descriptor) getInt(level, opt int) (int, error) {
 func (d *descriptor) fact(opt int) (v int, ok bool, err error) {
 	switch opt {
 	case SO_TYPE:
-		return d.typ, true, nil
+		return int(d.typ), true, nil
 	case SO_DOMAIN:
 		return AF_INET, true, nil
 	case SO_PROTOCOL:
-		return d.proto, true, nil
+		return int(d.proto), true, nil
 	case SO_ACCEPTCONN:
 		return number(d.listening.Load()), true, nil
 	case SO_ERROR:
