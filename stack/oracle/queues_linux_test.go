@@ -7,10 +7,8 @@ import (
 	"os"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/link"
@@ -95,13 +93,7 @@ func flows(t testing.TB, d dialer, up bool) (rate, cost float64) {
 	}
 	all.Wait()
 	bytes := rate / 8 * bulkTime.Seconds() // in 10^9
-	return rate, (processorTime(t) - before) / bytes
-}
-
-func processorTime(t testing.TB) float64 {
-	var r unix.Rusage
-	require.NoError(t, unix.Getrusage(unix.RUSAGE_SELF, &r))
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano()).Seconds()
+	return rate, (processorTime(t) - before).Seconds() / bytes
 }
 
 func overQueues(t testing.TB, n int, scattered bool) dialer {
