@@ -521,3 +521,33 @@ func TestTooManyLinks(t *testing.T) {
 	_, err = as[128].TryRead(make([]link.Packet, 1))
 	require.ErrorIs(t, err, link.ErrClosed)
 }
+
+// A datagram that crosses from shard to shard, and bytes of a stream on a shard
+// that is not alone, cost no memory in the end.
+func TestShardsAllocateNothing(t *testing.T) {
+	a, b := many(t, 2, stack.Config{})
+	u, v := open(t, a, host.Datagram), open(t, a, host.Datagram)
+	require.NoError(t, u.Bind(port(local, 1000)))
+	require.NoError(t, v.Bind(port(local, 1001)))
+	l := listen(t, b, 80)
+	c, s := connect(t, a, l, port(addrB, 80))
+	buf := make([]byte, 100)
+	turn := func() {
+		_, err := u.SendTo(buf[:10], port(local, 1001), 0)
+		require.NoError(t, err)
+		_, err = v.Recv(buf, 0)
+		require.NoError(t, err)
+		_, err = c.Send(buf, 0)
+		require.NoError(t, err)
+		_, err = s.Recv(buf, stack.WaitAll)
+		require.NoError(t, err)
+		_, err = s.Send(buf, 0)
+		require.NoError(t, err)
+		_, err = c.Recv(buf, stack.WaitAll)
+		require.NoError(t, err)
+	}
+	for range 2000 {
+		turn()
+	}
+	require.LessOrEqual(t, testing.AllocsPerRun(2000, turn), 0.0)
+}

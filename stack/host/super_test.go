@@ -156,3 +156,27 @@ func TestSegmentRange(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, host.ErrNotSupported, h.SetOptions(1, e, host.Options{Segment: 1}))
 }
+
+// Sending and receiving them allocates nothing once all has been used.
+func TestSuperDatagramsAllocateNothing(t *testing.T) {
+	for _, f := range []link.Features{{MTU: 1500}, {MTU: 1500, MaxGSO: 65535, USO: true, ChecksumOffload: true}} {
+		a, as := superHost(t, superA, f)
+		b, bs := superHost(t, superB, f)
+		data, buf, out := make([]byte, 5500), make([]byte, 2000), make([]link.Packet, 64)
+		turn := func() {
+			_, _ = a.SendTo(1, as, data, superB)
+			n := a.Transmit(1, out)
+			for i := range out[:n] {
+				b.Input(1, &out[i])
+			}
+			for range 6 {
+				_, _ = b.Recv(1, bs, buf, 0)
+			}
+		}
+		for range 10 {
+			turn()
+		}
+		require.Zero(t, testing.AllocsPerRun(100, turn))
+		require.EqualValues(t, 6*111, b.Counters().UDP.InDatagrams)
+	}
+}
