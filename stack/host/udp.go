@@ -28,7 +28,7 @@ func (h *Host) inputUDP(now clock.Instant, in *datagram) {
 		h.deliverBroadcast(in, payload, from, to)
 		return
 	}
-	s := h.udp.match(to, from, true)
+	s := h.udpSocket(to, from)
 	if s == nil {
 		h.counters.UDP.NoPorts++
 		h.drop(trace.DropUDPNoPort)
