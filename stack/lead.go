@@ -99,6 +99,9 @@ func (sh *shard) feed() {
 	if err == nil {
 		n, err = sh.link.TryRead(l.in[:])
 	}
+	if sh.peers != nil {
+		n = sh.sort(n)
+	}
 	now := sh.enter()
 	l.waiting = false
 	if err != nil {
@@ -109,6 +112,9 @@ func (sh *shard) feed() {
 		for i := range l.in[:n] {
 			sh.host.Input(now, &l.in[i])
 		}
+	}
+	if sh.peers != nil {
+		sh.open()
 	}
 	sh.flush()
 	sh.report()

@@ -87,6 +87,13 @@ func (d *side) pass() {
 
 // news notes what the host said and wakes who waits for it. The lock is held.
 func (s *Socket) news(m host.Mask) {
+	if sp := s.spread(); sp == nil || !sp.told(s, m) {
+		s.tell(m)
+	}
+}
+
+// tell is news of the socket itself, not of a sibling (spread.go).
+func (s *Socket) tell(m host.Mask) {
 	if m&host.AlarmRead != 0 {
 		s.rd.expired = true
 	}
@@ -112,8 +119,8 @@ func (s *Socket) wake() {
 
 // until repeats try, in direction d, while it says that it would block.
 func (s *Socket) until(d *side, f Flags, try func(now clock.Instant) error) error {
+	s.enter()
 	sh := s.sh
-	sh.enter()
 	defer sh.leave()
 	if f&DontWait != 0 {
 		if d.busy && d == &s.wr && s.kind == host.Stream {

@@ -21,7 +21,7 @@ const (
 // 1.5 KiB more, a listener a few hundred bytes and its SYN records.
 func Footprint(cfg Config) int {
 	if cfg.Memory <= 0 {
-		cfg.Memory = defaultMemory
+		cfg.Memory = DefaultMemory
 	}
 	tables := 3 * firstBuckets * int(unsafe.Sizeof(uintptr(0)))
 	return int(unsafe.Sizeof(Host{})) + tcp.EnvSize + tables + cfg.Memory

@@ -28,10 +28,14 @@ type Host struct {
 	out     parcelQueue // packets of its own for the link
 	loop    parcelQueue // packets to itself
 	lent    parcelQueue // given out by the last Transmit
-	stuck   []Handle    // datagram sockets that found out or loop full
-	turn    int         // who gets the odd place of a batch
+	away    parcelQueue // for other Hosts that are one with this
+	steer   Steer
+	stuck   []Handle // datagram sockets that found out or loop full
+	turn    int      // who gets the odd place of a batch
 	idKey   secret
 	ids     [numIDCounters]uint16
+	idStep  uint16
+	idFirst uint16
 	frags   reassembler
 	kept    int // bytes of memory in the receive queues of datagram sockets
 	paths   [numPathUsers]pathCache
@@ -74,17 +78,20 @@ type Host struct {
 	heads      [maxBatch * maxHeadSize]byte
 }
 
-// New returns a host. Errors: ErrSeed, ErrPrefix, ErrRoute.
+// New returns a host. Errors: ErrSeed, ErrPrefix, ErrRoute, ErrInvalid (Share).
 func New(cfg Config, feat link.Features) (*Host, error) {
 	if cfg.Seed == [32]byte{} {
 		return nil, ErrSeed
+	}
+	if !cfg.Share.valid() {
+		return nil, ErrInvalid
 	}
 	net, err := newAddresses(cfg.Prefixes, cfg.Routes)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.Memory <= 0 {
-		cfg.Memory = defaultMemory
+		cfg.Memory = DefaultMemory
 	}
 	if cfg.TTL == 0 {
 		cfg.TTL = defaultTTL
@@ -95,6 +102,7 @@ func New(cfg Config, feat link.Features) (*Host, error) {
 	h.rand.key = derive(&cfg.Seed, useRandom)
 	h.flowKey = derive(&cfg.Seed, useFlows)
 	h.idKey = derive(&cfg.Seed, useIDs)
+	h.setShare(cfg.Share)
 	h.frags.key = derive(&cfg.Seed, useFragments)
 	h.frags.limit = min(maxReassembly, max(minReassembly, cfg.Memory/reassemblyMemory))
 	for i := range h.paths {

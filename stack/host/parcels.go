@@ -19,7 +19,7 @@ type parcel struct {
 	to    netip.Addr     // and the address that it was sent to
 	owner Handle         // of a packet on the way out: the socket it left
 	off   int            // of a fragment: its place in the datagram, bytes
-	gso   uint16         // of a packet to ourselves: payload bytes per segment
+	gso   uint16         // of a super-segment or super-datagram: payload bytes per segment
 	class uint8
 	ttl   uint8 // of a datagram received, as tos
 	tos   uint8

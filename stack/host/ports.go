@@ -93,7 +93,7 @@ func (h *Host) bindFree(e *socket, addr netip.Addr) error {
 	start := h.rand.below(numEphemeral)
 	for i := range numEphemeral {
 		local := netip.AddrPortFrom(addr, uint16(firstEphemeral+(start+i)%numEphemeral))
-		if h.taken(e, local) {
+		if !h.mine(e.kind, local.Port()) || h.taken(e, local) {
 			continue
 		}
 		h.bind(e, local)
@@ -142,7 +142,7 @@ func (h *Host) pickPort(now clock.Instant, e *socket, addr netip.Addr, remote ne
 	start := h.rand.below(numEphemeral)
 	for i := range numEphemeral {
 		local := netip.AddrPortFrom(addr, uint16(firstEphemeral+(start+i)%numEphemeral))
-		if h.chosen(local) || !h.mayOpen(now, local, remote) {
+		if !h.myFlow(local, remote) || h.chosen(local) || !h.mayOpen(now, local, remote) {
 			continue
 		}
 		h.bind(e, local)

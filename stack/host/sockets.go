@@ -14,7 +14,11 @@ import (
 type Handle uint64
 
 // Index is a small number that no two live sockets share, for tables beside the host's.
-func (s Handle) Index() int { return int(uint32(s)) }
+func (s Handle) Index() int { return int(uint32(s) & (1<<shareShift - 1)) }
+
+// shareShift is where a Handle says which of several Hosts it is of, so that
+// it names one socket of all of them.
+const shareShift = 24
 
 // Kind is the kind of a socket.
 type Kind uint8
@@ -157,7 +161,7 @@ func (h *Host) newSocket(k Kind) (*socket, error) {
 		s = h.freeSockets[n-1]
 		h.freeSockets = h.freeSockets[:n-1]
 	} else {
-		s = &socket{id: Handle(len(h.sockets))}
+		s = &socket{id: Handle(h.cfg.Share.Index<<shareShift | len(h.sockets))}
 		h.sockets = append(h.sockets, s)
 	}
 	*s = socket{id: s.id + 1<<32, kind: k, live: true, linger: -1}

@@ -31,6 +31,8 @@ func (d *descriptor) setInt(level, opt, value int) error {
 		set, err = d.socketOption(opt, value)
 	case level == IPPROTO_IP:
 		set, err = d.ipOption(opt, value)
+	case level == IPPROTO_UDP && d.datagram():
+		set, err = d.udpOption(opt, value)
 	case level == IPPROTO_TCP && d.stream():
 		return d.setTCP(opt, value)
 	}
@@ -153,6 +155,8 @@ func (d *descriptor) getInt(level, opt int) (int, error) {
 		v, err = d.getSocket(&o, opt)
 	case level == IPPROTO_IP:
 		v, err = d.getIP(&o, opt)
+	case level == IPPROTO_UDP && d.datagram():
+		v, err = d.getUDP(&o, opt)
 	case level == IPPROTO_TCP && d.stream():
 		v, err = d.getTCP(&o.TCP, opt)
 	default:

@@ -80,6 +80,16 @@ type ListenStats struct {
 	TCPDeferAcceptDrop             uint64 // bare ACKs that waited for data
 }
 
+// Add adds what the listeners of another Env did.
+func (s *ListenStats) Add(o *ListenStats) {
+	s.SyncookiesSent += o.SyncookiesSent
+	s.SyncookiesRecv += o.SyncookiesRecv
+	s.SyncookiesFailed += o.SyncookiesFailed
+	s.ListenOverflows += o.ListenOverflows
+	s.ListenDrops += o.ListenDrops
+	s.TCPDeferAcceptDrop += o.TCPDeferAcceptDrop
+}
+
 // Env is what the connections of one host share: configuration, memory, trace,
 // secrets and pools. A host has one; it is not safe for concurrent use.
 type Env struct {

@@ -63,8 +63,8 @@ type scoreboard struct {
 
 const (
 	firstRecords = 16
-	maxRecords   = 4096
-	exactRecords = 256 // up to here SACK edges split anywhere, beyond at segment borders
+	maxRecords   = 16384 // 23 MB of ordinary segments
+	exactRecords = 256   // up to here SACK edges split anywhere, beyond at segment borders
 	recordSize   = int(unsafe.Sizeof(record{}))
 	resendSize   = int(unsafe.Sizeof(resend{}))
 	sendingSize  = int(unsafe.Sizeof(scoreboard{})+unsafe.Sizeof(awake{})) + controllerSize

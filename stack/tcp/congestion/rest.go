@@ -90,7 +90,7 @@ func (r *Rest) OnSpurious()                             {}
 func (r *Rest) OnRestart(time.Duration)                 {}
 
 func (r *reno) settle(to *Rest) { to.window(&r.window) }
-func (r *reno) wake(from *Rest) { r.resume(from) }
+func (r *reno) wake(from *Rest) { r.adopt(from) }
 
 func (c *cubic) settle(to *Rest) {
 	to.window(&c.window)
@@ -98,10 +98,10 @@ func (c *cubic) settle(to *Rest) {
 }
 
 func (c *cubic) wake(from *Rest) {
-	c.resume(from)
+	c.adopt(from)
 	c.wMax, c.prior = int64(from.plateau), int64(from.prior)
 }
 
-func (w *window) resume(from *Rest) {
+func (w *window) adopt(from *Rest) {
 	w.cwnd, w.ssthresh = int(from.cwnd), int(from.ssthresh)
 }
