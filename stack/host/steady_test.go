@@ -153,7 +153,7 @@ func TestOffloadedSegments(t *testing.T) {
 // than the 1 KiB of which stack.Socket needs a tenth.
 func TestIdleConnectionIsSmall(t *testing.T) {
 	const conns, most = 1000, 960
-	w := newWorld(t)
+	w := newWorld(t, func(c *Config) { c.Memory = 4 << 20 }) // few controllers are kept for later
 	l := w.listen(w.b, 16)
 	used, before := w.b.budget.Used(), heap()
 	for range conns {
