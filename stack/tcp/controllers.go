@@ -14,7 +14,8 @@ const maxPooled = 256
 const (
 	controllerSize  = 256 // about what a controller takes, bytes
 	controllerShare = 64  // one of so many parts of the Budget may be kept of each kind
-	maxKinds        = 8   // of controllers that are kept
+	maxControllers  = 4096
+	maxKinds        = 8 // of controllers that are kept
 )
 
 // controller returns the controller of that name, or the configured one where
@@ -55,11 +56,16 @@ func (e *Env) named(name string) congestion.Controller {
 
 func (e *Env) putController(cc congestion.Controller) {
 	kind := slices.Index(congestion.Names(), cc.Name())
-	if kind < 0 || kind >= maxKinds || len(e.controllers[kind]) >= max(maxPooled, e.Budget.Limit()/controllerShare/controllerSize) {
+	if kind < 0 || kind >= maxKinds || len(e.controllers[kind]) >= e.mostControllers() {
 		return
 	}
 	cc.Reset()
 	e.controllers[kind] = append(e.controllers[kind], cc)
+}
+
+// mostControllers is how many of each kind are kept.
+func (e *Env) mostControllers() int {
+	return min(max(maxPooled, e.Budget.Limit()/controllerShare/controllerSize), maxControllers)
 }
 
 // changeController goes on with the controller that the options name, from the
