@@ -50,6 +50,7 @@ var floors = map[string]int{
 	"stack/buffer": 0,
 	"stack/trace":  0,
 	"stack/link":   0,
+	"stack/cells":  0,
 }
 
 // sideways lists the imports within a floor that are allowed.
@@ -63,6 +64,7 @@ var sideways = map[string][]string{
 	"stack/link":   {"stack/trace", "stack/wire", "stack/clock"},
 	"stack/buffer": {"stack/wire", "stack/clock"},
 	"stack/trace":  {"stack/wire", "stack/clock"},
+	"stack/cells":  {"stack/wire"},
 }
 
 // harness lists the rooms that the tests of any room may import; the tests of

@@ -21,8 +21,8 @@ type Socket struct {
 	handle host.Handle
 	late   error // met after a Recv had given part of the bytes: the next one's
 	rd, wr side
-	kind   host.Kind
 	place  *place // where there are several shards (spread.go); nil: sh is the only one
+	kind   host.Kind
 	closed bool
 	gone   bool // the host has let go of the last packet after Close
 }

@@ -62,7 +62,9 @@ func peerAddress(a netip.AddrPort) (netip.AddrPort, error) {
 // connectDatagram fixes or dissolves the peer of a datagram or echo socket.
 func (h *Host) connectDatagram(e *socket, remote netip.AddrPort) error {
 	if !remote.Addr().IsValid() {
-		e.remote = wire.Endpoint{}
+		if e.bound {
+			h.setEnds(e, e.local, wire.Endpoint{})
+		}
 		return nil
 	}
 	to, err := peerAddress(remote)
@@ -77,10 +79,13 @@ func (h *Host) connectDatagram(e *socket, remote netip.AddrPort) error {
 		if err := h.bindFree(e, src); err != nil {
 			return err
 		}
-	} else if e.local.Addr().IsUnspecified() {
-		e.local = wire.EndpointOf(netip.AddrPortFrom(src, e.local.Port()))
 	}
-	e.remote, e.connected, e.err = wire.EndpointOf(to), true, nil
+	ours := e.local
+	if ours.Addr().IsUnspecified() {
+		ours = wire.EndpointOf(netip.AddrPortFrom(src, e.local.Port()))
+	}
+	h.setEnds(e, ours, wire.EndpointOf(to))
+	e.connected, e.err = true, nil
 	return nil
 }
 

@@ -50,6 +50,7 @@ type Host struct {
 	freePresets   []*tcp.Options
 	tcp           portTable // all streams with a local port
 	udp           portTable
+	byUDP         udpTable
 	echo          portTable
 	noted         []Handle // with news
 	gone          []Handle

@@ -45,7 +45,8 @@ func isLoopback(a uint32) bool { return a>>24 == 127 }
 
 // newAddresses checks ps and rs and builds the tables.
 func newAddresses(ps []netip.Prefix, rs []Route) (addresses, error) {
-	a := addresses{prefixes: slices.Clone(ps), routes: slices.Clone(rs)}
+	// Not slices.Clone: what a generic function is made for keeps all its methods in a small program.
+	a := addresses{prefixes: append([]netip.Prefix(nil), ps...), routes: append([]Route(nil), rs...)}
 	for _, p := range ps {
 		if err := a.addPrefix(p); err != nil {
 			return addresses{}, err
@@ -65,7 +66,9 @@ func (a *addresses) addHop(h hop) {
 	for i > 0 && a.table[i-1].prefix.Bits() < h.prefix.Bits() {
 		i--
 	}
-	a.table = slices.Insert(a.table, i, h)
+	a.table = append(a.table, hop{})
+	copy(a.table[i+1:], a.table[i:])
+	a.table[i] = h
 }
 
 // sorted puts n where it belongs in list.

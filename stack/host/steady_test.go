@@ -98,6 +98,40 @@ func TestConnectionsAllocateNothing(t *testing.T) {
 	w.quiesce()
 }
 
+// Timers, and controllers that rest and wake, allocate nothing.
+func TestTimersAllocateNothing(t *testing.T) {
+	w := newWorld(t)
+	c, s := w.pair()
+	var buf [16]byte
+	alarm := func() {
+		w.a.SetAlarm(c, AlarmRead, w.now.Add(time.Millisecond))
+		w.run(2 * time.Millisecond)
+		w.drainNews()
+	}
+	wake := func() {
+		w.a.Send(w.now, c, buf[:1]) // a delayed ACK, a controller
+		w.run(5 * time.Second)
+		w.b.Recv(w.now, s, buf[:], 0)
+		w.drainNews()
+	}
+	lost := func() {
+		w.a.Send(w.now, c, buf[:1])
+		w.lose = func(*Host, []byte) bool { return true }
+		w.flush()
+		w.lose = nil
+		w.run(5 * time.Second) // the retransmission
+		w.b.Recv(w.now, s, buf[:], 0)
+		w.drainNews()
+	}
+	for name, f := range map[string]func(){"an alarm": alarm, "a delayed ACK, and rest": wake, "a retransmission": lost} {
+		for range 50 {
+			f()
+		}
+		require.False(t, name != "an alarm" && w.a.env.Awake(), name)
+		require.Zero(t, testing.AllocsPerRun(100, f), name)
+	}
+}
+
 // journey runs a fixed story and returns the hash of every packet of it.
 func journey(t *testing.T, seed byte) [32]byte {
 	f := link.Features{MTU: 1500}
@@ -153,7 +187,7 @@ func TestOffloadedSegments(t *testing.T) {
 // than the 1 KiB of which stack.Socket needs a tenth.
 func TestIdleConnectionIsSmall(t *testing.T) {
 	const conns, most = 1000, 960
-	w := newWorld(t)
+	w := newWorld(t, func(c *Config) { c.Memory = 4 << 20 }) // few controllers are kept for later
 	l := w.listen(w.b, 16)
 	used, before := w.b.budget.Used(), heap()
 	for range conns {

@@ -25,14 +25,14 @@ func (h *Host) inputUDP(now clock.Instant, in *datagram) {
 	from := netip.AddrPortFrom(in.ip.Src, u.SrcPort)
 	to := netip.AddrPortFrom(in.ip.Dst, u.DstPort)
 	if in.gso > 0 && len(payload) > int(in.gso) {
-		h.inputSuper(now, in, h.udp.match(to, from, true), payload, from, to)
+		h.inputSuper(now, in, h.udpSocket(to, from), payload, from, to)
 		return
 	}
 	if in.cast == broadcast {
 		h.deliverBroadcast(in, payload, from, to)
 		return
 	}
-	s := h.udp.match(to, from, true)
+	s := h.udpSocket(to, from)
 	if s == nil {
 		h.noPort(now, in, true)
 		return

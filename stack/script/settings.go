@@ -3,6 +3,7 @@ package script
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,29 +59,11 @@ func (s *settings) setOne(name, text string) error {
 		t.NoScale = true
 		return nil
 	case "ecn":
-		modes := map[string]tcp.ECNMode{"accept": tcp.ECNAccept, "request": tcp.ECNRequest, "off": tcp.ECNOff}
-		mode, known := modes[text]
-		if !known {
-			return fmt.Errorf("--ecn is accept, request or off, not %q", text)
-		}
-		t.ECN = mode
-		return nil
+		t.ECN, err = oneOf([]string{"accept", "request", "off"}, text, tcp.ECNAccept, tcp.ECNRequest, tcp.ECNOff)
 	case "mtu_probing":
-		modes := map[string]tcp.MTUProbing{"suspicious": tcp.MTUProbeSuspicious, "off": tcp.MTUProbeOff, "always": tcp.MTUProbeAlways}
-		mode, known := modes[text]
-		if !known {
-			return fmt.Errorf("--mtu_probing is suspicious, off or always, not %q", text)
-		}
-		t.MTUProbing = mode
-		return nil
+		t.MTUProbing, err = oneOf([]string{"suspicious", "off", "always"}, text, tcp.MTUProbeSuspicious, tcp.MTUProbeOff, tcp.MTUProbeAlways)
 	case "syncookies": // as net.ipv4.tcp_syncookies
-		modes := map[string]tcp.CookieMode{"0": tcp.CookiesOff, "1": tcp.CookiesWhenFull, "2": tcp.CookiesAlways}
-		mode, known := modes[text]
-		if !known {
-			return fmt.Errorf("--syncookies is 0, 1 or 2, not %q", text)
-		}
-		t.SYNCookies = mode
-		return nil
+		t.SYNCookies, err = oneOf([]string{"0", "1", "2"}, text, tcp.CookiesOff, tcp.CookiesWhenFull, tcp.CookiesAlways)
 	case "congestion":
 		t.Congestion = text
 		return nil
@@ -113,6 +96,15 @@ func (s *settings) setOne(name, text string) error {
 		return fmt.Errorf("--%s: %w", name, err)
 	}
 	return nil
+}
+
+// oneOf returns the mode whose name text is; names and modes are in the same order.
+func oneOf[M any](names []string, text string, modes ...M) (m M, err error) {
+	i := slices.Index(names, text)
+	if i < 0 {
+		return m, fmt.Errorf("it is one of %s, not %q", strings.Join(names, ", "), text)
+	}
+	return modes[i], nil
 }
 
 // host describes the host that the script is about.

@@ -108,10 +108,11 @@ type Env struct {
 	numLists     int
 	searches     *mtuSearch // free list
 	freeSearches int
-	controllers  []congestion.Controller
-	awake        []awake // of the connections whose controllers are not at rest
-	hand         int     // where RestIdle goes on in it
-	noEpisode    episode // of those that are
+	controllers  [maxKinds][]congestion.Controller // by their place in congestion.Names
+	awake        []awake                           // of the connections whose controllers are not at rest
+	sleepless    int                               // of those, whose controllers know no rest
+	hand         int                               // where RestIdle goes on in it
+	noEpisode    episode                           // of those that are
 	settings     sharedSettings
 	firstHolder  *reassembly // those in use, the oldest first
 	lastHolder   *reassembly

@@ -297,7 +297,7 @@ func (c *Conn) takeOutOfOrder(now clock.Instant, s *arriving) {
 // keep takes bytes ahead of RCV.NXT, or says why it does not.
 func (c *Conn) keep(s *arriving) trace.Reason {
 	x := span{s.seq, s.seq.Add(len(s.text))}
-	if c.env.Few() {
+	if c.env.RunsLow() {
 		return trace.DropMemory
 	}
 	r := c.reassembly()
