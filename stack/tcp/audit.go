@@ -122,6 +122,9 @@ func auditTimers(c *Conn) error {
 
 // sendingTimer reports whether a timer runs that lets data go.
 func sendingTimer(c *Conn) bool {
+	if c.has&paceHeld != 0 {
+		return true
+	}
 	for i, at := range c.timers {
 		switch i {
 		case timerDelACK, timerKeepalive, timerUser, timerTimeWait:

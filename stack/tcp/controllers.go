@@ -54,6 +54,13 @@ func (e *Env) putController(cc congestion.Controller) {
 	}
 }
 
+// takeController gives the connection the controller that its options name.
+func (c *Conn) takeController(now clock.Instant) {
+	c.cc = c.env.controller(c.opts.Congestion)
+	c.cc.SetMSS(c.sendMSS(0))
+	c.cc.OnInit(now, c.rtt.srtt, uint64(c.tsOff)<<32|uint64(c.snd.iss))
+}
+
 // changeController goes on with the controller that the options name, from the
 // initial window: what another one has learnt of the path means nothing to it.
 func (c *Conn) changeController(now clock.Instant) {
@@ -63,10 +70,13 @@ func (c *Conn) changeController(now clock.Instant) {
 		return
 	}
 	c.env.putController(c.cc)
-	c.cc = cc
-	cc.SetMSS(c.sendMSS(0))
+	c.env.putController(cc)
+	c.takeController(now)
 	c.ep = episode{} // there is nothing to undo in it
+	if c.sb != nil {
+		c.sb.models = c.cc.Models()
+	}
 	if c.sb != nil && c.sb.rec.mode != open {
-		cc.OnCongestion(now, congestion.Loss, c.snd.nxt.Sub(c.snd.una)) // it has to know of the loss
+		c.cc.OnCongestion(now, congestion.Loss, c.snd.nxt.Sub(c.snd.una)) // it has to know of the loss
 	}
 }

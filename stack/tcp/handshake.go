@@ -152,8 +152,7 @@ func (c *Conn) establish(now clock.Instant, s *arriving) {
 	c.timers[timerRetransmit] = clock.Never
 	c.firstSample(now, s)
 	c.progress(now)
-	c.cc = c.env.controller(c.opts.Congestion)
-	c.cc.SetMSS(c.sendMSS(0))
+	c.takeController(now)
 	c.beginSearch(now)
 	if c.snd.retries > 1 {
 		// More than one SYN was lost: begin with the loss window (RFC 5681 3.1),
