@@ -120,7 +120,7 @@ func TestEveryController(t *testing.T) {
 				f.OnLost(&Lost{Bytes: mss, TxInFlight: 2 * mss, TxLost: mss})
 				f.lose(Loss)
 			}
-		}, 2 * mss, 20 * mss},
+		}, 2 * mss, 400 * mss},
 	} {
 		for _, name := range Names() {
 			f := newFlow(name, mss, 20*ms)
@@ -161,7 +161,7 @@ func TestAckDivision(t *testing.T) {
 func TestResetIsNew(t *testing.T) {
 	for _, name := range Names() {
 		f := newFlow(name, 1000, 20*ms)
-		f.slowStartTo(100)
+		f.pass(120 * ms)
 		f.lose(Loss)
 		f.pass(time.Second)
 		f.OnTimeout(f.now, 10000)

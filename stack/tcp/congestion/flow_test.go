@@ -14,7 +14,7 @@ type flow struct {
 	rtt       time.Duration
 	mss       int
 	delivered int64
-	path      int64 // what the path delivers at most, bytes per second
+	path      int64 // what the path delivers at most, bytes per second, where that matters: Models
 }
 
 func newFlow(name string, mss int, rtt time.Duration) *flow {
@@ -31,6 +31,9 @@ func (f *flow) segments() float64 { return float64(f.Window()) / float64(f.mss) 
 // round lets one round trip pass.
 func (f *flow) round(change ...func(*Sample)) {
 	n := max(f.Window()/f.mss, 1)
+	if f.Models() {
+		n = min(n, int(f.path*int64(f.rtt)/int64(time.Second))/f.mss)
+	}
 	for i := range n {
 		f.now = f.now.Add(f.rtt / time.Duration(n))
 		prior := f.delivered
