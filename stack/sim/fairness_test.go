@@ -18,6 +18,7 @@ import (
 type bottleneck struct {
 	seed       uint64
 	congestion string
+	mix        []string // of the flows, in turn; nil: congestion
 	flows      int
 	path       link.Faults   // of the data; ACKs only have its Delay
 	apart      time.Duration // the flows begin this long after one another
@@ -43,7 +44,11 @@ func (b bottleneck) run(t testing.TB, warm, measured time.Duration) []float64 {
 	var sources []*Program
 	for i := range b.flows {
 		w.After(time.Duration(i)*b.apart, func() {
-			p, err := from.Dial(netip.MustParseAddrPort("10.0.0.2:80"), Plan{Send: 1 << 30})
+			plan := Plan{Send: 1 << 30}
+			if b.mix != nil {
+				plan.Options.TCP.Congestion = b.mix[i%len(b.mix)]
+			}
+			p, err := from.Dial(netip.MustParseAddrPort("10.0.0.2:80"), plan)
 			require.NoError(t, err)
 			sources = append(sources, p)
 		})
