@@ -57,7 +57,7 @@ func (d *descriptor) socketOption(opt, v int) (func(*host.Options), error) {
 		}
 		return func(o *host.Options) { o.TCP.OOBInline = v != 0 }, nil
 	case SO_MAX_PACING_RATE:
-		return setPacing(v), nil
+		return d.setPacing(v), nil
 	case SO_SNDBUF:
 		return func(o *host.Options) { d.setBuffer(&o.SendBuffer, &o.TCP.SendBuffer, v, minSendBuffer) }, nil
 	case SO_RCVBUF:

@@ -7,10 +7,12 @@ import (
 )
 
 // SO_MAX_PACING_RATE bounds how fast a stream's data leaves, whichever controller
-// it has; a datagram socket keeps it and never looks at it, as on Linux without a
-// queue that does. The number is Linux's unsigned int in an int.
+// it has. The number is Linux's unsigned int in an int.
 
-func setPacing(v int) func(*host.Options) {
+func (d *descriptor) setPacing(v int) func(*host.Options) {
+	if !d.stream() {
+		return func(*host.Options) {} // Linux keeps it for a queue that would look at it
+	}
 	rate := int64(uint32(v))
 	if rate == math.MaxUint32 {
 		rate = 0

@@ -49,6 +49,8 @@ type bbr struct {
 	inflightLatest     int
 	lossRoundDelivered int64
 	lossEvents         int // holes that appeared in this round
+	lostInRound        int64
+	arrivedInRound     int64
 
 	// The full pipe estimator (5.3.1.2).
 	fullBw      int64
@@ -88,6 +90,7 @@ const (
 	idleRestart                          // BBR.idle_restart
 	restarting                           // OnRestart came, and OnSend has not yet
 	inRecovery                           // InLossRecovery()
+	markInRound                          // an ECN echo or a timeout came in this round
 	lossNoted                            // the state before this loss is saved
 	minRTTExpired                        // BBR.min_rtt_expired
 	probeRTTRoundOK                      // BBR.probe_rtt_round_done
@@ -206,11 +209,11 @@ func (b *bbr) OnCongestion(now clock.Instant, why Signal, inFlight int) {
 	b.tick(now)
 	if why != ECN {
 		b.enterLossRecovery()
-	}
-	b.noteLoss()
-	if why != ECN {
+		b.noteLoss()
 		return
 	}
+	b.noteLoss()
+	b.is |= markInRound
 	switch {
 	case b.state == startup:
 		b.startupTooHigh()
@@ -237,6 +240,7 @@ func (b *bbr) OnTimeout(now clock.Instant, _ int) {
 	b.tick(now)
 	b.enterLossRecovery()
 	b.noteLoss()
+	b.is |= markInRound
 	b.cwnd = b.mss
 }
 
