@@ -32,6 +32,7 @@ const (
 	maxBurst     = 64 << 10
 	burstTime    = time.Millisecond
 	maxPaceDelay = time.Second // whatever the rate
+	hiccup       = 2 * time.Millisecond
 )
 
 // pacingRate is the rate in bytes per second, 0: data leaves when it may.
@@ -74,6 +75,7 @@ func (c *Conn) pace(now clock.Instant, n, mss int) int {
 	}
 	p := &c.scoreboard().pace
 	if p.next <= now {
+		c.noteHiccup(now.Sub(p.next))
 		p.left = c.wholeBurst(rate, mss)
 	}
 	if p.left < min(n, mss) {
@@ -85,6 +87,15 @@ func (c *Conn) pace(now clock.Instant, n, mss int) int {
 		n = p.left - p.left%mss
 	}
 	return n
+}
+
+// noteHiccup follows a timer that was late by so much that what could not be
+// carried leaves a gap on the path: the host's doing, and not the path's, so the
+// rates around it count as those of an owner who had nothing to send (4.1.1.4).
+func (c *Conn) noteHiccup(late time.Duration) {
+	if s := c.sb; s.pace.late && late > max(burstTime+hiccup, c.rtt.srtt/8) {
+		s.rates.limited = max(c.count.delivered+int64(s.inFlight()), 1)
+	}
 }
 
 // wholeBurst is paceBurst, no more than a whole super-segment where there are any.

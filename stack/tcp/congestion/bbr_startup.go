@@ -12,13 +12,20 @@ func (b *bbr) resetFullBW() {
 
 // checkFullBWReached is CheckFullBWReached (5.3.1.2). An ACK without a rate
 // says nothing of the pipe.
+//
+// Deviates from draft-ietf-ccwg-bbr s.5.3.1.2: growth counts on whichever ACK of a
+// round it shows, as on Linux, not on the first alone: one ACK that was late
+// would else be taken for a full pipe.
 func (b *bbr) checkFullBWReached() {
-	if b.has(fullBwNow) || !b.has(roundStart) || b.rs.appLimited || b.rs.deliveryRate == 0 {
+	if b.has(fullBwNow) || b.rs.appLimited || b.rs.deliveryRate == 0 {
 		return
 	}
 	if b.rs.deliveryRate >= mulDiv(b.fullBw, 125, 100, infiniteBw) {
 		b.resetFullBW()
 		b.fullBw = b.rs.deliveryRate
+		return
+	}
+	if !b.has(roundStart) {
 		return
 	}
 	b.fullBwCount++
