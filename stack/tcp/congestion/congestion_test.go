@@ -120,7 +120,7 @@ func TestEveryController(t *testing.T) {
 				f.OnLost(&Lost{Bytes: mss, TxInFlight: 2 * mss, TxLost: mss})
 				f.lose(Loss)
 			}
-		}, 2 * mss, 400 * mss},
+		}, 2 * mss, 500 * mss},
 	} {
 		for _, name := range Names() {
 			f := newFlow(name, mss, 20*ms)
