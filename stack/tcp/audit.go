@@ -113,6 +113,9 @@ func auditSequence(c *Conn) error {
 }
 
 func auditTimers(c *Conn) error {
+	if c.has&paceHeld != 0 && (c.sb == nil || c.sb.pace.next == clock.Never) {
+		return Breach("the rate holds data back, and nobody knows until when")
+	}
 	armed := c.timers[timerRetransmit] != clock.Never || c.timers[timerPersist] != clock.Never || c.has&owesProbe != 0
 	if c.snd.una != c.snd.nxt && !armed {
 		return Breach("something is outstanding, and no timer runs")
