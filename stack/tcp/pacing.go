@@ -38,7 +38,7 @@ const (
 // pacingRate is the rate in bytes per second, 0: data leaves when it may.
 func (c *Conn) pacingRate() int64 {
 	bound := c.opts.MaxPacingRate
-	if c.sb == nil || !c.sb.models {
+	if c.sb == nil && (c.cc == nil || !c.cc.Models()) || c.sb != nil && !c.sb.models {
 		return bound
 	}
 	rate := c.cc.PacingRate()
