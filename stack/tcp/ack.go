@@ -40,7 +40,9 @@ func (c *Conn) arriveACK(now clock.Instant, s *arriving) bool {
 func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	c.snd.probes = 0
 	s.srtt, s.rttvar = c.rtt.srtt, c.rtt.rttvar
-	c.checkAppLimited()
+	if c.sb != nil && c.sb.models {
+		c.checkAppLimited()
+	}
 	inFlight := c.inFlight()
 	n := s.ack.Sub(c.snd.una)
 	c.env.sample.ECE = c.arriveECE(now, s)

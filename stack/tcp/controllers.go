@@ -58,6 +58,7 @@ func (e *Env) putController(cc congestion.Controller) {
 func (c *Conn) takeController(now clock.Instant) {
 	c.cc = c.env.controller(c.opts.Congestion)
 	c.cc.SetMSS(c.sendMSS(0))
+	c.notePaced()
 	c.cc.OnInit(now, c.rtt.srtt, uint64(c.tsOff)<<32|uint64(c.snd.iss))
 }
 

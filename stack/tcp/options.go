@@ -172,6 +172,7 @@ func (c *Conn) SetOptions(now clock.Instant, o Options) {
 	if old.Congestion != o.Congestion && c.cc != nil {
 		c.changeController(now)
 	}
+	c.notePaced()
 	if c.state == StateClosed {
 		return
 	}

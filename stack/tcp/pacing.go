@@ -35,15 +35,19 @@ const (
 	hiccup       = 2 * time.Millisecond
 )
 
-// pacingRate is the rate in bytes per second, 0: data leaves when it may.
-func (c *Conn) pacingRate() int64 {
-	bound := c.opts.MaxPacingRate
-	if c.sb == nil && (c.cc == nil || !c.cc.Models()) || c.sb != nil && !c.sb.models {
-		return bound
+// notePaced follows a change of the controller or of the owner's bound.
+func (c *Conn) notePaced() {
+	c.calls &^= paced
+	if c.opts.MaxPacingRate > 0 || c.cc != nil && c.cc.PacingRate() > 0 {
+		c.calls |= paced
 	}
-	rate := c.cc.PacingRate()
-	if bound > 0 {
-		rate = min(rate, bound)
+}
+
+// pacingRate is the rate in bytes per second at which data leaves, where paced.
+func (c *Conn) pacingRate() int64 {
+	rate, bound := c.cc.PacingRate(), c.opts.MaxPacingRate
+	if rate == 0 || bound > 0 && bound < rate {
+		return bound
 	}
 	return rate
 }
@@ -67,12 +71,10 @@ func paceTime(n int, rate int64) time.Duration {
 	return min(time.Duration(int64(n)*int64(time.Second)/rate), maxPaceDelay)
 }
 
-// pace returns how many of n bytes may leave now, 0 where they have to wait.
+// pace returns how many of n bytes may leave now, where paced; 0 where they have
+// to wait.
 func (c *Conn) pace(now clock.Instant, n, mss int) int {
 	rate := c.pacingRate()
-	if rate == 0 {
-		return n
-	}
 	p := &c.scoreboard().pace
 	if p.next <= now {
 		c.noteHiccup(now.Sub(p.next))
@@ -107,12 +109,9 @@ func (c *Conn) wholeBurst(rate int64, mss int) int {
 	return n
 }
 
-// paceSent counts n bytes that leave.
+// paceSent counts n bytes that leave, where paced.
 func (c *Conn) paceSent(now clock.Instant, n int) {
 	rate := c.pacingRate()
-	if rate == 0 || n == 0 {
-		return
-	}
 	p, from := &c.sb.pace, now
 	if p.late {
 		from = now.Add(-paceTime(c.wholeBurst(rate, c.sendMSS(0)), rate))
@@ -125,7 +124,7 @@ func (c *Conn) paceSent(now clock.Instant, n int) {
 // connection with nothing outstanding stays until the rate has caught up.
 func (c *Conn) settlePace(now clock.Instant) {
 	s := c.sb
-	if s == nil || c.has&paceHeld != 0 {
+	if s == nil || c.has&paceHeld != 0 || c.calls&paced == 0 && s.pace.next == clock.Never {
 		return
 	}
 	s.pace.late = false

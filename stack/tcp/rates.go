@@ -36,7 +36,7 @@ const (
 )
 
 func inRateUnits(d time.Duration) uint32 {
-	return uint32(min(max(d, 0)/rateUnit, longestRate))
+	return uint32(min(uint64(max(d, 0))/uint64(rateUnit), longestRate))
 }
 
 // leave notes in r, which leaves, what its rate will be measured from; inFlight
@@ -110,7 +110,8 @@ func perSecond(n, interval uint32) int64 {
 }
 
 // checkAppLimited is CheckIfApplicationLimited (4.1.2.4): asked before the owner
-// queues more, before an ACK changes anything, and before a timer does.
+// queues more and, where that is of interest to more than tcp_info, before an ACK
+// or a timer changes anything.
 func (c *Conn) checkAppLimited() {
 	s := c.sb
 	if s == nil || c.unsent() >= int(c.mss) || s.lostBytes > s.resentBytes {

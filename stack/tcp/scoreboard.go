@@ -237,6 +237,7 @@ type acked struct {
 // ack removes everything before una.
 func (s *scoreboard) ack(una wire.Seq) (a acked) {
 	karn := false
+	var newest *record
 	for s.n > 0 {
 		r := s.at(0)
 		n := min(una.Sub(r.seq), int(r.len))
@@ -246,7 +247,9 @@ func (s *scoreboard) ack(una wire.Seq) (a acked) {
 		s.weigh(r.flags, -n)
 		if r.flags&sacked == 0 {
 			s.rack.deliver(r, r.seq.Add(n))
-			s.rates.deliver(r, r.seq.Add(n))
+			if newest == nil || sentAfter(r.sent, r.end(), newest.sent, newest.end()) {
+				newest = r
+			}
 			if a.bytes == 0 || later(r.delivered, a.since) {
 				a.since = r.delivered
 			}
@@ -269,6 +272,9 @@ func (s *scoreboard) ack(una wire.Seq) (a acked) {
 		}
 		s.head = (s.head + 1) & (len(s.recs) - 1)
 		s.n--
+	}
+	if newest != nil {
+		s.rates.deliver(newest, wire.MinSeq(una, newest.end()))
 	}
 	if karn {
 		a.sent = clock.Never

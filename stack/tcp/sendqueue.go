@@ -206,9 +206,9 @@ func (c *Conn) nextNew(mss int) int {
 // segments, within what may leave at once, or one segment.
 func (c *Conn) burst(mss int) int {
 	most := c.superSegment(mss)
-	if rate := c.pacingRate(); rate > 0 && most > mss {
-		most = paceBurst(rate, mss)
-		most = min(most-most%mss, c.superSegment(mss))
+	if c.calls&paced != 0 && most > mss {
+		n := paceBurst(c.pacingRate(), mss)
+		most = min(most, n-n%mss)
 	}
 	return most
 }

@@ -37,7 +37,9 @@ func (c *Conn) Expire(now clock.Instant) {
 	for i := range c.timers {
 		if c.timers[i].Due(now) {
 			c.timers[i] = clock.Never
-			c.checkAppLimited()
+			if c.sb != nil && c.sb.models {
+				c.checkAppLimited()
+			}
 			c.expire(now, i)
 		}
 	}

@@ -175,7 +175,7 @@ func (c *Conn) sendNew(now clock.Instant, out *Segment, mss int, sack bool) bool
 		}
 	}
 	n := c.nextNew(mss)
-	if n > 0 {
+	if n > 0 && c.calls&paced != 0 {
 		if n = c.pace(now, n, mss); n == 0 {
 			return false
 		}
@@ -281,7 +281,9 @@ func (c *Conn) sent(now clock.Instant, out *Segment, r *record, n int, sack bool
 	c.sb.rec.out += n
 	c.sb.rates.leave(r, inFlight)
 	c.cc.OnSend(now, n, inFlight)
-	c.paceSent(now, n)
+	if c.calls&paced != 0 {
+		c.paceSent(now, n)
+	}
 	if inFlight+c.sendMSS(0) > c.cwnd() || inFlight*2 > c.cwnd() && !c.sb.models && c.cwnd() < c.cc.Ssthresh() {
 		c.noteLimited()
 	}
@@ -317,7 +319,7 @@ func (c *Conn) retransmit(now clock.Instant, out *Segment, i, mss int, sack bool
 		c.noteLimited()
 		return false
 	}
-	if n > 0 {
+	if n > 0 && c.calls&paced != 0 {
 		if n = c.pace(now, n, mss); n == 0 {
 			return false
 		}
