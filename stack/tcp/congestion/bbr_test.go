@@ -116,7 +116,7 @@ func TestBBRStates(t *testing.T) {
 			f.step(func(s *Sample) { s.SACK, s.Lost, s.Recovering = false, 1000, true })
 		}, drain, 50, 200},
 		{"and an ECN echo (3.6)", func(_ *testing.T, f *flow, _ *bbr) { f.steps(8); f.OnCongestion(f.now, ECN, 0) }, drain, 50, 200},
-		{"Drain ends when the product is in flight (5.3.2)", func(t *testing.T, f *flow, _ *bbr) { f.until(t, drain); f.step(func(s *Sample) { s.Pipe = bdp }) }, probeBWDown, 90, 200},
+		{"Drain ends when the product is in flight, and down with it (5.3.2)", func(t *testing.T, f *flow, _ *bbr) { f.until(t, drain); f.step(func(s *Sample) { s.Pipe = bdp }) }, probeBWCruise, 100, 200},
 		{"or after three rounds", func(t *testing.T, f *flow, b *bbr) {
 			f.until(t, drain)
 			for b.roundCount <= b.drainStartRound+3 {
