@@ -11,6 +11,9 @@ import (
 // moment with many busy connections does not hold memory for ever.
 const maxPooled = 256
 
+// controllerSize is about what a controller takes, bytes.
+const controllerSize = 256
+
 // controller returns the controller of that name, or the configured one where
 // there is none of that name, new or from the pool.
 func (e *Env) controller(name string) congestion.Controller {
@@ -54,30 +57,20 @@ func (e *Env) putController(cc congestion.Controller) {
 	}
 }
 
-// takeController gives the connection the controller that its options name.
-func (c *Conn) takeController(now clock.Instant) {
-	c.cc = c.env.controller(c.opts.Congestion)
-	c.cc.SetMSS(c.sendMSS(0))
-	c.notePaced()
-	c.cc.OnInit(now, c.rtt.srtt, uint64(c.tsOff)<<32|uint64(c.snd.iss))
-}
-
 // changeController goes on with the controller that the options name, from the
 // initial window: what another one has learnt of the path means nothing to it.
 func (c *Conn) changeController(now clock.Instant) {
-	cc := c.env.controller(c.opts.Congestion)
-	if cc.Name() == c.cc.Name() {
-		c.env.putController(cc)
+	if c.env.CongestionName(c.opts.Options) == c.cc.Name() {
 		return
 	}
-	c.env.putController(c.cc)
-	c.env.putController(cc)
-	c.takeController(now)
-	c.ep = episode{} // there is nothing to undo in it
-	if c.sb != nil {
-		c.sb.models = c.cc.Models()
+	c.dropController()
+	c.beginControl()
+	if c.sb == nil {
+		return
 	}
-	if c.sb != nil && c.sb.rec.mode != open {
+	c.wake()
+	c.sb.models = c.cc.Models()
+	if c.sb.rec.mode != open {
 		c.cc.OnCongestion(now, congestion.Loss, c.snd.nxt.Sub(c.snd.una)) // it has to know of the loss
 	}
 }

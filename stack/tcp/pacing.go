@@ -38,12 +38,13 @@ const (
 // notePaced follows a change of the controller or of the owner's bound.
 func (c *Conn) notePaced() {
 	c.calls &^= paced
-	if c.opts.MaxPacingRate > 0 || c.cc != nil && c.cc.PacingRate() > 0 {
+	if c.opts.MaxPacingRate > 0 || c.cc != nil && c.cc.Models() {
 		c.calls |= paced
 	}
 }
 
-// pacingRate is the rate in bytes per second at which data leaves, where paced.
+// pacingRate is the rate in bytes per second at which data leaves, where paced;
+// 0 while the controller is at rest.
 func (c *Conn) pacingRate() int64 {
 	rate, bound := c.cc.PacingRate(), c.opts.MaxPacingRate
 	if rate == 0 || bound > 0 && bound < rate {
@@ -68,14 +69,14 @@ func mulDiv(a, b, c int64) int64 {
 
 // paceTime is how long the rate takes for n bytes.
 func paceTime(n int, rate int64) time.Duration {
-	return min(time.Duration(int64(n)*int64(time.Second)/rate), maxPaceDelay)
+	return min(time.Duration(int64(n)*int64(time.Second)/max(rate, 1)), maxPaceDelay)
 }
 
 // pace returns how many of n bytes may leave now, where paced; 0 where they have
 // to wait.
 func (c *Conn) pace(now clock.Instant, n, mss int) int {
-	rate := c.pacingRate()
 	p := &c.scoreboard().pace
+	rate := c.pacingRate()
 	if p.next <= now {
 		c.noteHiccup(now.Sub(p.next))
 		p.left = c.wholeBurst(rate, mss)

@@ -79,7 +79,7 @@ func TestPacing(t *testing.T) {
 			{write(8000), ". 1:1001 ack 1; . 1001:2001 ack 1"},
 			{wait(2 * ms), ". 2001:3001 ack 1; . 3001:4001 ack 1"},
 			{both(in("A", 1, 1, 60000, 0), in("A", 1, 1, 60000, 0), in("A", 1, 1, 60000, 0)), ""},
-			{both(held(2*ms), wait(2*ms)), ". 1:1001 ack 1"},
+			{both(held(2*ms), wait(2*ms)), ". 1:1001 ack 1; P 4001:5001 ack 1"},
 		}},
 		{"a FIN alone does not wait", steps{
 			{both(write(2000), closeWrite), ". 1:1001 ack 1; FP 1001:2001 ack 1"},
@@ -108,7 +108,8 @@ func TestBursts(t *testing.T) {
 	} {
 		r := pacedRig(t, row.rate)
 		r.env.MaxGSO = row.gso
-		r.c.cc.(interface{ OnAck(clock.Instant, *sample) }).OnAck(r.now, &sample{Acked: 60000, CwndLimited: true})
+		r.c.wake()
+		r.c.cc.OnAck(r.now, &sample{Acked: 60000, CwndLimited: true})
 		r.c.cc.OnAck(r.now, &sample{Acked: 60000, CwndLimited: true})
 		r.c.snd.wnd = 200_000
 		r.write(150_000)
@@ -173,6 +174,7 @@ func TestPacingLeavesNothing(t *testing.T) {
 // What BBR says is obeyed, and the owner's bound where that is lower.
 func TestPacingRateOfController(t *testing.T) {
 	r := establishedRig(t, Config{Congestion: "bbr"}, Options{})
+	r.c.wake()
 	own := r.c.cc.PacingRate()
 	require.Positive(t, own)
 	require.Equal(t, own, r.c.Info(r.now).PacingRate)

@@ -63,6 +63,7 @@ func rateRig(t *testing.T) *rig {
 	r.opt = wire.TCPOptions{}
 	r.drain()
 	r.c.snd.wnd = 900_000
+	r.c.wake()
 	r.c.cc = &spy{Controller: r.c.cc}
 	r.c.rcv.quick = 0
 	return r

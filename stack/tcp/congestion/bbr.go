@@ -89,6 +89,7 @@ const (
 	fullBwReached                        // BBR.full_bw_reached
 	idleRestart                          // BBR.idle_restart
 	restarting                           // OnRestart came, and OnSend has not yet
+	woken                                // it was at rest
 	inRecovery                           // InLossRecovery()
 	markInRound                          // an ECN echo or a timeout came in this round
 	lossNoted                            // the state before this loss is saved
@@ -143,12 +144,15 @@ func (b *bbr) SetMSS(bytes int) {
 	b.cwnd = max(b.cwnd, b.mss)
 }
 
-// OnInit is 5.2.1; Reset has done what needs no knowledge of the connection.
-func (b *bbr) OnInit(now clock.Instant, srtt time.Duration, seed uint64) {
-	b.now, b.rng = now, seed
+// OnInit is 5.2.1; Reset has done what needs no knowledge of the connection, and
+// the first call that brings the time does the rest.
+func (b *bbr) OnInit(srtt time.Duration, seed uint64) {
+	b.rng = seed
+	if b.has(woken) {
+		return
+	}
 	b.srtt = min(max(srtt, 0), longest)
-	b.minRTT, b.minRTTStamp = b.srtt, now
-	b.agg.since = now
+	b.minRTT = b.srtt
 	b.initPacingRate()
 }
 
@@ -248,7 +252,16 @@ func (b *bbr) OnTimeout(now clock.Instant, _ int) {
 func (b *bbr) OnSpurious() { b.handleSpuriousLossDetection() }
 
 // tick takes the time over; it does not run back.
-func (b *bbr) tick(now clock.Instant) { b.now = max(b.now, now) }
+func (b *bbr) tick(now clock.Instant) {
+	if b.now == clock.Never {
+		b.agg.since, b.minRTTStamp, b.probe.cycleStamp = now, now, now
+		if b.has(woken) {
+			b.minRTTStamp = 1 // long ago
+			b.pickProbeWait()
+		}
+	}
+	b.now = max(b.now, now)
+}
 
 func (b *bbr) has(f bbrFacts) bool { return b.is&f != 0 }
 

@@ -12,9 +12,6 @@ type probeRTT struct {
 
 // updateMinRTT is UpdateMinRTT (5.3.4.3).
 func (b *bbr) updateMinRTT() {
-	if b.minRTTStamp == clock.Never {
-		b.minRTTStamp = b.now
-	}
 	expired := b.now > b.minRTTStamp.Add(minRTTFilterLen)
 	b.set(minRTTExpired, expired)
 	if expired && b.state != probingRTT {

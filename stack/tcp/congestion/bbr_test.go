@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/sockeye-net/sockeye/stack/clock"
 )
 
 // These tables name the sections of draft-ietf-ccwg-bbr-05. A flow has a path of
@@ -227,7 +225,7 @@ func TestBBRModel(t *testing.T) {
 		{"until the first round trip is known", func(_ *testing.T, f *flow, b *bbr) {
 			b.Reset()
 			b.SetMSS(1000)
-			b.OnInit(f.now, 0, 1)
+			b.OnInit(0, 1)
 			f.OnAck(f.now, &Sample{LeastRTT: 10 * ms, Arrived: 1000, SACK: true})
 		}, func(b *bbr) int64 { return b.rate }, 10_000 * 100 * 277 / 100},
 		{"in Startup the rate never falls (5.6.2)", func(_ *testing.T, f *flow, b *bbr) {
@@ -369,7 +367,7 @@ func TestBBRProbeWait(t *testing.T) {
 		for i := range draws {
 			b := &bbr{}
 			b.Reset()
-			b.OnInit(clock.Instant(time.Second), 20*ms, seed)
+			b.OnInit(20*ms, seed)
 			b.pickProbeWait()
 			draws[i] = b.probe.wait
 			require.LessOrEqual(t, b.probe.rounds, uint32(1))

@@ -9,10 +9,10 @@ import (
 // A Controller decides how much may be in flight and how fast. It serves one
 // connection and is not safe for concurrent use.
 type Controller interface {
-	// OnInit begins a connection, after SetMSS: srtt is the round-trip time of
-	// its handshake, 0 where nobody knows it, and all that is drawn at random
-	// comes from seed.
-	OnInit(now clock.Instant, srtt time.Duration, seed uint64)
+	// OnInit comes after SetMSS and before anything else: srtt is the round-trip
+	// time so far, 0 where nobody knows it, and all that is drawn at random comes
+	// from seed.
+	OnInit(srtt time.Duration, seed uint64)
 	// OnSend tells that bytes of new or retransmitted data left, and how much
 	// is in flight with them.
 	OnSend(now clock.Instant, bytes, inFlight int)
@@ -75,6 +75,9 @@ func New(name string) (Controller, bool) {
 // Names returns the names that New knows, the default first.
 func Names() []string { return []string{"cubic", "reno", "bbr"} }
 
+// kindBBR is where "bbr" stands in Names.
+const kindBBR = 2
+
 // Signal says why congestion is assumed.
 type Signal uint8
 
@@ -99,6 +102,7 @@ type Sample struct {
 	Round       bool          // this ACK begins a new round trip
 	CwndLimited bool          // the window was full since the last ACK
 	Recovering  bool          // in fast recovery, where TCP sets the window itself, unless Models
+	Recovered   bool          // this ACK ended fast recovery: OnRecovered came just before
 	ECE         bool          // the ACK echoes congestion
 	SACK        bool          // more than one loss in a round trip would be seen
 

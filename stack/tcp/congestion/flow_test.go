@@ -21,7 +21,7 @@ func newFlow(name string, mss int, rtt time.Duration) *flow {
 	c, _ := New(name)
 	c.SetMSS(mss)
 	f := &flow{Controller: c, now: clock.Instant(time.Second), rtt: rtt, mss: mss, path: 10e6}
-	f.OnInit(f.now, rtt, 1)
+	f.OnInit(rtt, 1)
 	return f
 }
 

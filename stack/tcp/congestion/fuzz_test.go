@@ -101,7 +101,7 @@ func (w *walker) step() {
 		w.c.OnLost(&Lost{Delivered: int64(w.number()), Bytes: w.number(), TxInFlight: w.number(), TxLost: w.number(),
 			AppLimited: w.byte()&1 != 0, Adjacent: w.byte()&1 != 0})
 	case 8:
-		w.c.OnInit(w.now, w.duration(), uint64(w.number()))
+		w.c.OnInit(w.duration(), uint64(w.number()))
 	default:
 		flags := w.byte()
 		used = flags&3 != 0 && flags&12 != 12
