@@ -41,7 +41,7 @@ func seeds() uint64 {
 
 // BBR uses a path that loses at random, and queues that hold little.
 func TestBBRGoodput(t *testing.T) {
-	const measured = 8 * time.Second
+	const measured = 5 * time.Second
 	for _, row := range []struct {
 		path  link.Faults
 		feat  link.Features
@@ -58,6 +58,7 @@ func TestBBRGoodput(t *testing.T) {
 		{bbrPath(link.Faults{Queue: bbrBDP / 16}), link.Features{}, 60},
 	} {
 		t.Run(fmt.Sprintf("loss %v late %v queue %d gso %d", row.path.Loss, row.path.Reorder, row.path.Queue, row.feat.MaxGSO), func(t *testing.T) {
+			t.Parallel()
 			for seed := range seeds() {
 				b := bottleneck{seed: seed, congestion: "bbr", flows: 1, path: row.path, feat: row.feat}
 				x := total(b.run(t, 2*time.Second, measured), measured)
@@ -71,9 +72,10 @@ func TestBBRGoodput(t *testing.T) {
 // Flows of BBR and CUBIC, and of BBR alone, share a queue of one bandwidth-delay
 // product: each has a fifth at least, whoever was first.
 func TestBBRShares(t *testing.T) {
-	const measured = 20 * time.Second
+	const measured = 10 * time.Second
 	for _, mix := range [][]string{{"bbr", "cubic"}, {"cubic", "bbr"}, {"bbr", "bbr"}, {"bbr", "reno"}} {
 		t.Run(fmt.Sprint(mix), func(t *testing.T) {
+			t.Parallel()
 			for seed := range seeds() {
 				b := bottleneck{seed: seed, mix: mix, flows: 2, apart: 2 * time.Second, path: bbrPath(link.Faults{})}
 				x := b.run(t, 6*time.Second, measured)
@@ -133,12 +135,13 @@ func TestPacingOnTheWire(t *testing.T) {
 		{"bbr", 0, bbrPath(link.Faults{}), link.Features{}},
 		{"bbr", 0, bbrPath(link.Faults{}), gso},
 		{"bbr", 0, bbrPath(link.Faults{Loss: .02}), link.Features{}},
-		{"bbr", 0, link.Faults{Delay: bbrDelay, Rate: 10 * bbrRate}, gso},
+		{"bbr", 0, link.Faults{Delay: bbrDelay, Rate: 4 * bbrRate}, gso},
 		{"bbr", 1e6, bbrPath(link.Faults{Loss: .001}), gso},
 		{"cubic", 2e6, bbrPath(link.Faults{Loss: .001}), link.Features{}},
 		{"cubic", 20_000, bbrPath(link.Faults{}), gso},
 	} {
 		t.Run(fmt.Sprint(row.congestion, row.bound, row.path, row.feat.MaxGSO), func(t *testing.T) {
+			t.Parallel()
 			m := &meter{t: t}
 			b := bottleneck{seed: 1, congestion: row.congestion, flows: 1, path: row.path, feat: row.feat,
 				watch: func(w *World, from *Host, flows []*Program) {
@@ -161,7 +164,7 @@ func TestPacingOnTheWire(t *testing.T) {
 func TestBBRProbesRTT(t *testing.T) {
 	var low []time.Duration // when no more than 0.6 of the product was in flight
 	began := time.Duration(0)
-	b := bottleneck{seed: 1, congestion: "bbr", flows: 1, path: bbrPath(link.Faults{}), every: 10 * time.Millisecond,
+	b := bottleneck{seed: 1, congestion: "bbr", flows: 1, path: link.Faults{Delay: bbrDelay, Rate: bbrRate / 5, Queue: bbrBDP / 5}, every: 10 * time.Millisecond,
 		watch: func(w *World, from *Host, flows []*Program) {
 			i, err := from.Info(w.Now(), flows[0].Socket)
 			require.NoError(t, err)
@@ -169,12 +172,12 @@ func TestBBRProbesRTT(t *testing.T) {
 			if began == 0 {
 				began = at
 			}
-			if at-began > 2*time.Second && i.Unacked*i.SndMSS < bbrBDP*6/10 {
+			if at-began > 2*time.Second && i.Unacked*i.SndMSS < bbrBDP/5*6/10 {
 				low = append(low, at-began)
 			}
 		}}
 	x := b.run(t, 5*time.Second, 28*time.Second)
-	require.Greater(t, total(x, 28*time.Second), 92.)
+	require.Greater(t, total(x, 28*time.Second), 18.)
 	require.NotEmpty(t, low)
 	episodes := 1
 	for i := 1; i < len(low); i++ {

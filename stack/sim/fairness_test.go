@@ -20,10 +20,10 @@ type bottleneck struct {
 	congestion string
 	mix        []string // of the flows, in turn; nil: congestion
 	flows      int
-	path       link.Faults   // of the data; ACKs only have its Delay
-	apart      time.Duration // the flows begin this long after one another
-	feat       link.Features // of the senders' link
-	plan       Plan          // of the senders; Send 0: without end
+	path       link.Faults                                  // of the data; ACKs only have its Delay
+	apart      time.Duration                                // the flows begin this long after one another
+	feat       link.Features                                // of the senders' link
+	plan       Plan                                         // of the senders; Send 0: without end
 	watch      func(w *World, from *Host, flows []*Program) // called when the flows begin and, where every is set, so often then
 	every      time.Duration
 }
