@@ -80,6 +80,7 @@ func (c *Conn) changeController(now clock.Instant) {
 		return
 	}
 	c.wake()
+	c.sb.models = c.cc.Models()
 	if c.sb.rec.mode != open {
 		c.cc.OnCongestion(now, congestion.Loss, c.snd.nxt.Sub(c.snd.una)) // it has to know of the loss
 	}

@@ -26,6 +26,7 @@ func (c *Conn) beginControl() {
 	c.rest = congestion.NewRest(c.env.CongestionName(c.opts.Options))
 	c.cc = &c.rest
 	c.cc.SetMSS(c.sendMSS(0))
+	c.notePaced()
 }
 
 // resting reports whether the controller is at rest.
@@ -44,6 +45,7 @@ func (c *Conn) wake() {
 	}
 	cc := c.env.controller(c.rest.Name())
 	c.rest.Wake(cc)
+	cc.OnInit(c.rtt.srtt, uint64(c.tsOff)<<32|uint64(c.snd.iss))
 	c.cc = cc
 	if !congestion.Rests(cc) {
 		c.env.sleepless++
