@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -111,12 +112,15 @@ func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (int, Meta, error)
 	}
 	d := s.dg.in.head
 	if d == nil {
+		if s.ended {
+			return 0, Meta{}, tcp.ErrTimeout // a session that was idle for too long
+		}
 		if s.shutRead {
 			return 0, Meta{}, nil
 		}
 		return 0, Meta{}, ErrWouldBlock
 	}
-	n, m := copy(p, d.data), Meta{Size: len(d.data), From: d.peer, To: d.to, TTL: d.ttl, TOS: d.tos}
+	n, m := copy(p, d.data), Meta{Size: len(d.data), From: d.peer, To: d.to, ToPort: d.port, TTL: d.ttl, TOS: d.tos}
 	if f&Peek == 0 {
 		s.dg.in.pop()
 		h.kept -= len(d.mem)
@@ -129,6 +133,9 @@ func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (int, Meta, error)
 func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.AddrPort) (int, error) {
 	if s.err != nil {
 		return 0, s.takeError()
+	}
+	if s.role != ordinary {
+		return 0, ErrNotSupported // SendFrom
 	}
 	if s.shutWrite {
 		return 0, ErrPipe
@@ -149,7 +156,7 @@ func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.Add
 	if s.kind == Echo {
 		err = h.sendEcho(s, &m, p)
 	} else {
-		err = h.sendUDP(s, &m, p, to.Port())
+		err = h.sendUDP(&m, p, s.local.Port(), to.Port())
 	}
 	if err != nil {
 		if err == ErrWouldBlock {

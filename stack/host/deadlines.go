@@ -14,9 +14,11 @@ type timer struct {
 
 // The ranks: what goes off first at the same time, before any socket.
 const (
-	rankFragments int32 = iota - 3
+	rankFragments int32 = iota - 5
 	rankWaits
 	rankRelief
+	rankSessions
+	rankEchoSessions
 )
 
 // deadlines is a binary heap of timers, earliest first, ties by socket index.

@@ -79,10 +79,15 @@ func (s *socket) conditions() Mask {
 		m |= Failed | Readable | Writable
 	}
 	switch {
+	case s.dg != nil && s.role == takesAll:
+		if s.acceptNext != nil {
+			m |= Readable
+		}
+		return m
 	case s.dg != nil:
 		return m | s.datagramConditions()
 	case s.lis != nil:
-		if s.lis.head != nil {
+		if s.lis.head != nil || s.lis.tcp.Undecided() {
 			m |= Readable
 		}
 		return m
@@ -178,6 +183,10 @@ func (h *Host) Expire(now clock.Instant) {
 			h.expireWaits(now)
 		case t.rank == rankRelief:
 			h.relieve(now)
+		case t.rank == rankSessions:
+			h.expireSessions(now, &h.fwd.udp)
+		case t.rank == rankEchoSessions:
+			h.expireSessions(now, &h.fwd.echo)
 		}
 	}
 }

@@ -62,6 +62,7 @@ type socket struct {
 	discover  Discovery
 
 	watched watched // which of orphans and stalled it is in
+	role    role    // of forwarding
 
 	live       bool // in use
 	owned      bool // a caller has the handle

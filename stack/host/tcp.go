@@ -59,8 +59,12 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 		h.arriveWait(now, i)
 		return
 	}
-	s := h.listenerFor(local)
+	s := h.listens(local, remote)
 	if s == nil {
+		if !h.owns(local.Addr()) {
+			h.drop(trace.DropNotOurs) // nobody forwards any more
+			return
+		}
 		h.drop(trace.DropTCPNoConn)
 		h.refuse(now, local, remote)
 		return
@@ -71,7 +75,7 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 // replace ends a connection in TIME-WAIT whose four-tuple the segment in
 // h.arrival uses anew (RFC 6191), and reports whether it did.
 func (h *Host) replace(now clock.Instant, s *socket) bool {
-	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listenerFor(s.local) == nil || !s.conn.Reusable(now, &h.arrival) {
+	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listens(s.local, s.remote) == nil || !s.conn.Reusable(now, &h.arrival) {
 		return false
 	}
 	h.counters.TCP.TWRecycled++
@@ -103,20 +107,25 @@ func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
 		return
 	}
 	flow := hs.Flow()
-	s.local, s.remote = flow.Local, flow.Remote
-	s.ttl, s.tos, s.reuse = l.ttl, l.tos, l.reuse
-	s.linger, s.lingerOn = l.linger, l.lingerOn
+	s.inherit(l, flow)
 	s.parent = l.id
 	l.lis.waiting++
 	h.counters.TCP.PassiveOpens++
 	s.conn = h.newConn()
-	s.discover, s.recvErr = l.discover, l.recvErr
 	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), h.streamMTU(s))
 	s.conn.Unclaimed()
 	s.state = tcp.StateSynReceived
 	h.bind(s, s.local)
 	h.flows.add(s, h.flowHash(s.local, s.remote))
 	h.arrive(now, s)
+}
+
+// inherit gives a connection its four-tuple and the options of its listener.
+func (s *socket) inherit(l *socket, flow tcp.Flow) {
+	s.local, s.remote = flow.Local, flow.Remote
+	s.ttl, s.tos, s.reuse = l.ttl, l.tos, l.reuse
+	s.linger, s.lingerOn = l.linger, l.lingerOn
+	s.discover, s.recvErr = l.discover, l.recvErr
 }
 
 // flowHash hashes a four-tuple, keyed: nobody outside can make flows that collide.

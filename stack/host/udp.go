@@ -28,7 +28,17 @@ func (h *Host) inputUDP(now clock.Instant, in *datagram) {
 		h.deliverBroadcast(in, payload, from, to)
 		return
 	}
-	s := h.udp.match(to, from, true)
+	var s *socket
+	if h.fwd.lifted == 0 || h.owns(to.Addr()) {
+		s = h.udp.match(to, from, true)
+	}
+	if s == nil && h.forward(now, &h.fwd.udp, in, payload, from, to) {
+		return
+	}
+	if s == nil && !h.owns(to.Addr()) {
+		h.drop(trace.DropNotOurs) // nobody forwards any more
+		return
+	}
 	if s == nil {
 		h.counters.UDP.NoPorts++
 		h.drop(trace.DropUDPNoPort)
@@ -65,14 +75,14 @@ func (h *Host) deliverBroadcast(in *datagram, payload []byte, from, to netip.Add
 	}
 }
 
-// sendUDP sends one datagram of s.
-func (h *Host) sendUDP(s *socket, m *message, p []byte, port uint16) error {
+// sendUDP sends one datagram from a port to another.
+func (h *Host) sendUDP(m *message, p []byte, from, port uint16) error {
 	size := wire.UDPHeaderLen + len(p)
 	if ipHeaderLen+size > maxMTU {
 		return ErrMsgSize
 	}
 	m.protocol, m.body, m.why = wire.ProtoUDP, p, trace.SendUDP
-	u := wire.UDP{SrcPort: s.local.Port(), DstPort: port, Length: uint16(size)}
+	u := wire.UDP{SrcPort: from, DstPort: port, Length: uint16(size)}
 	u.Encode(m.head[:])
 	sum := wire.SumPseudo(m.src, m.dst, wire.ProtoUDP, size)
 	u.Checksum = wire.Fold(wire.Sum(wire.Sum(sum, m.head[:]), p))
