@@ -29,15 +29,15 @@ const (
 
 // sessions are those of one kind, and who takes them.
 type sessions struct {
-	kind       Kind
-	taker      *socket // nil: nobody; its acceptNext is the first session not yet accepted
-	tail       *socket // the last of them
-	table      hashTable
-	byAge      ageList // live ones, the one idle longest first
-	n          int     // live ones, and those that ended before somebody accepted them
-	limit      int
-	idle       time.Duration
-	timer      timer
+	kind  Kind
+	taker *socket // nil: nobody; its acceptNext is the first session not yet accepted
+	tail  *socket // the last of them
+	table hashTable
+	byAge ageList // live ones, the one idle longest first
+	n     int     // live ones, and those that ended before somebody accepted them
+	limit int
+	idle  time.Duration
+	timer timer
 }
 
 func (h *Host) sessionsOf(k Kind) *sessions {

@@ -87,42 +87,15 @@ func (cfg *Config) Check() error {
 	return nil
 }
 
-// FromFile makes a Device of a descriptor that is attached to a TUN already:
-// opened with IFF_TUN and IFF_NO_PI, with or without IFF_VNET_HDR, in the
-// network namespace of the calling thread. That IFF_NO_PI was set is the caller's word: the kernel does
-// not tell. It takes f over, also when it fails.
-func FromFile(f *os.File) (*Device, error) {
-	defer f.Close()
-	// A copy, because only a descriptor that was non-blocking and attached when
-	// it became an *os.File is known to the runtime's poller.
-	fd := -1
-	err := control(f, func(old uintptr) (err error) {
-		fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
-		return err
-	})
-	if err != nil {
-		return nil, failed("tun: cannot use the descriptor", err)
-	}
-	if flags, err := getIff(fd); err != nil || !flags.tun() {
-		_ = unix.Close(fd)
-		return nil, failed("tun", ErrBadFile)
-	}
-	if err := unix.SetNonblock(fd, true); err != nil {
-		_ = unix.Close(fd)
-		return nil, failed("tun: cannot use the descriptor", err)
-	}
-	d, err := Adopt(os.NewFile(uintptr(fd), ClonePath), 0)
-	if err != nil {
-		return nil, failed("tun", err)
-	}
-	return d, nil
-}
-
 // Adopt makes a Device of an attached TUN that is non-blocking, and brings the
 // interface into the state that the device expects: its MTU, where mtu is not
 // 0, and its offloads. A persistent TUN keeps those of whoever had it last, and
 // would hand over packets without checksums. It takes file over, also when it fails.
 func Adopt(file *os.File, mtu int) (*Device, error) {
+	return adopt(file, FileConfig{MTU: mtu})
+}
+
+func adopt(file *os.File, cfg FileConfig) (*Device, error) {
 	header := false
 	if err := control(file, func(fd uintptr) error {
 		flags, err := getIff(int(fd))
@@ -132,22 +105,26 @@ func Adopt(file *os.File, mtu int) (*Device, error) {
 		_ = file.Close()
 		return nil, goneError(err)
 	}
-	d, err := newDevice(file, header)
+	d, err := newDevice(file, header, cfg)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.adopt(mtu); err != nil {
+	if err := d.adopt(cfg); err != nil {
 		_ = d.Close()
 		return nil, err
 	}
 	return d, nil
 }
 
-func (d *Device) adopt(mtu int) error {
+func (d *Device) adopt(cfg FileConfig) error {
 	d.awaitCarrier()
-	if err := d.q.control(d.negotiate); err != nil {
+	if err := d.q.control(d.negotiate); err != nil && !(cfg.handed && !d.q.rd.header && denied(err)) {
 		return failed("offloads cannot be set", err)
 	}
+	if cfg.handed {
+		return nil // its maker has set it up
+	}
+	mtu := cfg.MTU
 	if mtu == 0 || mtu == d.Features().MTU {
 		return nil
 	}
