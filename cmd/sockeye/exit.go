@@ -59,6 +59,9 @@ func usageCode(cmd *cobra.Command) int {
 	if cmd.Name() == "dig" {
 		return digUsage
 	}
+	if cmd.Name() == "run" {
+		return runFailed
+	}
 	return 2 // curl's and ping's
 }
 
@@ -71,6 +74,8 @@ func unusable(cmd *cobra.Command) int {
 		return digInternal
 	case "ping":
 		return pingError
+	case "run":
+		return runFailed
 	}
 	return 1
 }
