@@ -44,6 +44,7 @@ output; exit codes are those of curl(1).`,
 	f.connect = 30 * time.Second
 	secondsVar(cmd, &f.most, "max-time", "m", "give up after this `TIME`, in seconds or such as 1m30s (default: never)")
 	secondsVar(cmd, &f.connect, "connect-timeout", "", "give up connecting, the name included, after this `TIME`")
+	f.asks = true
 	f.register(cmd)
 	return cmd
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -82,9 +83,10 @@ func handOver(ends *net.UnixConn) error {
 
 // execute becomes the program. It returns only where that cannot be.
 func execute(args []string, to io.Writer) error {
+	runtime.LockOSThread() // what follows is the thread's, and so what the program begins with
 	path, err := exec.LookPath(args[0])
 	if err == nil {
-		err = setup.LeaveCapabilities()
+		err = setup.LeaveInside()
 	}
 	if err == nil {
 		err = os.NewSyscallError("exec", syscall.Exec(path, args, os.Environ()))

@@ -20,6 +20,9 @@ const (
 	notFound      = 127
 )
 
+// defaultCIDR is the network inside: slirp's, which many know.
+const defaultCIDR = "10.0.2.0/24"
+
 // insideCommand is how run starts itself in the network of the program.
 const insideCommand = "inside"
 
@@ -63,7 +66,7 @@ cannot be reached, unless --host-loopback makes the gateway's address stand for 
 	fl.SetInterspersed(false) // what follows the program is the program's
 	fl.StringArrayVarP(&f.publish, "publish", "p", nil, "`[ADDR:]PORT:INSIDE`: what connects to the PORT outside reaches the port INSIDE")
 	fl.BoolVar(&f.loopback, "host-loopback", false, "let the gateway's address stand for the system's loopback")
-	fl.StringVar(&f.cidr, "cidr", "10.0.2.0/24", "the `NETWORK` inside")
+	fl.StringVar(&f.cidr, "cidr", defaultCIDR, "the `NETWORK` inside")
 	fl.IntVar(&f.mtu, "mtu", 1500, "`BYTES` of the largest packet inside")
 	fl.StringArrayVar(&f.dns, "dns", nil, "name server `ADDR` (default: the system's)")
 	fl.StringVar(&f.pcap, "pcap", "", "write every packet to `FILE`, as pcapng for Wireshark")

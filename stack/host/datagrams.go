@@ -22,6 +22,7 @@ type datagrams struct {
 	out       int // bytes of memory on their way out
 	recvLimit int // bytes; 0: defaultBuffer
 	sendLimit int
+	lastSeq   uint16 // of an echo session: of the latest request
 }
 
 func (d *datagrams) recvRoom() int { return limitOr(d.recvLimit) - d.in.bytes }

@@ -149,6 +149,9 @@ func (h *Host) forward(now clock.Instant, t *sessions, in *datagram, b []byte, p
 		return true
 	}
 	s.dg.in.tail.port = to.Port()
+	if s.kind == Echo {
+		s.dg.lastSeq = binary.BigEndian.Uint16(b[6:])
+	}
 	h.received(in, s.id)
 	return true
 }
@@ -310,6 +313,7 @@ func (h *Host) RefuseFrom(now clock.Instant, s Handle, dst netip.AddrPort, r Rul
 		protocol = wire.ProtoICMP
 		first[0] = uint8(wire.ICMPEcho)
 		binary.BigEndian.PutUint16(first[4:], e.remote.Port())
+		binary.BigEndian.PutUint16(first[6:], e.dg.lastSeq)
 	} else {
 		u := wire.UDP{SrcPort: e.remote.Port(), DstPort: dst.Port(), Length: wire.UDPHeaderLen}
 		u.Encode(first[:])

@@ -130,9 +130,13 @@ func cover(path, text string) error {
 	return nil
 }
 
-// LeaveCapabilities gives up what StartInside has given us beyond an ordinary user's,
-// from the next exec on.
-func LeaveCapabilities() error {
+// LeaveInside gives up what StartInside has given us beyond an ordinary user's, from
+// the next exec on; it is called on the thread that execs, and makes that program too
+// die with our parent.
+func LeaveInside() error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("setup: cannot ask to die with our parent: %w", err)
+	}
 	if os.Geteuid() == 0 {
 		return nil // root is root
 	}

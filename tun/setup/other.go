@@ -38,4 +38,4 @@ func WhyNot() error                        { return ErrNotSupported }
 func StartInside(*exec.Cmd) error           { return ErrNotSupported }
 func Wait(*exec.Cmd, func(os.Signal)) error { return ErrNotSupported }
 func MakeInside(Inside) (*os.File, error)   { return nil, ErrNotSupported }
-func LeaveCapabilities() error              { return ErrNotSupported }
+func LeaveInside() error                    { return ErrNotSupported }
