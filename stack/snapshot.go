@@ -18,11 +18,17 @@ type Stats struct {
 
 // Stats returns a snapshot.
 func (s *Stack) Stats() Stats {
-	sh := s.sh
-	sh.enter()
-	defer sh.leave()
-	used, limit := sh.host.Memory()
-	return Stats{Counters: *sh.host.Counters(), Memory: used, MemoryLimit: limit, Link: sh.feat}
+	var st Stats
+	for _, sh := range s.shards {
+		sh.enter()
+		used, limit := sh.host.Memory()
+		st.Add(sh.host.Counters())
+		st.Memory += used
+		st.MemoryLimit += limit
+		st.Link = sh.feat
+		sh.leave()
+	}
+	return st
 }
 
 // A SocketStat is a socket in a snapshot: what ss(8) shows of it. It prints like a
@@ -35,21 +41,29 @@ type SocketStat struct {
 // SocketStats describes every socket with its connection's Info, the stack's own,
 // those without an owner and those in TIME-WAIT too.
 func (s *Stack) SocketStats() []SocketStat {
-	sh := s.sh
-	now := sh.enter()
-	defer sh.leave()
-	ds := sh.host.Sockets(nil)
-	all := make([]SocketStat, 0, len(ds))
-	for _, d := range ds {
-		one := SocketStat{Description: d}
-		if d.Kind == host.Stream && d.Socket != 0 {
-			if i, err := sh.host.Info(now, d.Socket); err == nil {
-				one.Info = &i
-			}
-		}
-		all = append(all, one)
+	var all []SocketStat
+	for _, d := range s.describe() {
+		all = append(all, SocketStat{Description: d})
+	}
+	for _, sh := range s.shards {
+		sh.inform(all)
 	}
 	return all
+}
+
+// inform adds the Info of the sockets that live on sh.
+func (sh *shard) inform(all []SocketStat) {
+	now := sh.enter()
+	defer sh.leave()
+	for i := range all {
+		s := &all[i]
+		if s.Kind != host.Stream || s.Info != nil || sh.lookup(s.Socket) == nil {
+			continue
+		}
+		if info, err := sh.host.Info(now, s.Socket); err == nil {
+			s.Info = &info
+		}
+	}
 }
 
 // Routes returns the routes beyond the prefixes' own networks.

@@ -1,4 +1,8 @@
 // Package interop holds what joins Sockeye to programs and libraries that nobody here
-// wrote, and the tests that run on them. It is a module of its own, so that the main
-// one needs none of them. In wg are adapters for wireguard-go.
+// wrote, and tests against them. It is a module of its own, so that nobody who builds
+// Sockeye needs them:
+//
+//	cd apps/interop && go test ./...
+//
+// In wg are adapters for wireguard-go.
 package interop

@@ -6,6 +6,7 @@ replace github.com/sockeye-net/sockeye => ../..
 
 require (
 	github.com/coder/websocket v1.8.15
+	github.com/miekg/dns v1.1.73
 	github.com/quic-go/quic-go v0.65.0
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/sockeye-net/sockeye v0.0.0-00010101000000-000000000000

@@ -27,6 +27,7 @@ const (
 // Exit codes of dig(1): 0 for any answer of a server.
 const (
 	digUsage    = 1
+	digNoBatch  = 8
 	digNoReply  = 9
 	digInternal = 10
 )

@@ -61,13 +61,7 @@ func (f *fetch) resolve(host string, deadline time.Time) ([]netip.Addr, error) {
 	if addrs := f.known[strings.ToLower(host)]; addrs != nil {
 		return addrs, nil
 	}
-	if len(f.s.servers) == 0 && f.s.noDNS != nil {
-		return nil, f.s.noDNS
-	}
-	if f.s.tell != nil {
-		f.s.tell.Question(host, dns.TypeA, f.s.servers)
-	}
-	return f.s.resolver().LookupA(host, deadline)
+	return f.s.addrs(host, deadline)
 }
 
 // step tells a step of the client.

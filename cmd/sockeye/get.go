@@ -72,7 +72,7 @@ of curl(1).`,
 	f.requestFlags(cmd)
 	f.resultFlags(cmd)
 	f.wayFlags(cmd)
-	f.asks = true
+	f.out = true
 	f.register(cmd)
 	return cmd
 }

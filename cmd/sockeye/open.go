@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,7 @@ const txQueueLen = 10000
 type linkFlags struct {
 	tun, addr, dns, pcap string
 	verbose              bool
-	asks                 bool   // it needs nobody to reach us, so it does without a device
+	out                  bool   // it needs nobody to reach us, so it does without a device
 	all                  bool   // told is every packet, not the first and last of many
 	state                string // where `up` keeps its states; for tests
 }
@@ -60,6 +61,10 @@ type session struct {
 	servers []netip.AddrPort
 	noDNS   error        // why servers is empty
 	beyond  func() error // ends what carries our packets on where there is no device; nil: nothing
+	system  bool         // servers are the system's
+
+	naming sync.Once
+	names  *dns.Client // see client
 }
 
 // A plan is which device to use, and how.
@@ -87,7 +92,7 @@ func (p *program) open(f *linkFlags) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{us: pl.us, gateway: pl.gateway, device: dev.Name()}
+	s := &session{us: pl.us, gateway: pl.gateway, device: dev.Name(), system: f.dns == "" && pl.state != nil && pl.state.NAT != ""}
 	if s.servers, s.noDNS = f.servers(pl); f.dns != "" && s.noDNS != nil {
 		_ = dev.Close()
 		return nil, s.noDNS

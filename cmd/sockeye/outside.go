@@ -39,7 +39,7 @@ func (l *layout) out(loopback bool) func(string, netip.AddrPort) (netip.AddrPort
 // mayGoOut reports whether a command that found no device goes out through the
 // system's own sockets: one that asks others, and where no device was named.
 func (f *linkFlags) mayGoOut(err error) bool {
-	return f.asks && f.tun == "" && f.addr == "" && (errors.Is(err, errNoDevice) || errors.Is(err, tun.ErrNotSupported))
+	return f.out && f.tun == "" && f.addr == "" && (errors.Is(err, errNoDevice) || errors.Is(err, tun.ErrNotSupported))
 }
 
 // openOutside makes a session without a TUN: our stack in memory, joined to another

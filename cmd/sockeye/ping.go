@@ -46,7 +46,7 @@ other error.`,
 	secondsVar(cmd, &f.interval, "interval", "i", "`TIME` between two requests, in seconds")
 	fl.IntVarP(&f.size, "size", "s", 56, "`BYTES` of data in each")
 	secondsVar(cmd, &f.wait, "wait", "W", "`TIME` to wait for the last answer, in seconds")
-	f.all, f.asks = true, true
+	f.all, f.out = true, true
 	f.register(cmd)
 	return cmd
 }
@@ -76,10 +76,7 @@ func (s *session) address(host string) (netip.Addr, error) {
 		}
 		return a, nil
 	}
-	if s.noDNS != nil {
-		return netip.Addr{}, s.noDNS
-	}
-	all, err := s.resolver().LookupA(host, time.Time{})
+	all, err := s.addrs(host, time.Time{})
 	if err != nil {
 		return netip.Addr{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // RecvFlags modify a Recv.
@@ -64,7 +65,7 @@ func (h *Host) connectDatagram(e *socket, remote netip.AddrPort) error {
 		return ErrInvalid
 	}
 	if !remote.Addr().IsValid() {
-		e.remote = netip.AddrPort{}
+		e.remote = wire.Endpoint{}
 		return nil
 	}
 	to, err := peerAddress(remote)
@@ -80,9 +81,9 @@ func (h *Host) connectDatagram(e *socket, remote netip.AddrPort) error {
 			return err
 		}
 	} else if e.local.Addr().IsUnspecified() {
-		e.local = netip.AddrPortFrom(src, e.local.Port())
+		e.local = wire.EndpointOf(netip.AddrPortFrom(src, e.local.Port()))
 	}
-	e.remote, e.connected, e.err = to, true, nil
+	e.remote, e.connected, e.err = wire.EndpointOf(to), true, nil
 	return nil
 }
 
@@ -100,7 +101,7 @@ func (h *Host) Send(now clock.Instant, s Handle, p []byte) (int, error) {
 	if !e.remote.IsValid() {
 		return 0, ErrDestAddrRequired
 	}
-	return h.sendDatagram(now, e, p, e.remote)
+	return h.sendDatagram(now, e, p, e.remote.AddrPort())
 }
 
 // SendTo queues one datagram; an invalid to stands for the connected peer. A
@@ -158,7 +159,7 @@ func (h *Host) RecvMsg(now clock.Instant, s Handle, p []byte, f RecvFlags) (int,
 	}
 	if e.kind == Stream {
 		n, err := h.recvStream(now, e, p, f)
-		return n, Meta{Size: n, From: e.remote, TOS: e.gotTOS}, err
+		return n, Meta{Size: n, From: e.remote.AddrPort(), TOS: e.gotTOS}, err
 	}
 	return h.recvDatagram(e, p, f)
 }
@@ -208,11 +209,8 @@ func (h *Host) Abort(now clock.Instant, s Handle) error {
 // give ends the owner's part in s: what remains is an orphan, or nothing.
 func (h *Host) give(now clock.Instant, s *socket, abort bool) {
 	s.tellGone = s.owned && s.lingerOn && s.linger > 0 && !abort
-	switch s.role {
-	case takesAll:
-		h.closeForward(s)
-	case aSession:
-		h.closeSession(s)
+	if s.role != ordinary {
+		h.fwd.on.closed(s)
 	}
 	s.owned, s.parent = false, 0
 	s.alarms = [2]clock.Instant{}

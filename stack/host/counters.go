@@ -69,7 +69,10 @@ type ForwardCounters struct {
 // Counters returns the SNMP-named counters (RFC 4293, 4022, 4113). What it
 // points to changes with the next call only.
 func (h *Host) Counters() *Counters {
-	h.shown = h.counters
+	if h.shown == nil {
+		h.shown = new(Counters)
+	}
+	*h.shown = h.counters
 	for why, n := range h.env.Stats.Dropped {
 		h.shown.Drop[why] += n
 	}
@@ -78,7 +81,7 @@ func (h *Host) Counters() *Counters {
 	h.shown.TCP.ListenStats = h.env.Stats.ListenStats
 	h.shown.Forward.Expired = h.env.Stats.HeldExpired
 	h.shown.Forward.CurrSessions = uint64(h.fwd.udp.n + h.fwd.echo.n)
-	return &h.shown
+	return h.shown
 }
 
 // drop counts a packet without effect, once, and names it in the trace.

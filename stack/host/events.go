@@ -80,14 +80,14 @@ func (s *socket) conditions() Mask {
 	}
 	switch {
 	case s.dg != nil && s.role == takesAll:
-		if s.acceptNext != nil {
+		if s.connected { // a session waits
 			m |= Readable
 		}
 		return m
 	case s.dg != nil:
 		return m | s.datagramConditions()
 	case s.lis != nil:
-		if s.lis.head != nil || s.lis.tcp.Undecided() {
+		if s.lis.accept.head != nil || s.lis.tcp.Undecided() {
 			m |= Readable
 		}
 		return m
@@ -175,18 +175,18 @@ func (h *Host) Expire(now clock.Instant) {
 	h.now = max(h.now, now)
 	for t := h.due.pop(now); t != nil; t = h.due.pop(now) {
 		switch {
-		case t.sock != nil:
-			h.expireSocket(now, t.sock)
-		case t.rank == rankFragments:
+		case t.owner >= 0:
+			h.expireSocket(now, h.sockets[t.owner])
+		case t.owner == rankFragments:
 			h.expireFragments(now)
-		case t.rank == rankWaits:
+		case t.owner == rankWaits:
 			h.expireWaits(now)
-		case t.rank == rankRelief:
+		case t.owner == rankRelief:
 			h.relieve(now)
-		case t.rank == rankSessions:
-			h.expireSessions(now, &h.fwd.udp)
-		case t.rank == rankEchoSessions:
-			h.expireSessions(now, &h.fwd.echo)
+		case t.owner == rankSessions, t.owner == rankEchoSessions:
+			h.fwd.on.expire(now, t.owner)
+		case t.owner == rankRest:
+			h.restIdle(now)
 		}
 	}
 }

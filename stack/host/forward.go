@@ -24,8 +24,46 @@ import (
 type forwarding struct {
 	lifted  protocols // for which protocols; once lifted it stays, for what is still open
 	streams *socket   // who takes the handshakes, or nil
+	on      taker     // nil: nobody ever forwards
 	udp     sessions
 	echo    sessions
+}
+
+// A taker is the part that only who forwards needs; so a program that does not
+// call Forward does not link it. Structs go by value: what is passed by pointer
+// through an interface would be made on the heap, for every packet.
+type taker interface {
+	listener(local, remote netip.AddrPort) *socket
+	held(now clock.Instant, s *socket)
+	lost(local netip.AddrPort) bool
+	udp(now clock.Instant, in datagram, b []byte, from, to netip.AddrPort) bool
+	echo(now clock.Instant, in datagram, m wire.ICMP) bool
+	report(r report) bool
+	expire(now clock.Instant, rank int32)
+	closed(s *socket)
+}
+
+// strangers is the taker of a host.
+type strangers struct{ h *Host }
+
+func (t *strangers) report(r report) bool { return t.h.reportSession(&r, &t.h.fwd.udp) }
+
+func (t *strangers) expire(now clock.Instant, rank int32) {
+	if rank == rankSessions {
+		t.h.expireSessions(now, &t.h.fwd.udp)
+	} else {
+		t.h.expireSessions(now, &t.h.fwd.echo)
+	}
+}
+
+// closed ends the part of a socket that forwards.
+func (t *strangers) closed(s *socket) {
+	switch s.role {
+	case takesAll:
+		t.h.closeForward(s)
+	case aSession:
+		t.h.closeSession(s)
+	}
 }
 
 // protocols is a set of what may be forwarded.
@@ -98,11 +136,14 @@ const (
 // (0: 4096), each until it was idle for patience (0: 2 min, echo 60 s).
 //
 // There is one of a kind: ErrAddrInUse. ErrInvalid: the socket is in use.
+// ErrNotSupported: this is one of several Hosts that are one.
 func (h *Host) Forward(now clock.Instant, s Handle, limit int, patience time.Duration) error {
 	e, err := h.find(now, s)
 	switch {
 	case err != nil:
 		return err
+	case h.steer.count > 1:
+		return ErrNotSupported // of one that shares its work with others
 	case e.bound || e.conn != nil || e.lis != nil || e.role != ordinary:
 		return ErrInvalid
 	case e.kind != Stream:
@@ -134,6 +175,9 @@ func positive(n, otherwise int) int {
 // lift lets packets in that are addressed to nobody here.
 func (h *Host) lift(p protocols) {
 	h.fwd.lifted |= p
+	if h.fwd.on == nil {
+		h.fwd.on = &strangers{h}
+	}
 	h.net.lifted = h.fwd.lifted
 }
 
@@ -141,9 +185,17 @@ func (h *Host) lift(p protocols) {
 // has passed admit because forwarding lifts the rule.
 func (h *Host) owns(a netip.Addr) bool { return h.net.isOwn(number(a)) }
 
-// listens returns who takes a new connection: a listener of ours, or, from a peer
-// beyond the link, the forwarder.
+// listens returns who takes a new connection, or nil.
 func (h *Host) listens(local, remote netip.AddrPort) *socket {
+	if h.fwd.on == nil {
+		return h.listenerFor(local)
+	}
+	return h.fwd.on.listener(local, remote)
+}
+
+// listener is a listener of ours or, for a peer beyond the link, the forwarder.
+func (t *strangers) listener(local, remote netip.AddrPort) *socket {
+	h := t.h
 	if h.fwd.lifted&liftTCP == 0 {
 		return h.listenerFor(local)
 	}
@@ -155,11 +207,22 @@ func (h *Host) listens(local, remote netip.AddrPort) *socket {
 	return h.fwd.streams
 }
 
+// lost drops a segment for an address that is not ours, where nobody forwards any
+// more, and reports whether it is one.
+func (t *strangers) lost(local netip.AddrPort) bool {
+	if t.h.owns(local.Addr()) {
+		return false
+	}
+	t.h.drop(trace.DropNotOurs)
+	return true
+}
+
 // heldFull reports whether no more handshakes may wait for a decision.
 func (s *socket) heldFull() bool { return s.role == takesAll && s.lis.tcp.Held() >= s.lis.backlog }
 
 // held tells the owner of the forwarder of a handshake to decide on.
-func (h *Host) held(now clock.Instant, s *socket) {
+func (t *strangers) held(now clock.Instant, s *socket) {
+	h := t.h
 	h.counters.Forward.Held++
 	h.rearm(now, s)
 	h.raise(s)
@@ -237,7 +300,7 @@ func (h *Host) acceptHeld(now clock.Instant, l *socket, f tcp.Flow) (Handle, err
 	s.conn = h.newConn()
 	s.conn.InitHeld(now, h.env, uint64(s.id), hs, l.tcpOptions(), h.streamMTU(s))
 	s.state = tcp.StateSynReceived
-	h.flows.add(s, h.flowHash(s.local, s.remote)) // bound to no port: the address is not ours
+	h.flows.add(s, h.flowHash(f.Local, f.Remote)) // bound to no port: the address is not ours
 	h.collect(now, s)
 	h.touch(s)
 	return s.id, nil

@@ -25,7 +25,7 @@ func (h *Host) inputICMP(now clock.Instant, in *datagram) {
 	switch m.Type {
 	case wire.ICMPEcho:
 		c.InEchos++
-		if !h.forwardEcho(now, in, m) {
+		if h.fwd.on == nil || !h.fwd.on.echo(now, *in, m) {
 			h.answerEcho(in, m, body)
 		}
 	case wire.ICMPEchoReply:

@@ -41,7 +41,7 @@ func (h *Host) inputICMPError(now clock.Instant, in *datagram, m wire.ICMP, quot
 	case wire.ProtoTCP:
 		known = h.reportTCP(now, &r)
 	case wire.ProtoUDP:
-		known = h.reportDatagram(now, &r, &h.udp, true) || h.reportSession(&r, &h.fwd.udp)
+		known = h.reportDatagram(now, &r, &h.udp, true) || h.fwd.on != nil && h.fwd.on.report(r)
 	case wire.ProtoICMP:
 		known = h.reportDatagram(now, &r, &h.echo, false)
 	}

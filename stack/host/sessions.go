@@ -29,15 +29,15 @@ const (
 
 // sessions are those of one kind, and who takes them.
 type sessions struct {
-	kind  Kind
-	taker *socket // nil: nobody; its acceptNext is the first session not yet accepted
-	tail  *socket // the last of them
-	table hashTable
-	byAge ageList // live ones, the one idle longest first
-	n     int     // live ones, and those that ended before somebody accepted them
-	limit int
-	idle  time.Duration
-	timer timer
+	kind    Kind
+	taker   *socket    // nil: nobody
+	waiting socketList // those not yet accepted
+	table   hashTable
+	byAge   socketList // live ones, the one idle longest first
+	n       int        // live ones, and those that ended before somebody accepted them
+	limit   int
+	idle    time.Duration
+	timer   timer
 }
 
 func (h *Host) sessionsOf(k Kind) *sessions {
@@ -53,10 +53,11 @@ func (t *sessions) open(h *Host, e *socket, limit int, idle time.Duration) error
 	}
 	t.kind, t.taker, e.role = e.kind, e, takesAll
 	t.limit, t.idle = positive(limit, defaultSessions), idle
-	t.timer.rank = rankSessions
+	t.timer.owner = rankSessions
+	t.byAge.kind = linkAge
 	lifts, otherwise := liftUDP, defaultIdle
 	if e.kind == Echo {
-		t.timer.rank = rankEchoSessions
+		t.timer.owner = rankEchoSessions
 		lifts, otherwise = liftEcho, defaultEchoIdle
 	}
 	if idle <= 0 {
@@ -75,13 +76,8 @@ func (t *sessions) close(h *Host) {
 }
 
 func (t *sessions) pop() *socket {
-	s := t.taker.acceptNext
-	if s != nil {
-		t.taker.acceptNext, s.acceptNext = s.acceptNext, nil
-	}
-	if t.taker.acceptNext == nil {
-		t.tail = nil
-	}
+	s := t.waiting.pop()
+	t.taker.connected = t.waiting.n > 0
 	return s
 }
 
@@ -103,8 +99,9 @@ func (t *sessions) end(s *socket) {
 
 // find returns the session of a peer's endpoint, or nil.
 func (t *sessions) find(hash uint32, peer netip.AddrPort) *socket {
+	want := wire.EndpointOf(peer)
 	for s := t.table.bucket(hash); s != nil; s = s.hashNext {
-		if s.hash == hash && s.remote == peer {
+		if s.hash == hash && s.remote == want {
 			return s
 		}
 	}
@@ -122,7 +119,7 @@ func (t *sessions) used(h *Host, s *socket) {
 		return
 	}
 	t.byAge.remove(s)
-	t.byAge.push(h.now, s)
+	h.age(h.now, &t.byAge, s)
 }
 
 // forward gives the part b of a datagram from peer, for whom nobody here has a
@@ -172,19 +169,18 @@ func (t *sessions) begin(h *Host, peer netip.AddrPort, hash uint32) *socket {
 		return nil
 	}
 	l := t.taker
-	s.dg = h.newDatagrams()
+	if !h.giveDatagrams(s) {
+		h.freeSocket(s)
+		return nil
+	}
 	s.dg.recvLimit, s.dg.sendLimit = l.dg.recvLimit, l.dg.sendLimit
 	s.ttl, s.tos, s.discover = l.ttl, l.tos, l.discover
-	s.role, s.remote, s.local = aSession, peer, netip.AddrPortFrom(anyAddress, 0)
+	s.role, s.remote, s.local = aSession, wire.EndpointOf(peer), wire.EndpointOf(netip.AddrPortFrom(anyAddress, 0))
 	t.table.add(s, hash)
-	t.byAge.push(h.now, s)
+	h.age(h.now, &t.byAge, s)
 	t.n++
-	if t.tail == nil {
-		l.acceptNext = s
-	} else {
-		t.tail.acceptNext = s
-	}
-	t.tail = s
+	t.waiting.push(s)
+	l.connected = true // of who takes sessions: one waits
 	h.counters.Forward.Sessions++
 	h.raise(l)
 	h.due.set(&t.timer, h.now.Add(t.idle))
@@ -350,15 +346,40 @@ func (h *Host) closeSession(s *socket) {
 	}
 }
 
-// forwardEcho gives an echo request that is for none of our addresses to its
-// session, and reports whether it has dealt with it.
-func (h *Host) forwardEcho(now clock.Instant, in *datagram, m wire.ICMP) bool {
+// echo gives an echo request that is for none of our addresses to its session, and
+// reports whether it has dealt with it.
+func (t *strangers) echo(now clock.Instant, in datagram, m wire.ICMP) bool {
+	h := t.h
 	if in.cast != unicast || h.owns(in.ip.Dst) {
 		return false
 	}
 	peer := netip.AddrPortFrom(in.ip.Src, uint16(m.Rest>>16))
-	if m.Code != 0 || !h.forward(now, &h.fwd.echo, in, in.payload, peer, netip.AddrPortFrom(in.ip.Dst, 0)) {
+	if m.Code != 0 || !h.forward(now, &h.fwd.echo, &in, in.payload, peer, netip.AddrPortFrom(in.ip.Dst, 0)) {
 		h.drop(trace.DropNotOurs)
+	}
+	return true
+}
+
+// udp gives a UDP datagram that no socket of ours takes to its session, and reports
+// whether it has dealt with it. A wildcard socket stands for our own addresses.
+func (t *strangers) udp(now clock.Instant, in datagram, b []byte, from, to netip.AddrPort) bool {
+	h := t.h
+	ours := h.owns(to.Addr())
+	if in.cast != unicast || ours && h.udp.match(to, from, true) != nil {
+		return false
+	}
+	for first := true; first || len(b) > 0; first = false {
+		n := len(b)
+		if in.gso > 0 { // of a super-datagram one after the other
+			n = min(n, int(in.gso))
+		}
+		if !h.forward(now, &h.fwd.udp, &in, b[:n], from, to) {
+			if ours {
+				return false
+			}
+			h.drop(trace.DropNotOurs) // nobody forwards any more
+		}
+		b = b[n:]
 	}
 	return true
 }

@@ -142,9 +142,13 @@ func (r *Request) Target() netip.AddrPort { return r.flow.Local }
 
 // Accept goes on with the handshake and waits for its end: a connection whose local
 // address is the Target. syscall.ENOTCONN: the Request's time is over, or the peer
-// has given up. When ctx ends the connection is reset.
+// has given up. When ctx ends the connection is reset; a
+// ctx that has ended before leaves the Request as it is.
 func (r *Request) Accept(ctx context.Context) (*Conn, error) {
 	f := flow{network: "tcp", local: netAddr(host.Stream, r.flow.Local), remote: netAddr(host.Stream, r.flow.Remote)}
+	if err := ctx.Err(); err != nil {
+		return nil, f.failLocal("accept", "", contextError(err))
+	}
 	s, err := r.listener.Decide(r.flow, host.AcceptFlow)
 	if err != nil {
 		return nil, f.failLocal("accept", "accept", err)

@@ -176,6 +176,7 @@ func TestForwardAcceptEnds(t *testing.T) {
 		end()
 		_, err = r.Accept(ended)
 		require.ErrorIs(t, err, context.Canceled)
+		require.NoError(t, r.Refuse(nil))
 		require.Error(t, (<-out2).err)
 		synctest.Wait()
 		require.Len(t, gateway.Stack().Sockets(), 3, "the Forwarder's own")

@@ -25,9 +25,33 @@ const (
 
 // Hold makes handshakes wait for Decide from now on, each for at most patience,
 // which must be above 0. It is for a listener that has just been Init'ed.
-func (l *Listener) Hold(patience time.Duration) { l.patience = patience }
+func (l *Listener) Hold(patience time.Duration) { l.patience, l.hold = patience, holding{} }
 
 func (l *Listener) holds() bool { return l.patience > 0 }
+
+// An undecider is the part that only a listener that holds needs, so that a program
+// without one does not link it.
+type undecider interface {
+	arrive(now clock.Instant, l *Listener, i int32, flow Flow, in *Arrival) Verdict
+	expire(l *Listener, i int32)
+}
+
+type holding struct{}
+
+// arrive takes a segment for record i, or a SYN for which there is none.
+func (holding) arrive(now clock.Instant, l *Listener, i int32, flow Flow, in *Arrival) Verdict {
+	if i == none {
+		return l.holdSYN(now, flow, in)
+	}
+	return l.arriveHeld(now, i, in)
+}
+
+// expire forgets record i, on which nobody has decided.
+func (holding) expire(l *Listener, i int32) {
+	l.env.Stats.HeldExpired++
+	l.forget(i)
+	l.syns.shrink(l.env)
+}
 
 // Held returns how many handshakes wait for a decision.
 func (l *Listener) Held() int {

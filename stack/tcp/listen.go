@@ -33,6 +33,7 @@ type Listener struct {
 	spare   int           // repetitions left for peers that never answered
 
 	patience time.Duration // how long a handshake waits for Decide; 0: none does
+	hold     undecider     // where patience is above 0
 }
 
 // Init makes l listen. o is inherited by its connections.
@@ -75,7 +76,7 @@ func (l *Listener) Deadline() clock.Instant {
 func (l *Listener) Arrive(now clock.Instant, flow Flow, in *Arrival, full bool) (Verdict, *Handshake) {
 	if i := l.syns.find(l.env, flow); i != none {
 		if l.holds() {
-			return l.arriveHeld(now, i, in), nil
+			return l.hold.arrive(now, l, i, flow, in), nil
 		}
 		return l.arriveKnown(now, i, in, full)
 	}
@@ -95,7 +96,7 @@ func (l *Listener) arriveNew(now clock.Instant, flow Flow, in *Arrival, full boo
 	case full:
 		return l.overflow(now, in), nil
 	case l.holds():
-		return l.holdSYN(now, flow, in), nil
+		return l.hold.arrive(now, l, none, flow, in), nil
 	}
 	return l.arriveSYN(now, flow, in), nil
 }
@@ -275,9 +276,7 @@ func (l *Listener) Expire(now clock.Instant) {
 		}
 		r := &l.syns.recs[i]
 		if l.holds() {
-			l.env.Stats.HeldExpired++
-			l.forget(i)
-			l.syns.shrink(l.env)
+			l.hold.expire(l, i)
 			continue
 		}
 		on, again := l.repeat(r)

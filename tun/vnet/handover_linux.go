@@ -38,7 +38,7 @@ func FromFileWith(f *os.File, cfg FileConfig) (*Device, error) {
 		return nil, failed("tun: cannot use the descriptor", err)
 	}
 	cfg.handed = true
-	d, err := adopt(os.NewFile(uintptr(fd), ClonePath), cfg)
+	d, err := adopt(os.NewFile(uintptr(fd), ClonePath), cfg, 1)
 	if err != nil {
 		return nil, failed("tun", err)
 	}
