@@ -14,6 +14,11 @@
 //	datagram.go  UDP, one socket for each endpoint inside
 //	ping.go      echoes, over ping sockets
 //
+// # Goroutines
+//
+// Three wait for the Forwarder; a connection has two while it lives and one while it
+// is dialed, a session two. Close waits for all of them.
+//
 // # Invariants
 //
 //   - No byte is promised before there is somebody to take it: the handshake inside
