@@ -35,6 +35,7 @@ var floors = map[string]int{
 	"stack/sim":     3,
 	"stack/script":  3,
 	"stack/oracle":  3,
+	"stack/outlet":  3,
 	"tun":           3,
 	"tun/setup":     3,
 	"tun/vnet":      3,

@@ -70,6 +70,7 @@ answered, 10 for an error of our own.`,
 	f.wait = 3 * time.Second
 	secondsVar(cmd, &f.wait, "timeout", "", "wait this `TIME` for each answer, in seconds")
 	fl.IntVar(&f.tries, "tries", 2, "ask `N` times")
+	f.out = true
 	f.register(cmd)
 	return cmd
 }

@@ -72,6 +72,7 @@ of curl(1).`,
 	f.requestFlags(cmd)
 	f.resultFlags(cmd)
 	f.wayFlags(cmd)
+	f.out = true
 	f.register(cmd)
 	return cmd
 }

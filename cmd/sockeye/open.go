@@ -27,6 +27,7 @@ const txQueueLen = 10000
 type linkFlags struct {
 	tun, addr, dns, pcap string
 	verbose              bool
+	out                  bool   // it needs nobody to reach us, so it does without a device
 	all                  bool   // told is every packet, not the first and last of many
 	state                string // where `up` keeps its states; for tests
 }
@@ -58,8 +59,9 @@ type session struct {
 	gateway netip.Addr
 	device  string // "": two hosts joined in memory
 	servers []netip.AddrPort
-	noDNS   error // why servers is empty
-	system  bool  // servers are the system's
+	noDNS   error        // why servers is empty
+	beyond  func() error // ends what carries our packets on where there is no device; nil: nothing
+	system  bool         // servers are the system's
 
 	naming sync.Once
 	names  *dns.Client // see client
@@ -80,6 +82,9 @@ var errNoDevice = errors.New("no TUN device: make one with `sudo sockeye up --na
 // open makes a running stack of the flags.
 func (p *program) open(f *linkFlags) (*session, error) {
 	pl, err := f.plan()
+	if err != nil && f.mayGoOut(err) {
+		return p.openOutside(f)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +126,11 @@ func (s *session) start(l link.Link, pcap string, told bool, o journey.Options) 
 // close ends the stack within d and then the recording.
 func (s *session) close(d time.Duration) error {
 	shut(s.stack, d)
-	return s.rec.close()
+	err := s.rec.close()
+	if s.beyond != nil {
+		err = errors.Join(err, s.beyond())
+	}
+	return err
 }
 
 // plan looks up what the flags speak of.

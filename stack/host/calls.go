@@ -61,6 +61,9 @@ func peerAddress(a netip.AddrPort) (netip.AddrPort, error) {
 
 // connectDatagram fixes or dissolves the peer of a datagram or echo socket.
 func (h *Host) connectDatagram(e *socket, remote netip.AddrPort) error {
+	if e.role != ordinary {
+		return ErrInvalid
+	}
 	if !remote.Addr().IsValid() {
 		if e.bound {
 			h.setEnds(e, e.local, wire.Endpoint{})
@@ -144,6 +147,7 @@ type Meta struct {
 	Size     int // bytes of the datagram; more than were copied where p was too short
 	From     netip.AddrPort
 	To       netip.Addr // the specific destination: ours, or a broadcast address
+	ToPort   uint16     // its port, of a session that is forwarded; otherwise 0
 	TTL, TOS uint8
 }
 
@@ -210,6 +214,9 @@ func (h *Host) Abort(now clock.Instant, s Handle) error {
 // give ends the owner's part in s: what remains is an orphan, or nothing.
 func (h *Host) give(now clock.Instant, s *socket, abort bool) {
 	s.tellGone = s.owned && s.lingerOn && s.linger > 0 && !abort
+	if s.role != ordinary {
+		h.fwd.on.closed(s)
+	}
 	s.owned, s.parent = false, 0
 	s.alarms = [2]clock.Instant{}
 	switch {

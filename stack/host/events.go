@@ -79,10 +79,15 @@ func (s *socket) conditions() Mask {
 		m |= Failed | Readable | Writable
 	}
 	switch {
+	case s.dg != nil && s.role == takesAll:
+		if s.connected { // a session waits
+			m |= Readable
+		}
+		return m
 	case s.dg != nil:
 		return m | s.datagramConditions()
 	case s.lis != nil:
-		if s.lis.accept.head != nil {
+		if s.lis.accept.head != nil || s.lis.tcp.Undecided() {
 			m |= Readable
 		}
 		return m
@@ -178,6 +183,8 @@ func (h *Host) Expire(now clock.Instant) {
 			h.expireWaits(now)
 		case t.owner == rankRelief:
 			h.relieve(now)
+		case t.owner == rankSessions, t.owner == rankEchoSessions:
+			h.fwd.on.expire(now, t.owner)
 		case t.owner == rankRest:
 			h.restIdle(now)
 		}

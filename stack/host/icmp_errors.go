@@ -28,7 +28,7 @@ type report struct {
 func (h *Host) inputICMPError(now clock.Instant, in *datagram, m wire.ICMP, quote []byte) {
 	ip, payload, err := wire.DecodeIPv4Quote(quote)
 	if in.cast != unicast || err != nil || len(payload) < transportHeaderLen ||
-		ip.FragOff != 0 || !h.net.isOwn(number(ip.Src)) {
+		ip.FragOff != 0 || h.fwd.lifted == 0 && !h.net.isOwn(number(ip.Src)) {
 		h.counters.ICMP.InErrors++
 		h.drop(trace.DropICMP)
 		return
@@ -41,7 +41,7 @@ func (h *Host) inputICMPError(now clock.Instant, in *datagram, m wire.ICMP, quot
 	case wire.ProtoTCP:
 		known = h.reportTCP(now, &r)
 	case wire.ProtoUDP:
-		known = h.reportDatagram(now, &r, true)
+		known = h.reportDatagram(now, &r, true) || h.fwd.on != nil && h.fwd.on.report(r)
 	case wire.ProtoICMP:
 		known = h.reportDatagram(now, &r, false)
 	}

@@ -65,7 +65,7 @@ func (h *Host) send(m *message) error {
 // mayLeave reports whether packets may have the source src: whether it is
 // still ours (RFC 1122 3.2.1.3). Only who was there before SetAddresses can be wrong.
 func (h *Host) mayLeave(src netip.Addr) bool {
-	return !h.net.changed || h.net.isOwn(number(src))
+	return !h.net.changed || h.fwd.lifted != 0 || h.net.isOwn(number(src))
 }
 
 // sendOne queues m as one packet.

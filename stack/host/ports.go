@@ -34,7 +34,7 @@ func (h *Host) Bind(now clock.Instant, s Handle, local netip.AddrPort) error {
 	if err != nil {
 		return err
 	}
-	if e.bound || e.conn != nil || e.lis != nil {
+	if e.bound || e.conn != nil || e.lis != nil || e.role != ordinary {
 		return ErrInvalid
 	}
 	addr := local.Addr().Unmap()

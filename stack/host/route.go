@@ -14,10 +14,11 @@ import (
 type addresses struct {
 	prefixes   []netip.Prefix
 	routes     []Route
-	own        []uint32 // sorted
-	broadcasts []uint32 // sorted: every form of RFC 1122 3.3.6 of every network
-	table      []hop    // longest prefix first
-	changed    bool     // there were others before
+	own        []uint32  // sorted
+	broadcasts []uint32  // sorted: every form of RFC 1122 3.3.6 of every network
+	table      []hop     // longest prefix first
+	changed    bool      // there were others before
+	lifted     protocols // what is let in whatever its destination
 }
 
 // A hop is an entry of the routing table.
@@ -200,6 +201,11 @@ func (a *addresses) admit(ip *wire.IPv4, local bool) (cast, trace.Reason) {
 		return broadcast, trace.None
 	case dst >= 240<<24:
 		return unicast, trace.DropMartian
+	case a.lifted.lifts(ip.Protocol) && dst < 224<<24:
+		if src == dst {
+			return unicast, trace.DropMartian
+		}
+		return unicast, trace.None
 	}
 	return unicast, trace.DropNotOurs
 }
@@ -223,7 +229,7 @@ func (h *Host) SetAddresses(ps []netip.Prefix, rs []Route) error {
 	if err != nil {
 		return err
 	}
-	a.changed = true
+	a.changed, a.lifted = true, h.fwd.lifted
 	h.net = a
 	return nil
 }

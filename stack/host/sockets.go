@@ -66,6 +66,7 @@ type socket struct {
 	by        [4]byte   // who sent the latest ICMP error
 	discover  Discovery
 	watched   watched // which of orphans and stalled it is in
+	role      role    // of forwarding
 
 	live       bool // in use
 	owned      bool // a caller has the handle

@@ -59,8 +59,11 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 		h.arriveWait(now, i)
 		return
 	}
-	s := h.listenerFor(local)
+	s := h.listens(local, remote)
 	if s == nil {
+		if h.fwd.on != nil && h.fwd.on.lost(local) {
+			return
+		}
 		h.drop(trace.DropTCPNoConn)
 		h.refuse(now, local, remote)
 		return
@@ -71,7 +74,7 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 // replace ends a connection in TIME-WAIT whose four-tuple the segment in
 // h.arrival uses anew (RFC 6191), and reports whether it did.
 func (h *Host) replace(now clock.Instant, s *socket) bool {
-	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listenerFor(s.local.AddrPort()) == nil || !s.conn.Reusable(now, &h.arrival) {
+	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listens(s.local.AddrPort(), s.remote.AddrPort()) == nil || !s.conn.Reusable(now, &h.arrival) {
 		return false
 	}
 	h.counters.TCP.TWRecycled++
@@ -103,20 +106,25 @@ func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
 		return
 	}
 	flow := hs.Flow()
-	s.local, s.remote = wire.EndpointOf(flow.Local), wire.EndpointOf(flow.Remote)
-	s.ttl, s.tos, s.reuse = l.ttl, l.tos, l.reuse
-	s.linger, s.lingerOn = l.linger, l.lingerOn
+	s.inherit(l, flow)
 	s.parent = l.id
 	l.lis.waiting++
 	h.counters.TCP.PassiveOpens++
 	s.conn = h.newConn()
-	s.discover, s.recvErr = l.discover, l.recvErr
 	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), h.streamMTU(s))
 	s.conn.Unclaimed()
 	s.state = tcp.StateSynReceived
 	h.bind(s, flow.Local)
 	h.flows.add(s, h.flowHash(flow.Local, flow.Remote))
 	h.arrive(now, s)
+}
+
+// inherit gives a connection its four-tuple and the options of its listener.
+func (s *socket) inherit(l *socket, flow tcp.Flow) {
+	s.local, s.remote = wire.EndpointOf(flow.Local), wire.EndpointOf(flow.Remote)
+	s.ttl, s.tos, s.reuse = l.ttl, l.tos, l.reuse
+	s.linger, s.lingerOn = l.linger, l.lingerOn
+	s.discover, s.recvErr = l.discover, l.recvErr
 }
 
 // flowHash hashes a four-tuple, keyed: nobody outside can make flows that collide.

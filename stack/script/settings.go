@@ -18,6 +18,7 @@ type settings struct {
 	tolerance time.Duration
 	mtu       int
 	local     netip.Prefix
+	router    netip.Prefix // valid: the host's own address, where local is another one that it forwards for
 	remote    netip.Addr
 	config    host.Config
 }
@@ -69,6 +70,8 @@ func (s *settings) setOne(name, text string) error {
 		return nil
 	case "local_ip":
 		s.local, err = netip.ParsePrefix(text)
+	case "router_ip":
+		s.router, err = netip.ParsePrefix(text)
 	case "remote_ip":
 		s.remote, err = netip.ParseAddr(text)
 	case "tolerance_usecs":
@@ -111,6 +114,9 @@ func oneOf[M any](names []string, text string, modes ...M) (m M, err error) {
 func (s *settings) host() (host.Config, link.Features) {
 	c := s.config
 	c.Prefixes = []netip.Prefix{s.local}
+	if s.router.IsValid() {
+		c.Prefixes[0] = s.router
+	}
 	c.Routes = []host.Route{{Prefix: netip.MustParsePrefix("0.0.0.0/0")}}
 	return c, link.Features{MTU: s.mtu}
 }

@@ -68,6 +68,7 @@ type Stats struct {
 	Dropped            [trace.NumReasons]uint64 // segments without effect, by reason
 	Retransmitted      uint64                   // segments sent again, a super-segment counts once
 	IllegalTransitions uint64                   // state changes that the table of state.go lacks: always 0
+	HeldExpired        uint64                   // handshakes on which nobody decided in time
 	ListenStats
 }
 
