@@ -67,6 +67,43 @@ func TestAttack_56_OneQuestionInFlight(t *testing.T) {
 	}
 }
 
+// A thousand names of one zone whose server's address is not known yet: that is asked for once, and so is each server
+// on the way for each name that it hears.
+func TestAttack_56_OneQuestionOnTheWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, held := newInternet(t), make(chan struct{})
+		n.serve("10.0.0.1", ".", "one. 3600 NS ns.a.two.", "two. 3600 NS ns.two.", "ns.two. 3600 A 10.0.2.1")
+		n.servers["10.0.2.1"] = func(q Question, _ Transport) *Message {
+			if lowerName(q.Name) == "ns.a.two." {
+				<-held
+			}
+			return &Message{AA: true, Answers: []Record{rr(q.Name + " 300 A 10.0.2.1")}}
+		}
+		it := n.iterator()
+		it.Resolver.Now, it.WholeNames = nil, false
+		c := &Client{Upstream: it, Cache: it.Cache}
+		got := make(chan error, 200)
+		for i := range 200 {
+			go func() {
+				_, err := c.Lookup(t.Context(), fmt.Sprintf("n%d.one", i), TypeA)
+				got <- err
+			}()
+		}
+		synctest.Wait()
+		close(held)
+		for range 200 {
+			require.NoError(t, <-got)
+		}
+		count := map[string]int{}
+		for _, q := range n.questions() {
+			count[q]++
+		}
+		require.Equal(t, 1, count["10.0.2.1 ns.a.two. A"], "its address")
+		require.Equal(t, 1, count["10.0.0.1 one. A"], "its zone")
+		require.Len(t, count, 204)
+	})
+}
+
 // What a server says of names that are not its own is neither believed nor kept.
 func TestAttack_57_OutOfBailiwick(t *testing.T) {
 	victim := func(n *internet) {

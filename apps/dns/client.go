@@ -39,7 +39,7 @@ type Client struct {
 	// Patience is how long one question may take, whoever waits for it. 0: 10 s.
 	Patience time.Duration
 
-	flights flights
+	flights flights[*Answer]
 }
 
 // Lookup finds the records of type t at name, which is taken as it is. It ends when ctx does; the question goes
@@ -70,7 +70,7 @@ func (c *Client) lookupName(ctx context.Context, name string, t Type) (*Answer, 
 	}
 	select {
 	case <-f.landed:
-		mine := *f.answer
+		mine := *f.brought
 		mine.Name = n
 		return &mine, f.err
 	case <-ctx.Done():
@@ -107,7 +107,7 @@ func (c *Client) known(a *Answer) (done bool, err error) {
 }
 
 // fly asks. It is the one that does.
-func (c *Client) fly(k key, f *flight) {
+func (c *Client) fly(k key, f *flight[*Answer]) {
 	n, _ := dnsmessage.NewName(k.name) // it was one
 	a := &Answer{Name: n, Type: k.t, Canonical: k.name}
 	patience := c.Patience
