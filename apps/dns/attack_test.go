@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,8 +68,8 @@ func TestAttack_56_OneQuestionInFlight(t *testing.T) {
 	}
 }
 
-// A thousand names of one zone whose server's address is not known yet: that is asked for once, and so is each server
-// on the way for each name that it hears.
+// Many names of one zone whose server's address is not known yet: no server is asked the same by two of them at once,
+// so that a forger has one ID and port to guess for each.
 func TestAttack_56_OneQuestionOnTheWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, held := newInternet(t), make(chan struct{})
@@ -79,8 +80,23 @@ func TestAttack_56_OneQuestionOnTheWay(t *testing.T) {
 			}
 			return &Message{AA: true, Answers: []Record{rr(q.Name + " 300 A 10.0.2.1")}}
 		}
+		var mu sync.Mutex
+		under, most := map[string]int{}, 0
+		count := func(q string, by int) {
+			mu.Lock()
+			defer mu.Unlock()
+			under[q] += by
+			most = max(most, under[q])
+		}
 		it := n.iterator()
 		it.Resolver.Now, it.WholeNames = nil, false
+		it.Resolver.Carry = func(over Transport, to netip.AddrPort, raw []byte, deadline time.Time) ([]byte, error) {
+			m, _ := Parse(raw)
+			q := to.String() + lowerName(m.Questions[0].Name)
+			count(q, 1)
+			defer count(q, -1)
+			return n.carry(over, to, raw, deadline)
+		}
 		c := &Client{Upstream: it, Cache: it.Cache}
 		got := make(chan error, 200)
 		for i := range 200 {
@@ -94,13 +110,8 @@ func TestAttack_56_OneQuestionOnTheWay(t *testing.T) {
 		for range 200 {
 			require.NoError(t, <-got)
 		}
-		count := map[string]int{}
-		for _, q := range n.questions() {
-			count[q]++
-		}
-		require.Equal(t, 1, count["10.0.2.1 ns.a.two. A"], "its address")
-		require.Equal(t, 1, count["10.0.0.1 one. A"], "its zone")
-		require.Len(t, count, 204)
+		require.Equal(t, 1, most)
+		require.Less(t, len(n.questions()), 250, "two hundred names, and a few on the way to them")
 	})
 }
 
