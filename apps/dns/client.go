@@ -29,7 +29,7 @@ type Client struct {
 	// Hosts is looked at first. nil: none.
 	Hosts *Hosts
 
-	// Cache keeps answers. Where Upstream is an Iterator it is well to share it. nil: nothing is kept.
+	// Cache keeps answers. nil: an Iterator's is shared, and of what a Resolver brings nothing is kept.
 	Cache *Cache
 
 	// Search are domains, each with the final dot, that a name with less than Ndots dots is looked for in.
@@ -95,15 +95,24 @@ func (c *Client) known(a *Answer) (done bool, err error) {
 	if done, err := c.Hosts.answer(a); done {
 		return done, err
 	}
-	if c.Cache == nil {
+	cache := c.cache()
+	if cache == nil {
 		return false, nil
 	}
 	b := *a
-	done, err = c.Cache.follow(&b, c.Upstream.now())
+	done, err = cache.follow(&b, c.Upstream.now())
 	if done {
 		*a = b
 	}
 	return done, err
+}
+
+// cache is where answers are kept, nil for nowhere.
+func (c *Client) cache() *Cache {
+	if it, ok := c.Upstream.(*Iterator); ok && c.Cache == nil {
+		return it.cache()
+	}
+	return c.Cache
 }
 
 // fly asks. It is the one that does.
@@ -117,14 +126,15 @@ func (c *Client) fly(k key, f *flight[*Answer]) {
 	j := newJob(c.Upstream.now().Add(patience))
 	var done bool
 	var err error
-	if c.Cache != nil { // it may have come while we joined, and a part of the chain may be known
-		done, err = c.Cache.follow(a, c.Upstream.now())
+	cache := c.cache()
+	if cache != nil { // it may have come while we joined, and a part of the chain may be known
+		done, err = cache.follow(a, c.Upstream.now())
 	}
 	if !done {
 		a.Left = 0
 		err = c.Upstream.resolve(j, a)
-		if r, ok := c.Upstream.(*Resolver); ok && c.Cache != nil {
-			c.Cache.keep(a, err, j.over(r.now()), r.now())
+		if r, ok := c.Upstream.(*Resolver); ok && cache != nil {
+			cache.keep(a, err, j.over(r.now()), r.now())
 		}
 	}
 	c.flights.land(k, f, a, err)

@@ -104,6 +104,8 @@ func TestDigOptions(t *testing.T) {
 		{"+dnssec mail.z0.one", `flags: do; udp`, 0},
 		{"mail.z0.one", `;; FROM: 10\.53\.9\.1:53, a recursive server\n`, 0},
 		{"@" + authIPs[0] + " mail.z0.one", `;; FROM: 10\.53\.2\.1:53, an authority for the zone\n`, 0},
+		{"--dns " + unboundIP + " @ns1.z0.one mail.z0.one", `;; FROM: 10\.53\.2\.1:53, an authority for the zone\n`, 0},
+		{"--dns " + unboundIP + " @nobody.z0.one mail.z0.one", `^$`, 10},
 		{"-p 54 +tries=1 +time=1 mail.z0.one", `^$`, 9},
 		{"+nonsense mail.z0.one", `^$`, 1},
 		{"-f " + batch + " +short", `^198\.51\.100\.25\n1 2 5060 mail\.z0\.one\.\n$`, 0},
