@@ -26,6 +26,7 @@ type lead struct {
 	waiting bool  // the leader is in link.Wait, or about to be: only Wake reaches it
 	woke    bool  // the batch under way has news for one of them
 	free    sync.Cond
+	nudged  chan struct{} // with room for one
 	in      [batch]link.Packet
 }
 
@@ -40,7 +41,7 @@ func (l *lead) interrupt(d *side) {
 // until d has news that came after seen: leading, or asleep while another
 // leads. The lock is held before and after. This is the one place where an
 // application waits.
-func (sh *shard) await(d *side, seen uint) {
+func (sh *shard) await(d *side, seen uint32) {
 	sh.flush()
 	sh.report()
 	for d.news == seen && sh.failed == nil {
@@ -54,16 +55,18 @@ func (sh *shard) await(d *side, seen uint) {
 }
 
 func (sh *shard) sleep(d *side) {
-	d.asleep++
-	d.cond.Wait()
-	d.asleep--
+	b := sh.lie(d)
+	b.asleep++
+	b.cond.Wait()
+	b.asleep--
+	sh.rise(d)
 }
 
 // leadFor reads and feeds until d has news that came after seen. The lock is
 // held before and after. The lead is not handed to anybody: who was woken by
 // the same batch takes it when it waits again, and so does this application;
 // if none does, the background will.
-func (sh *shard) leadFor(d *side, seen uint) {
+func (sh *shard) leadFor(d *side, seen uint32) {
 	sh.begin(d)
 	for d.news == seen && sh.failed == nil {
 		sh.feed()
@@ -96,6 +99,9 @@ func (sh *shard) feed() {
 	if err == nil {
 		n, err = sh.link.TryRead(l.in[:])
 	}
+	if sh.peers != nil {
+		n = sh.sort(n)
+	}
 	now := sh.enter()
 	l.waiting = false
 	if err != nil {
@@ -107,6 +113,9 @@ func (sh *shard) feed() {
 			sh.host.Input(now, &l.in[i])
 		}
 	}
+	if sh.peers != nil {
+		sh.open()
+	}
 	sh.flush()
 	sh.report()
 }
@@ -115,7 +124,7 @@ func (sh *shard) feed() {
 func (sh *shard) background() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	idle := time.NewTimer(0)
+	idle := time.AfterFunc(time.Hour, sh.nudge)
 	defer idle.Stop()
 	for sh.failed == nil {
 		if sh.lead.taken {
@@ -135,14 +144,19 @@ func (sh *shard) background() {
 	}
 }
 
+// nudge ends the background's wait for idleTime: the time is over, or the shard.
+func (sh *shard) nudge() {
+	select {
+	case sh.lead.nudged <- struct{}{}:
+	default:
+	}
+}
+
 // stayedIdle waits for idleTime and reports whether nobody has led meanwhile.
 func (sh *shard) stayedIdle(idle *time.Timer, terms uint) bool {
 	idle.Reset(idleTime)
 	sh.mu.Unlock()
-	select {
-	case <-idle.C:
-	case <-sh.over:
-	}
+	<-sh.lead.nudged
 	sh.mu.Lock()
 	return !sh.lead.taken && sh.lead.terms == terms && sh.failed == nil
 }

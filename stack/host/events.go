@@ -82,7 +82,7 @@ func (s *socket) conditions() Mask {
 	case s.dg != nil:
 		return m | s.datagramConditions()
 	case s.lis != nil:
-		if s.lis.head != nil {
+		if s.lis.accept.head != nil {
 			m |= Readable
 		}
 		return m
@@ -170,14 +170,16 @@ func (h *Host) Expire(now clock.Instant) {
 	h.now = max(h.now, now)
 	for t := h.due.pop(now); t != nil; t = h.due.pop(now) {
 		switch {
-		case t.sock != nil:
-			h.expireSocket(now, t.sock)
-		case t.rank == rankFragments:
+		case t.owner >= 0:
+			h.expireSocket(now, h.sockets[t.owner])
+		case t.owner == rankFragments:
 			h.expireFragments(now)
-		case t.rank == rankWaits:
+		case t.owner == rankWaits:
 			h.expireWaits(now)
-		case t.rank == rankRelief:
+		case t.owner == rankRelief:
 			h.relieve(now)
+		case t.owner == rankRest:
+			h.restIdle(now)
 		}
 	}
 }

@@ -11,45 +11,6 @@ import (
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
-// links are the neighbours of a socket in a list.
-type links struct{ prev, next *socket }
-
-// A readyQueue holds the connections and listeners that have, or may have,
-// something to send. Each gives one packet in its turn.
-type readyQueue struct{ head, tail *socket }
-
-func (q *readyQueue) push(s *socket) {
-	s.ready = links{prev: q.tail}
-	if q.tail == nil {
-		q.head = s
-	} else {
-		q.tail.ready.next = s
-	}
-	q.tail = s
-	s.queued = true
-}
-
-func (q *readyQueue) pop() *socket {
-	s := q.head
-	q.remove(s)
-	return s
-}
-
-// remove takes s, which is in q, out.
-func (q *readyQueue) remove(s *socket) {
-	if s.ready.prev == nil {
-		q.head = s.ready.next
-	} else {
-		s.ready.prev.ready.next = s.ready.next
-	}
-	if s.ready.next == nil {
-		q.tail = s.ready.prev
-	} else {
-		s.ready.next.ready.prev = s.ready.prev
-	}
-	s.ready, s.queued = links{}, false
-}
-
 // touch puts s into a ready queue: something happened to it. Listeners go with
 // the local ones: what they answer is queued, for the link or for ourselves.
 func (h *Host) touch(s *socket) {
@@ -57,11 +18,25 @@ func (h *Host) touch(s *socket) {
 		return
 	}
 	s.amongLocal = s.lis != nil || s.conn != nil && h.net.inside(s.local.Addr(), s.remote.Addr())
+	h.queue(s)
+}
+
+// queue puts s at the end of its ready queue. Each socket there gives one packet
+// in its turn.
+func (h *Host) queue(s *socket) {
 	h.queueOf(s).push(s)
+	s.queued = true
+}
+
+// next takes the first out of a ready queue that is not empty.
+func (h *Host) next(q *socketList) *socket {
+	s := q.pop()
+	s.queued = false
+	return s
 }
 
 // queueOf returns the ready queue that s belongs to since it was touched.
-func (h *Host) queueOf(s *socket) *readyQueue {
+func (h *Host) queueOf(s *socket) *socketList {
 	if s.amongLocal {
 		return &h.readyLocal
 	}
@@ -72,19 +47,20 @@ func (h *Host) queueOf(s *socket) *readyQueue {
 func (h *Host) unready(s *socket) {
 	if s.queued {
 		h.queueOf(s).remove(s)
+		s.queued = false
 	}
 }
 
 // transmitReady fills out from the connections, one packet each in turn.
 func (h *Host) transmitReady(now clock.Instant, out []link.Packet, n int) int {
 	for n < len(out) && h.ready.head != nil {
-		s := h.ready.pop()
+		s := h.next(&h.ready)
 		flow, ok := h.nextSegment(now, s)
 		if !ok {
 			h.settle(now, s)
 			continue
 		}
-		h.ready.push(s)
+		h.queue(s)
 		if !h.mayLeave(flow.Local.Addr()) {
 			h.drop(trace.DropNoRoute)
 			continue
@@ -102,13 +78,13 @@ func (h *Host) transmitReady(now clock.Instant, out []link.Packet, n int) int {
 // transmitLocal does the same for connections with ourselves and for listeners.
 func (h *Host) transmitLocal(now clock.Instant) {
 	for h.readyLocal.head != nil && h.loopHasRoom() && h.roomFor(&h.out, 1, false) {
-		s := h.readyLocal.pop()
+		s := h.next(&h.readyLocal)
 		flow, ok := h.nextSegment(now, s)
 		if !ok {
 			h.settle(now, s)
 			continue
 		}
-		h.readyLocal.push(s)
+		h.queue(s)
 		h.queueSegment(s, flow)
 	}
 }
@@ -129,7 +105,7 @@ func (h *Host) nextSegment(now clock.Instant, s *socket) (tcp.Flow, bool) {
 	if !s.conn.Transmit(now, &h.segment) {
 		return flow, false
 	}
-	return tcp.Flow{Local: s.local, Remote: s.remote}, true
+	return s.flow(), true
 }
 
 // settle is what follows when a socket has nothing more to send.

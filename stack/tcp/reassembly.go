@@ -275,7 +275,6 @@ func (c *Conn) deliver(n int) {
 	c.in.Extend(n)
 	c.rcv.nxt = c.rcv.nxt.Add(n)
 	c.rcv.adv = wire.MaxSeq(c.rcv.adv, c.rcv.nxt)
-	c.count.received += int64(n)
 	c.events |= EvReadable
 }
 
