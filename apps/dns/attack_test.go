@@ -381,6 +381,27 @@ func TestAttack_61_NegativeAnswers(t *testing.T) {
 	}
 }
 
+// The SOA of a zone above is not the server's to give, and nothing is kept by it.
+func TestAttack_61_AnotherZonesSOA(t *testing.T) {
+	n := newInternet(t)
+	n.serve("10.0.0.1", ".", "one. 3600 NS ns.one.", "ns.one. 3600 A 10.0.1.1")
+	n.servers["10.0.1.1"] = func(Question, Transport) *Message {
+		return &Message{AA: true, RCode: 3, Authorities: rrs(". 3600 SOA ns.root. 3600")}
+	}
+	it := n.iterator()
+	for range 2 {
+		a, err := it.Lookup("www.one", TypeA, time.Time{})
+		require.ErrorIs(t, err, ErrNXDomain)
+		require.Nil(t, a.Negative)
+		require.Contains(t, n.questions(), "10.0.1.1 www.one. A")
+	}
+	// A name that is there after all is there for every type.
+	c, soa, now := NewCache(0), rr("one. 300 SOA ns.one. 300"), n.now()
+	c.putNothing("www.one.", TypeA, ErrNXDomain, &soa, Source{}, now)
+	c.putRecords("www.one.", rrs("www.one. 300 A 192.0.2.1"), Source{}, now)
+	require.Nil(t, c.find("www.one.", TypeMX, now))
+}
+
 // A cache takes the bytes that it was given and no more, whatever is asked for; what is used stays.
 func TestAttack_63_MillionsOfNames(t *testing.T) {
 	const most = 2 << 20

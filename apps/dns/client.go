@@ -123,7 +123,7 @@ func (c *Client) fly(k key, f *flight[*Answer]) {
 	if patience <= 0 {
 		patience = 10 * time.Second
 	}
-	j := newJob(c.Upstream.now().Add(patience))
+	j := &job{deadline: c.Upstream.now().Add(patience), packets: maxPackets}
 	var done bool
 	var err error
 	cache := c.cache()
@@ -134,14 +134,14 @@ func (c *Client) fly(k key, f *flight[*Answer]) {
 		a.Left = 0
 		err = c.Upstream.resolve(j, a)
 		if r, ok := c.Upstream.(*Resolver); ok && cache != nil {
-			cache.keep(a, err, j.over(r.now()), r.now())
+			cache.keep(a, err, r.now())
 		}
 	}
 	c.flights.land(k, f, a, err)
 }
 
 // keep keeps what a recursive server said. An Iterator keeps its answers itself, each by the zone it is from.
-func (c *Cache) keep(a *Answer, err error, late bool, now time.Time) {
+func (c *Cache) keep(a *Answer, err error, now time.Time) {
 	if a.Type == dnsmessage.TypeALL {
 		return
 	}
@@ -152,7 +152,7 @@ func (c *Cache) keep(a *Answer, err error, late bool, now time.Time) {
 	switch {
 	case err == nil:
 		c.putRecords(a.Canonical, a.Records, a.Source, now)
-	case !ok || late || e.Err == errRemembered:
+	case !ok || e.Err == errRemembered:
 	case e.Kind == ErrNoData || e.Kind == ErrNXDomain:
 		c.putNothing(a.Canonical, a.Type, e.Kind, a.Negative, a.Source, now)
 	case e.Kind != ErrNoServers:

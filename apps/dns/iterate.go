@@ -99,7 +99,7 @@ func (it *Iterator) resolve(j *job, a *Answer) error {
 // remember keeps a failure that is nobody's impatience (RFC 9520 3.2).
 func (it *Iterator) remember(j *job, a *Answer, err error) {
 	e, ok := err.(*Error)
-	if !ok || e.Err == errRemembered || j.over(it.Resolver.now()) {
+	if !ok || e.Err == errRemembered || j.gaveUp(it.Resolver.now()) {
 		return
 	}
 	switch e.Kind {
