@@ -171,7 +171,7 @@ func TestAttack_59_Work(t *testing.T) {
 		n.servers["10.0.1.1"] = func(q Question, _ Transport) *Message {
 			m := &Message{}
 			for i := range 20 {
-				m.Authorities = append(m.Authorities, rr(fmt.Sprintf("%s 3600 NS n%d.%s", q.Name, i, strings.Replace(q.Name, ".one.", ".two.", 1))))
+				m.Authorities = append(m.Authorities, rr(fmt.Sprintf("%s 3600 NS n%d.%s", q.Name, i, strings.Replace(lowerName(q.Name), ".one.", ".two.", 1))))
 			}
 			return m
 		}
@@ -217,7 +217,7 @@ func TestAttack_59_Work(t *testing.T) {
 			return &Message{AA: true, Answers: rrs(fmt.Sprintf("%s 300 CNAME c%d.two.", q.Name, count))}
 		}
 		n.servers["10.0.2.1"] = func(q Question, _ Transport) *Message {
-			return &Message{AA: true, Answers: rrs(q.Name + " 300 CNAME " + strings.Replace(q.Name, ".two.", ".one.", 1))}
+			return &Message{AA: true, Answers: rrs(q.Name + " 300 CNAME " + strings.Replace(lowerName(q.Name), ".two.", ".one.", 1))}
 		}
 	}
 	truncated := func(n *internet) { // over UDP; over TCP it refers to the same again, one label further down
@@ -236,7 +236,7 @@ func TestAttack_59_Work(t *testing.T) {
 		most  int // packets
 		kind  Kind
 	}{
-		{"NXNSAttack: twenty servers without an address", nxns, "www.one", 10, ErrLame},
+		{"NXNSAttack: twenty servers without an address", nxns, "www.one", 7, ErrLame},
 		{"a delegation with each packet", deep, long, maxPackets, ErrBudget},
 		{"two zones whose servers are in each other", circle, "www.x.one", 5, ErrLame},
 		{"twenty zones in a circle", longCircle, "www.x0.one", maxPackets, ErrLame},

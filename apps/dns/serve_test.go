@@ -163,7 +163,7 @@ func TestServeRefusals(t *testing.T) {
 		msg  []byte
 		want string // "": silence
 	}{
-		{"an answer", q(func(m *Message) { m.Response = true }), ""},
+		{"an answer", q(func(m *Message) { m.Response, m.Questions[0].Name = true, "localhost." }), ""},
 		{"half a header", []byte{0, 7, 1}, ""},
 		{"another opcode", q(func(m *Message) { m.OpCode = 5 }), "NOTIMP"},
 		{"no question", q(func(m *Message) { m.Questions = nil }), "FORMERR"},
