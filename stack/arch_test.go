@@ -91,7 +91,7 @@ var thirdParty = map[string][]string{
 	"golang.org/x/net/dns/dnsmessage": {"apps/...", "cmd/..."},
 	"golang.org/x/net/publicsuffix":   {"apps/browse"},
 	"github.com/coder/websocket":      {"apps/browse", "cmd/..."},
-	"golang.org/x/sys":                {"stack", "tun", "tun/setup", "tun/vnet", "tun/tuntest", "cmd/..."},
+	"golang.org/x/sys":                {"stack", "apps/dns", "tun", "tun/setup", "tun/vnet", "tun/tuntest", "cmd/..."},
 	"github.com/songgao/water":        {"tun"},
 	"github.com/vishvananda/netlink":  {"tun/setup"},
 	"github.com/vishvananda/netns":    {"tun/setup"},

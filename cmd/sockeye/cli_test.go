@@ -11,7 +11,7 @@ import (
 )
 
 func TestEveryCommandHasAnExample(t *testing.T) {
-	for _, c := range []string{"demo", "bench", "get", "dig", "ping", "serve", "up", "down", "version"} {
+	for _, c := range []string{"demo", "bench", "get", "dig", "dns", "ping", "serve", "up", "down", "version"} {
 		out, errs, code := try(c, "--help")
 		require.Zero(t, code, "%s: %s", c, errs)
 		require.Contains(t, out, "Examples:", c)
@@ -72,7 +72,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestStackFlags(t *testing.T) {
-	for _, c := range []string{"get", "dig", "ping", "serve"} {
+	for _, c := range []string{"get", "dig", "dns", "ping", "serve"} {
 		out, _, _ := try(c, "--help")
 		for _, f := range []string{"--tun NAME", "--addr CIDR", "--dns ADDR", "--pcap FILE", "-v, --verbose"} {
 			require.Contains(t, out, f, c)
@@ -103,6 +103,16 @@ func TestBadInput(t *testing.T) {
 		{"ping: no patience (ping: 2)", "ping -W 0 192.0.2.1", 2, "-W"},
 		{"dig without a name (dig: 1)", "dig @192.0.2.1", 1, "name what to ask for"},
 		{"dig: two servers (dig: 1)", "dig @192.0.2.1 @192.0.2.3 example.com", 1, "one server only"},
+		{"dig: not an option (dig: 1)", "dig example.com +nonsense", 1, "+nonsense"},
+		{"dig: not a number (dig: 1)", "dig example.com +time=soon", 1, "+time=soon"},
+		{"dig: no such address (dig: 1)", "dig -x 1.2.3", 1, "-x"},
+		{"dig: no batch file (dig: 8)", "dig -f /no/such/file", 8, "batch file"},
+		{"dig: no hints (dig: 10)", "dig +trace --hints /no/such/file example.com", 10, "root hints"},
+		{"dig: hints without a server (dig: 10)", "dig +trace --hints /dev/null example.com", 10, "a.root-servers.net"},
+		{"dns: a negative rate", "dns --rate -1", 2, "--rate"},
+		{"dns: no cache", "dns --cache 0", 2, "--cache"},
+		{"dns: nowhere", "dns --listen nowhere", 2, "--listen"},
+		{"dns: no device", "dns --state " + none, 1, "sockeye up"},
 		{"loopback's network is no host's", "get --tun sknone --addr 127.0.0.2/24 http://192.0.2.1/", 45, "127.0.0.0/8"},
 		{"demo: multicast", "demo --link pipe --addr 224.0.0.2/24", 2, "from 224.0.0.0 on"},
 		{"up: reserved", "up --addr 240.0.0.2/24 --state " + none, 1, "from 224.0.0.0 on"},
