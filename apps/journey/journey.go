@@ -16,6 +16,7 @@ type Options struct {
 	Peer  string    // what stands over the other side; "": "the peer"
 	Color bool      // for a terminal
 	All   bool      // leave out no middle of a long ladder
+	Lang  string    // "en" or "ko", see Language; "": "en"
 
 	// Settle is called before a chapter's end is told, so that events that
 	// are still on their way can arrive. nil: nothing is.
@@ -93,8 +94,8 @@ func (j *Journey) heading(title string) {
 	if j.text { // a ladder that went on
 		j.blank()
 	}
-	head := fmt.Sprintf("%d  %s ", j.chapter, strings.ToUpper(title))
-	j.line(j.bold(head + strings.Repeat("-", max(0, columns-len(head)))))
+	head := fmt.Sprintf("%d  %s ", j.chapter, strings.ToUpper(j.t(title)))
+	j.line(j.bold(head + strings.Repeat("-", max(0, columns-width(head)))))
 	j.blank()
 }
 
@@ -117,11 +118,9 @@ func (j *Journey) paragraph(text string) {
 
 // fact prints a name and what is to be said of it, wrapped in its own column.
 func (j *Journey) fact(name, text string) {
-	lines := wrap(text, columns-len(margin)-factColumn)
-	for i, l := range lines {
-		if i > 0 {
-			name = ""
-		}
-		j.line(margin + fmt.Sprintf("%-*s", factColumn, name) + l)
+	name = j.t(name)
+	for _, l := range wrap(text, columns-len(margin)-factColumn) {
+		j.line(margin + pad(name, factColumn) + l)
+		name = ""
 	}
 }

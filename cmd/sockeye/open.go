@@ -26,6 +26,7 @@ const txQueueLen = 10000
 // linkFlags are what the commands that run a stack have in common.
 type linkFlags struct {
 	tun, addr, dns, pcap string
+	lang                 string // of the journey
 	verbose              bool
 	all                  bool   // told is every packet, not the first and last of many
 	state                string // where `up` keeps its states; for tests
@@ -39,6 +40,7 @@ func (f *linkFlags) register(cmd *cobra.Command) {
 	fl.StringVar(&f.dns, "dns", "", "name server `ADDR` (default: the kernel; after up --nat the system's)")
 	fl.StringVar(&f.pcap, "pcap", "", "write every packet to `FILE`, as pcapng for Wireshark")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "tell the journey on standard error")
+	langFlag(cmd, &f.lang)
 	stateFlag(cmd, &f.state)
 }
 
@@ -92,7 +94,7 @@ func (p *program) open(f *linkFlags) (*session, error) {
 		_ = dev.Close()
 		return nil, s.noDNS
 	}
-	o := journey.Options{Out: p.err, Us: "sockeye", Peer: "the peer", Color: isTerminal(p.err), All: f.all}
+	o := journey.Options{Out: p.err, Us: "sockeye", Peer: "the peer", Color: isTerminal(p.err), All: f.all, Lang: f.lang}
 	return s, s.start(dev, f.pcap, f.verbose, o)
 }
 
