@@ -3,6 +3,8 @@ package browse
 import (
 	"crypto/tls"
 	"encoding/binary"
+	"net"
+	"net/netip"
 
 	"golang.org/x/net/http2/hpack"
 
@@ -11,7 +13,8 @@ import (
 
 // A Frame is one frame of HTTP/2, as Browser.Frames hears of it (RFC 9113 4.1).
 type Frame struct {
-	Sent   bool // by us
+	Local  netip.AddrPort // our end of its connection
+	Sent   bool           // by us
 	Type   uint8
 	Flags  uint8
 	Stream uint32 // 0: the connection
@@ -27,10 +30,13 @@ type Frame struct {
 const (
 	FrameData         = 0
 	FrameHeaders      = 1
+	FrameSettings     = 4
 	FramePushPromise  = 5
+	FramePing         = 6
 	FrameContinuation = 9
 
 	FlagEndStream  = 1
+	FlagAck        = 1 // of SETTINGS and PING
 	FlagEndHeaders = 4
 
 	flagPadded   = 8
@@ -51,7 +57,12 @@ type watched struct {
 }
 
 func newWatched(c *tls.Conn, tell func(Frame)) *watched {
-	return &watched{c, newFrames(false, tell), newFrames(true, tell)}
+	at := c.LocalAddr().(*net.TCPAddr).AddrPort() // as conn has it
+	mine := func(f Frame) {
+		f.Local = at
+		tell(f)
+	}
+	return &watched{c, newFrames(false, mine), newFrames(true, mine)}
 }
 
 func (w *watched) Read(p []byte) (int, error) {

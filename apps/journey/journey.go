@@ -39,6 +39,7 @@ type Journey struct {
 	over    bool
 	text    bool // the last line printed was not blank
 	names   fdNames
+	streams []*stream // of HTTP/2
 }
 
 // New returns a journey that is about to begin.

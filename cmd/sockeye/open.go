@@ -63,6 +63,8 @@ type session struct {
 	noDNS   error // why servers is empty
 	system  bool  // servers are the system's
 
+	keys *keyLog // nil: nobody wants TLS's secrets
+
 	naming sync.Once
 	names  *dns.Client // see client
 }
@@ -110,6 +112,10 @@ func (s *session) start(l link.Link, pcap string, told bool, o journey.Options) 
 	if s.stack, err = stack.New(cfg); err != nil {
 		return errors.Join(fmt.Errorf("cannot run the stack: %w", err), rec.close())
 	}
+	if s.keys, err = openKeyLog(rec); err != nil {
+		shut(s.stack, 0)
+		return errors.Join(err, rec.close())
+	}
 	s.api = socket.New(s.stack)
 	s.rec = rec
 	if told {
@@ -123,7 +129,7 @@ func (s *session) start(l link.Link, pcap string, told bool, o journey.Options) 
 // close ends the stack within d and then the recording.
 func (s *session) close(d time.Duration) error {
 	shut(s.stack, d)
-	return s.rec.close()
+	return errors.Join(s.rec.close(), s.keys.close())
 }
 
 // plan looks up what the flags speak of.

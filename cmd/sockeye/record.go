@@ -37,6 +37,10 @@ type recorder struct {
 	err     error
 	dropped uint64
 
+	waiting  []link.Record // not written yet
+	waits    int           // bytes of them
+	holdBack time.Duration // how long they wait; see secretsLate
+
 	stop, done chan struct{}
 }
 
@@ -120,7 +124,10 @@ func (r *recorder) loop() {
 }
 
 // drain takes what the Tap holds.
-func (r *recorder) drain() {
+func (r *recorder) drain() { r.take(false) }
+
+// take takes what the Tap holds, and writes it or, with all, also what still waits.
+func (r *recorder) take(all bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.tap == nil {
@@ -128,13 +135,7 @@ func (r *recorder) drain() {
 	}
 	records, dropped := r.tap.Take()
 	r.dropped += dropped
-	if r.w != nil {
-		for i := range records {
-			if err := r.w.WriteRecord(&records[i]); err != nil && r.err == nil {
-				r.err = err
-			}
-		}
-	}
+	r.put(records, all)
 	if r.tell != nil {
 		r.tell.Packets(records)
 	}
@@ -157,7 +158,7 @@ func (r *recorder) close() error {
 		close(r.stop)
 		<-r.done
 	}
-	r.drain()
+	r.take(true)
 	if r.tell != nil {
 		r.tell.End()
 	}
