@@ -17,6 +17,7 @@ type Options struct {
 	Color bool      // for a terminal
 	All   bool      // leave out no middle of a long ladder
 	Lang  string    // "en" or "ko", see Language; "": "en"
+	Page  bool      // keep what WritePage needs
 
 	// Settle is called before a chapter's end is told, so that events that
 	// are still on their way can arrive. nil: nothing is.
@@ -40,6 +41,9 @@ type Journey struct {
 	text    bool // the last line printed was not blank
 	names   fdNames
 	streams []*stream // of HTTP/2
+	rec     *recording
+	visits  []Request
+	raw     string // the URL
 }
 
 // New returns a journey that is about to begin.
@@ -50,7 +54,11 @@ func New(o Options) *Journey {
 	if o.Peer == "" {
 		o.Peer = "the peer"
 	}
-	return &Journey{o: o, flows: map[flowKey]*flow{}, names: fdNames{}}
+	j := &Journey{o: o, flows: map[flowKey]*flow{}, names: fdNames{}}
+	if o.Page {
+		j.rec = newRecording()
+	}
+	return j
 }
 
 // Say prints a paragraph, wrapped, between what comes before and after it.
@@ -103,6 +111,7 @@ func (j *Journey) heading(title string) {
 // line prints one line.
 func (j *Journey) line(s string) {
 	j.text = s != ""
+	j.recordLine(s)
 	if j.err == nil {
 		_, j.err = io.WriteString(j.o.Out, strings.TrimRight(s, " ")+"\n")
 	}

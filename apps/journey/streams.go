@@ -122,6 +122,7 @@ func (j *Journey) tellFrame(at clock.Instant, f *Frame) {
 	case f.Acknowledges:
 		text += "  ACK"
 	}
+	j.record("frame", at, text)
 	j.rung(fmt.Sprintf("%*s  %s", timeColumn, j.time(at), j.call(text)), 0)
 }
 

@@ -13,6 +13,9 @@ import (
 func (j *Journey) URL(raw string) {
 	j.end(func() {
 		j.heading("The URL")
+		if j.raw == "" {
+			j.raw = raw
+		}
 		u, err := url.Parse(raw)
 		var bad *url.Error
 		if errors.As(err, &bad) {

@@ -30,6 +30,7 @@ type fetch struct {
 	known   map[string][]netip.Addr // hosts that nobody has to be asked for
 	aside   *held                   // the page waits here for its place in the journey; nil: it does not
 	brief   bool                    // leave out what an earlier fetch has told
+	page    bool                    // it is one of many, whose waterfall is another's to tell
 	zipped  bool                    // undo gzip
 	begins  func(*browse.Response)  // called when the head is there; nil: nobody wants to know
 	timed   written
@@ -121,11 +122,12 @@ func (f *fetch) do(r *http.Request, w io.Writer) (n int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	f.resp, f.timed.resp = resp, resp
+	f.resp, f.timed.resp, f.timed.headed = resp, resp, f.timed.since()
 	if f.begins != nil {
 		f.begins(resp)
 	}
 	n, body, err := f.copy(resp, w)
+	f.note(n, err)
 	if f.s.tell != nil && err == nil && !f.brief {
 		request, head := f.heard(resp.Head())
 		if f.aside != nil { // the page itself follows: once is enough

@@ -83,7 +83,7 @@ func (r *recorder) put(records []link.Record, all bool) {
 	n := 0
 	for ; n < len(r.waiting); n++ {
 		if rec := &r.waiting[n]; all || rec.At <= until || r.waits > waitMost {
-			r.note(r.w.WriteRecord(rec))
+			r.note(r.w.WriteRecord(rec, r.known.of(rec)...))
 			r.waits -= rec.Length
 			continue
 		}
@@ -91,6 +91,7 @@ func (r *recorder) put(records []link.Record, all bool) {
 	}
 	if r.waiting = r.waiting[n:]; len(r.waiting) == 0 {
 		r.waiting = nil
+		r.known.forget()
 	}
 }
 

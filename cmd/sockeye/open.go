@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"slices"
@@ -27,6 +28,7 @@ const txQueueLen = 10000
 type linkFlags struct {
 	tun, addr, dns, pcap string
 	lang                 string // of the journey
+	html                 string // file for the journey's page
 	verbose              bool
 	all                  bool   // told is every packet, not the first and last of many
 	state                string // where `up` keeps its states; for tests
@@ -40,6 +42,7 @@ func (f *linkFlags) register(cmd *cobra.Command) {
 	fl.StringVar(&f.dns, "dns", "", "name server `ADDR` (default: the kernel; after up --nat the system's)")
 	fl.StringVar(&f.pcap, "pcap", "", "write every packet to `FILE`, as pcapng for Wireshark")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "tell the journey on standard error")
+	fl.StringVar(&f.html, "html", "", "write the journey to `FILE`, a page for a browser")
 	langFlag(cmd, &f.lang)
 	stateFlag(cmd, &f.state)
 }
@@ -63,7 +66,8 @@ type session struct {
 	noDNS   error // why servers is empty
 	system  bool  // servers are the system's
 
-	keys *keyLog // nil: nobody wants TLS's secrets
+	keys *keyLog   // nil: nobody wants TLS's secrets
+	html *pageFile // nil: nobody wants a page
 
 	naming sync.Once
 	names  *dns.Client // see client
@@ -96,8 +100,14 @@ func (p *program) open(f *linkFlags) (*session, error) {
 		_ = dev.Close()
 		return nil, s.noDNS
 	}
+	if f.html != "" {
+		s.html = &pageFile{path: f.html}
+	}
 	o := journey.Options{Out: p.err, Us: "sockeye", Peer: "the peer", Color: isTerminal(p.err), All: f.all, Lang: f.lang}
-	return s, s.start(dev, f.pcap, f.verbose, o)
+	if !f.verbose {
+		o.Out = io.Discard
+	}
+	return s, s.start(dev, f.pcap, f.verbose || f.html != "", o)
 }
 
 // start runs the stack over l, which it owns from now on.
@@ -118,8 +128,12 @@ func (s *session) start(l link.Link, pcap string, told bool, o journey.Options) 
 	}
 	s.api = socket.New(s.stack)
 	s.rec = rec
+	if err = s.html.open(); err != nil {
+		shut(s.stack, 0)
+		return errors.Join(err, rec.close(), s.keys.close())
+	}
 	if told {
-		o.Settle = rec.settle
+		o.Settle, o.Page = rec.settle, s.html != nil
 		s.tell = journey.New(o)
 		s.api.Observe(rec.call)
 	}
@@ -129,7 +143,7 @@ func (s *session) start(l link.Link, pcap string, told bool, o journey.Options) 
 // close ends the stack within d and then the recording.
 func (s *session) close(d time.Duration) error {
 	shut(s.stack, d)
-	return errors.Join(s.rec.close(), s.keys.close())
+	return errors.Join(s.rec.close(), s.keys.close(), s.html.write(s.tell))
 }
 
 // plan looks up what the flags speak of.

@@ -36,6 +36,7 @@ type recorder struct {
 	w       *capture.Writer
 	err     error
 	dropped uint64
+	known   states // of the packets that are not written yet
 
 	waiting  []link.Record // not written yet
 	waits    int           // bytes of them
@@ -51,7 +52,7 @@ func (e *captureError) Unwrap() error { return e.error }
 
 // newRecorder makes a recorder; path "" means no file, told says that a journey will follow.
 func newRecorder(path string, told bool) (*recorder, error) {
-	r := &recorder{path: path}
+	r := &recorder{path: path, holdBack: 2 * pace} // what is known of a packet comes a little after it
 	if path == "" && !told {
 		return r, nil
 	}
@@ -70,7 +71,7 @@ func newRecorder(path string, told bool) (*recorder, error) {
 // configure puts the Tap, and the trace that a journey needs, into a stack's configuration.
 func (r *recorder) configure(cfg *stack.Config, told bool) {
 	cfg.Tap = r.tap
-	if told {
+	if told || r.path != "" {
 		cfg.Trace = r.events
 	}
 }
@@ -79,6 +80,9 @@ func (r *recorder) configure(cfg *stack.Config, told bool) {
 func (r *recorder) events(es []trace.Event) {
 	r.mu.Lock()
 	tell := r.tell
+	if r.w != nil {
+		r.known.add(es)
+	}
 	r.mu.Unlock()
 	if tell != nil {
 		tell.Events(es)
