@@ -90,6 +90,8 @@ var thirdParty = map[string][]string{
 	"github.com/dchest/siphash":       {"stack/host", "stack/tcp", "stack"},
 	"golang.org/x/net/dns/dnsmessage": {"apps/...", "cmd/..."},
 	"golang.org/x/net/publicsuffix":   {"apps/browse"},
+	"golang.org/x/net/http2/hpack":    {"apps/browse"},
+	"golang.org/x/net/html":           {"apps/browse"},
 	"github.com/coder/websocket":      {"apps/browse", "cmd/..."},
 	"golang.org/x/sys":                {"stack", "apps/dns", "tun", "tun/setup", "tun/vnet", "tun/tuntest", "cmd/..."},
 	"github.com/songgao/water":        {"tun"},

@@ -161,6 +161,10 @@ func TestBadInput(t *testing.T) {
 			require.Equal(t, r.code, code, errs)
 			require.Empty(t, out)
 			require.Contains(t, errs, r.want)
+			if r.code == 3 { // a bad URL: the second line points at what is wrong
+				require.Regexp(t, `^sockeye get: .*\n +\^ .*\n$`, errs)
+				return
+			}
 			require.Equal(t, 1, strings.Count(errs, "\n"), "not one line: %q", errs)
 		})
 	}

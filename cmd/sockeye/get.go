@@ -126,7 +126,10 @@ func (f *getFlags) wayFlags(cmd *cobra.Command) {
 }
 
 func (p *program) runGet(cmd *cobra.Command, f *getFlags) error {
-	if _, err := http.ParseURL(f.url); err != nil { // before anything is touched
+	if done, err := p.unfetched(f); done { // before anything is touched
+		return err
+	}
+	if _, err := http.ParseURL(f.url); err != nil {
 		return fail(curlCode(err), err)
 	}
 	if f.most < 0 || f.connect <= 0 || f.every < 0 {

@@ -365,7 +365,7 @@ func (t *strangers) echo(now clock.Instant, in datagram, m wire.ICMP) bool {
 func (t *strangers) udp(now clock.Instant, in datagram, b []byte, from, to netip.AddrPort) bool {
 	h := t.h
 	ours := h.owns(to.Addr())
-	if in.cast != unicast || ours && h.udp.match(to, from, true) != nil {
+	if in.cast != unicast || ours && h.udpSocket(to, from) != nil {
 		return false
 	}
 	for first := true; first || len(b) > 0; first = false {
