@@ -28,6 +28,7 @@ type shard struct {
 	timer   *time.Timer
 	armed   clock.Instant // what timer is set to
 	sockets []*Socket     // by Handle.Index
+	readers []*tcp.Reader // not in use
 	failed  error         // why the shard no longer works: ErrClosed or the link's error
 	out     [batch]link.Packet
 	lead    lead

@@ -17,6 +17,7 @@ type side struct {
 	asleep  int       // in cond, and not leading
 	news    uint      // counts wakes, so that none is lost between a try and the wait
 	expired bool      // the deadline has passed
+	lent    bool      // the call at work copies outside the lock
 	err     error     // met after part of the work was done: the next call's
 }
 
@@ -44,6 +45,20 @@ func (d *side) take() {
 func (d *side) pass() {
 	d.busy = false
 	d.line.Signal()
+}
+
+// back ends the copying outside the lock. The lock is held.
+func (d *side) back() {
+	d.lent = false
+	d.line.Broadcast()
+}
+
+// settle waits until nobody copies: for a call that must not wait for longer,
+// and must not find the same bytes. The lock is held.
+func (d *side) settle() {
+	for d.lent {
+		d.line.Wait()
+	}
 }
 
 // news notes what the host said and wakes who waits for it. The lock is held.
@@ -95,15 +110,21 @@ func (s *Socket) until(d *side, f Flags, try func(now clock.Instant) error) erro
 
 // attempt tries once. The lock is held.
 func (s *Socket) attempt(d *side, try func(now clock.Instant) error) error {
+	if err := s.able(d); err != nil {
+		return err
+	}
+	return try(s.sh.now)
+}
+
+// able says why the socket does not work in direction d, or nil. The lock is held.
+func (s *Socket) able(d *side) error {
 	if err := s.usable(); err != nil {
 		return err
 	}
 	if d.expired {
 		return os.ErrDeadlineExceeded
 	}
-	if err := d.err; err != nil {
-		d.err = nil
-		return err
-	}
-	return try(s.sh.now)
+	err := d.err
+	d.err = nil
+	return err
 }

@@ -205,6 +205,7 @@ func (h *Host) Abort(now clock.Instant, s Handle) error {
 func (h *Host) give(now clock.Instant, s *socket, abort bool) {
 	s.tellGone = s.owned && s.lingerOn && s.linger > 0 && !abort
 	s.owned, s.parent = false, 0
+	s.reader = nil
 	s.alarms = [2]clock.Instant{}
 	switch {
 	case s.lis != nil:

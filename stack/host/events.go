@@ -117,7 +117,7 @@ func (s *socket) streamConditions() Mask {
 		return m
 	}
 	closed := st == tcp.StateClosed
-	if c.Readable() > 0 || s.shutRead || c.AtEOF() || closed {
+	if c.Readable() > 0 || s.shutRead || c.AtEOF() || closed || s.reader != nil && s.reader.N > 0 {
 		m |= Readable
 	}
 	if s.shutRead || closed || peerClosed(st) {

@@ -41,12 +41,13 @@ type socket struct {
 	alarms        [2]clock.Instant // read, write
 	agedAt        clock.Instant    // when it came to orphans or stalled
 
-	hashNext           *socket // in the table of connections or of listeners
-	portNext, portPrev *socket // in the table of local ports
-	ready              links   // in a queue of those with something to send
-	age                links   // in orphans or stalled
-	acceptNext         *socket // in the listener's accept queue
-	parent             Handle  // the listener, until accepted
+	hashNext           *socket     // in the table of connections or of listeners
+	portNext, portPrev *socket     // in the table of local ports
+	ready              links       // in a queue of those with something to send
+	age                links       // in orphans or stalled
+	acceptNext         *socket     // in the listener's accept queue
+	reader             *tcp.Reader // who waits to receive, and takes it at once; nil: nobody
+	parent             Handle      // the listener, until accepted
 
 	hash      uint32
 	pathGen   uint32 // of what conn was last told of its path

@@ -227,6 +227,27 @@ func (h *Host) RecvCommit(now clock.Instant, s Handle, n int) error {
 	return nil
 }
 
+// RecvInto lends a reader's memory to a stream until the next RecvInto: what
+// arrives in order, and finds nothing before it, is not queued but put there, and
+// Readable is told of it. nil takes it back. One that is closed meanwhile has no
+// use for it any more; what it was given counts.
+func (h *Host) RecvInto(now clock.Instant, s Handle, r *tcp.Reader) error {
+	e, err := h.stream(now, s)
+	if err == nil {
+		e.reader = r
+	}
+	return err
+}
+
+// LastTOS returns the TOS of the latest segment that arrived for a stream (RFC
+// 9293 3.9.1.9, MAY-9).
+func (h *Host) LastTOS(s Handle) uint8 {
+	if e := h.lookup(s); e != nil {
+		return e.gotTOS
+	}
+	return 0
+}
+
 // stream is find for what only streams can do.
 func (h *Host) stream(now clock.Instant, s Handle) (*socket, error) {
 	e, err := h.find(now, s)

@@ -86,8 +86,12 @@ func (h *Host) replace(now clock.Instant, s *socket) bool {
 
 // arrive hands the segment in h.arrival to a connection.
 func (h *Host) arrive(now clock.Instant, s *socket) {
+	h.arrival.Reader = s.reader
 	s.conn.Arrive(now, &h.arrival)
 	s.gotTOS = h.arrivalTOS
+	if s.reader != nil {
+		s.reader.TOS = s.gotTOS
+	}
 	h.collect(now, s)
 	h.touch(s)
 }
