@@ -160,7 +160,9 @@ func (s *Socket) awaitBytes(p []byte, seen uint, f Flags) (n int, tos uint8) {
 	r := sh.takeReader()
 	r.Buf = p
 	_ = sh.host.RecvInto(sh.now, s.handle, r) // it waits; what is wrong with it, the next try says
+	s.rd.into = r
 	sh.await(&s.rd, seen)
+	s.rd.into = nil
 	_ = sh.host.RecvInto(sh.now, s.handle, nil) // or it was closed, and lends nothing any more
 	n, tos = r.N, r.TOS
 	*r = tcp.Reader{}

@@ -6,24 +6,28 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/host"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 )
 
 // A side is one direction of a socket: who waits for it, and until when.
 type side struct {
-	busy    bool      // a call that may wait is at work in this direction
-	line    sync.Cond // where the next ones stand; L is the shard's mu
-	cond    sync.Cond // where that call sleeps; L is the shard's mu
-	lead    *lead     // the shard's
-	asleep  int       // in cond, and not leading
-	news    uint      // counts wakes, so that none is lost between a try and the wait
-	expired bool      // the deadline has passed
-	lent    bool      // the call at work copies outside the lock
-	err     error     // met after part of the work was done: the next call's
+	busy    bool        // a call that may wait is at work in this direction
+	line    sync.Cond   // where the next ones stand; L is the shard's mu
+	cond    sync.Cond   // where that call sleeps; L is the shard's mu
+	lead    *lead       // the shard's
+	asleep  int         // in cond, and not leading
+	news    uint        // counts wakes, so that none is lost between a try and the wait
+	expired bool        // the deadline has passed
+	lent    bool        // the call at work copies outside the lock
+	held    bool        // news are held back: see lead.hold
+	into    *tcp.Reader // of the call that waits for bytes; nil: none
+	err     error       // met after part of the work was done: the next call's
 }
 
 // wake makes who waits in this direction look again. The lock is held.
 func (d *side) wake() {
 	d.news++
+	d.held = false
 	if d.asleep > 0 {
 		d.lead.woke = true
 		d.cond.Broadcast()
@@ -72,7 +76,8 @@ func (s *Socket) news(m host.Mask) {
 	if m&host.Gone != 0 {
 		s.gone = true
 	}
-	if m&(host.Readable|host.HangupRead|host.Hangup|host.Failed|host.AlarmRead|host.Urgent) != 0 {
+	const ends = host.HangupRead | host.Hangup | host.Failed | host.AlarmRead | host.Urgent
+	if m&(host.Readable|ends) != 0 && (m&ends != 0 || !s.rd.lead.hold(&s.rd)) {
 		s.rd.wake()
 	}
 	if m&(host.Writable|host.Hangup|host.Failed|host.AlarmWrite|host.Gone) != 0 {

@@ -98,8 +98,8 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 		smp.Recovering = c.sb.rec.mode == fastRecovery
 		before := c.cc.Window()
 		c.cc.OnAck(now, smp)
+		c.sizeSend(inFlight)
 		if c.cc.Window() != before {
-			c.growSend()
 			c.traceCwnd(now, trace.CwndACK)
 		}
 		*smp = congestion.Sample{}
