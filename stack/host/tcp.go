@@ -29,7 +29,7 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 	}
 	a := &h.arrival
 	var err error
-	if a.Seg, a.Payload, err = wire.DecodeTCP(in.payload); err != nil || a.Seg.SrcPort == 0 || a.Seg.DstPort == 0 {
+	if a.Payload, err = a.Seg.Decode(in.payload); err != nil || a.Seg.SrcPort == 0 || a.Seg.DstPort == 0 {
 		c.InErrs++
 		h.drop(trace.DropTCPHeader)
 		return

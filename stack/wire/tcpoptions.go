@@ -53,9 +53,26 @@ type TCPOptions struct {
 	SACK           [MaxSACKBlocks]SACKBlock
 }
 
+// reset makes o none, but leaves the unused SACK blocks as they are.
+func (o *TCPOptions) reset() {
+	o.MSS, o.WindowScale, o.NumSACK = 0, 0, 0
+	o.HasMSS, o.HasWindowScale, o.SACKPermitted, o.HasTimestamps = false, false, false, false
+	o.TSVal, o.TSEcr = 0, 0
+}
+
+// alignedTimestamps are the bytes before the two values where timestamps are all
+// there is, as nearly every segment has it (RFC 7323 appendix A).
+const alignedTimestamps = optNop<<24 | optNop<<16 | optTimestamps<<8 | lenTimestamps
+
 // decode reads the options b. A length that is 0, 1 or runs over the end leaves
 // no way to find the next option and ends the reading.
 func (o *TCPOptions) decode(b []byte) {
+	if len(b) == 3*wordLen && binary.BigEndian.Uint32(b) == alignedTimestamps {
+		o.HasTimestamps = true
+		o.TSVal = binary.BigEndian.Uint32(b[4:])
+		o.TSEcr = binary.BigEndian.Uint32(b[8:])
+		return
+	}
 	for len(b) > 0 && b[0] != optEnd {
 		if b[0] == optNop {
 			b = b[1:]
