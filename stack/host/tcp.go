@@ -49,9 +49,15 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 
 // demux finds who the segment in h.arrival is for.
 func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
+	// Packets come in trains: mostly it is for whom the one before was.
+	if s := h.latest; s != nil && s.hashed && s.conn != nil && s.remote == remote && s.local == local && established(s.conn.State()) {
+		h.arrive(now, s)
+		return
+	}
 	hash := h.flowHash(local, remote)
 	old := h.flowByHash(hash, local, remote)
 	if old != nil && old.conn.State() != tcp.StateClosed && !h.replace(now, old) {
+		h.latest = old
 		h.arrive(now, old)
 		return
 	}

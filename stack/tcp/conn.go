@@ -223,6 +223,9 @@ func (c *Conn) SoftErr() error {
 // Flow returns the four-tuple.
 func (c *Conn) Flow() Flow { return c.flow }
 
+// FlowRef returns the four-tuple where it lies, to be looked at.
+func (c *Conn) FlowRef() *Flow { return &c.flow }
+
 // MSS returns how many bytes of data a full segment has now, options subtracted.
 func (c *Conn) MSS() int { return c.sendMSS(0) }
 
