@@ -123,11 +123,22 @@ func (o *TCPOptions) takeSACK(v []byte) {
 // Len returns the encoded length in bytes, a multiple of 4 of at most 40. SACK
 // blocks that do not fit beside the other options are left off.
 func (o *TCPOptions) Len() int {
+	if o.plain() {
+		if o.HasTimestamps {
+			return 3 * wordLen
+		}
+		return 0
+	}
 	n := o.fixedLen()
 	if k := o.sackFit(n); k > 0 {
 		n += wordLen + k*lenSACKBlock
 	}
 	return n
+}
+
+// plain reports that there is nothing but timestamps, perhaps, as in nearly every segment.
+func (o *TCPOptions) plain() bool {
+	return o.NumSACK == 0 && !o.HasMSS && !o.HasWindowScale && !o.SACKPermitted
 }
 
 // fixedLen is the length of all options but the SACK blocks, NOPs included.
@@ -156,6 +167,14 @@ func (o *TCPOptions) sackFit(fixed int) int {
 // which Linux sends them. Every option is a number of whole words, so there is
 // neither an end-of-list nor padding after it (RFC 9293 3.1, MUST-69).
 func (o *TCPOptions) encode(b []byte) {
+	if o.plain() {
+		if o.HasTimestamps {
+			binary.BigEndian.PutUint32(b, alignedTimestamps)
+			binary.BigEndian.PutUint32(b[4:], o.TSVal)
+			binary.BigEndian.PutUint32(b[8:], o.TSEcr)
+		}
+		return
+	}
 	if o.HasMSS {
 		b[0], b[1] = optMSS, lenMSS
 		binary.BigEndian.PutUint16(b[2:], o.MSS)
