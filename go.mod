@@ -3,6 +3,7 @@ module github.com/sockeye-net/sockeye
 go 1.26.3
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/dchest/siphash v1.2.3
 	github.com/google/nftables v0.3.0
 	github.com/gopacket/gopacket v1.7.7

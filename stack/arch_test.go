@@ -86,6 +86,8 @@ var coreOnlyIn = map[string]string{"sync": "stack/link"}
 var thirdParty = map[string][]string{
 	"github.com/dchest/siphash":       {"stack/host", "stack/tcp", "stack"},
 	"golang.org/x/net/dns/dnsmessage": {"apps/...", "cmd/..."},
+	"golang.org/x/net/publicsuffix":   {"apps/browse"},
+	"github.com/coder/websocket":      {"apps/browse", "cmd/..."},
 	"golang.org/x/sys":                {"stack", "tun", "tun/setup", "tun/vnet", "tun/tuntest", "cmd/..."},
 	"github.com/songgao/water":        {"tun"},
 	"github.com/vishvananda/netlink":  {"tun/setup"},

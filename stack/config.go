@@ -15,6 +15,12 @@ type Config struct {
 	// Link carries the packets. The stack owns it from New on: Close closes it.
 	Link link.Link
 
+	// Links are the queues of one device (tun.Device.Links), in the place of Link:
+	// any of them may bring any packet. The stack has a shard for each, with a
+	// lock and a reader of its own; doc.go says what that is good for. The stack
+	// owns them all.
+	Links []link.Link
+
 	// Prefixes are our addresses, each with the length of its network:
 	// 192.0.2.2/24. With none, only 127.0.0.0/8 can be reached.
 	Prefixes []netip.Prefix
@@ -26,6 +32,7 @@ type Config struct {
 	Routes []host.Route
 
 	// Memory bounds the bytes that the host holds for all its sockets. 0: 64 MiB.
+	// With several Links each shard has its share.
 	Memory int
 
 	// TTL of packets sent. 0: 64.
@@ -40,7 +47,8 @@ type Config struct {
 	Seed [32]byte
 
 	// Trace is called with what happened, in order, never under the lock and
-	// never twice at once. The slice is valid during the call. nil: tracing is off.
+	// never twice at once; with several Links in the order of each shard. The
+	// slice is valid during the call. nil: tracing is off.
 	Trace func([]trace.Event)
 
 	// Tap gets a copy of each packet. nil: none.
@@ -53,14 +61,21 @@ type Config struct {
 // traceLog is how many events one pass through the lock may record.
 const traceLog = 4096
 
-func (cfg *Config) host(log *trace.Log) host.Config {
+func (cfg *Config) host(log *trace.Log, share host.Share) host.Config {
 	routes := cfg.Routes
 	if cfg.Gateway.IsValid() {
 		all := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 		routes = append(routes[:len(routes):len(routes)], host.Route{Prefix: all, Via: cfg.Gateway})
 	}
+	memory := cfg.Memory
+	if share.Count > 1 {
+		if memory <= 0 {
+			memory = host.DefaultMemory
+		}
+		memory = max(memory/share.Count, 1)
+	}
 	return host.Config{
-		Seed: cfg.Seed, Prefixes: cfg.Prefixes, Routes: routes,
-		Memory: cfg.Memory, TTL: cfg.TTL, TCP: cfg.TCP, Trace: log, Tap: cfg.Tap,
+		Seed: cfg.Seed, Prefixes: cfg.Prefixes, Routes: routes, Memory: memory, Share: share,
+		TTL: cfg.TTL, TCP: cfg.TCP, Trace: log, Tap: cfg.Tap,
 	}
 }

@@ -18,10 +18,11 @@
 //
 // # Goroutines
 //
-// A Stack has one goroutine for its link and one timer. Whoever must wait on a
-// socket reads the link himself: he becomes the leader, if there is none, until
-// what he waits for has come (lead.go says why); others sleep on their socket's
-// condition variable for their direction. The goroutine leads when no
+// A Stack has one goroutine for its link and one timer, and so has each shard
+// where there are several. Whoever must wait on a socket reads the link
+// himself: he becomes the leader, if there is none, until what he waits for has
+// come (lead.go says why); others sleep on their socket's condition variable
+// for their direction. The goroutine leads when no
 // application has for a millisecond, and steps back when it wakes one. All of
 // that is in one place, shard.await. One call at a time is at work in a
 // direction; the others stand in line (wait.go), but for calls with DontWait,
@@ -36,6 +37,46 @@
 // when nobody leads and the goroutine is gone. Close works on a link that never drains.
 // A link that fails ends the stack the same way, and every call then says why.
 //
-// Lock order: Stack.mu is none yet (one shard); a shard's mu; then leaves (a
-// Tap's, a link's own). Never two shards.
+// # Shards
+//
+// A Stack has one shard as a rule: a host, its lock, its link, its timer. With
+// Config.Links, the queues of one device, it has one for each, so that the
+// flows of several cores do not meet at one lock. The shards are one host to
+// the outside: the same addresses, the same ports, the same secrets.
+//
+// Any queue may bring any packet: the kernel steers by its own hash, and by
+// where a flow was last written to. So a leader finds the owner of each packet
+// that it has read (host.Steer), gives what belongs to others to them, one
+// shard's lock at a time, and then walks its own through its own (shards.go). A
+// shard writes to its own queue only, so that the kernel soon learns to bring
+// its flows there. What arrives in two queues at once may be reordered, as on any path.
+//
+//	TCP connection       a keyed hash of the four-tuple, the same from both ends
+//	UDP, ICMP echo       the local port, or ID
+//	ICMP error           what it quotes
+//	fragment             source, destination, protocol and ID; once whole, again as above
+//	what else there is   whoever has read it: echo requests, malformed packets
+//
+// Each shard has its share of the memory, of the random numbers and of the
+// IDs of packets; a path MTU each learns by itself, and ICMP errors each limits for itself.
+//
+// A socket lives on one shard and is reached through its lock. How it comes to
+// the right one is in spread.go: streams that connect choose a port that
+// belongs to their shard, so that nothing has to move; a bound stream holds its
+// port on every shard with a sibling there; datagram sockets move when they are
+// bound. A listener has its SYN records and its accept queue, of backlog
+// connections, on each shard, and one list under a leaf lock says which have
+// something to accept. Ports are reserved under Stack.mu, on all shards, before
+// anything else is done with them.
+//
+// What a shard finds to be another's with its own lock held (a datagram to
+// ourselves, an error about one, a datagram that fragments have made whole)
+// goes into a box of the other's: bounded, and what finds no room is lost and
+// counted. So does the news that a listener has something to accept. Who puts
+// the first thing into a box Wakes the link, and the leader there opens it.
+//
+// A connection with ourselves lives on one shard, both ends of it.
+//
+// Lock order: Stack.mu; then one shard's mu, never two; then leaves (a spread's,
+// a box's, a Tap's, a link's own).
 package stack

@@ -26,9 +26,10 @@ type lead struct {
 	waiting bool  // the leader is in link.Wait, or about to be: only Wake reaches it
 	woke    bool  // the batch under way has news for one of them
 	free    sync.Cond
-	held    []*side // whose waiters have bytes, and may get more before they are woken
-	batches int     // since held was empty
-	feeding bool    // a batch is in the host's hands
+	held    []*side       // whose waiters have bytes, and may get more before they are woken
+	batches int           // since held was empty
+	feeding bool          // a batch is in the host's hands
+	nudged  chan struct{} // with room for one
 	in      [batch]link.Packet
 }
 
@@ -38,23 +39,24 @@ const maxHeld = 4
 // hold keeps back the news that bytes came for d, while there is room for more of
 // them and the link has more: one wake-up for several super-segments. Few bytes,
 // the answer to a request, are never held back. The lock is held.
-func (l *lead) hold(d *side) bool {
-	if !l.feeding || d.into == nil || d.into.N < lendLeast || d.into.N == len(d.into.Buf) {
+func (sh *shard) hold(d *side) bool {
+	l, b := &sh.lead, d.bed
+	if !l.feeding || b == nil || b.reader.N < lendLeast || b.reader.N == len(b.reader.Buf) {
 		return false
 	}
-	if !d.held {
-		d.held = true
+	if !b.held {
+		b.held = true
 		l.held = append(l.held, d)
 	}
 	return true
 }
 
 // release tells the news that were held back. The lock is held.
-func (l *lead) release() {
+func (sh *shard) release() {
+	l := &sh.lead
 	for _, d := range l.held {
-		if d.held {
-			d.held = false
-			d.wake()
+		if d.bed != nil && d.bed.held {
+			sh.rouse(d)
 		}
 	}
 	clear(l.held)
@@ -72,7 +74,7 @@ func (l *lead) interrupt(d *side) {
 // until d has news that came after seen: leading, or asleep while another
 // leads. The lock is held before and after. This is the one place where an
 // application waits.
-func (sh *shard) await(d *side, seen uint) {
+func (sh *shard) await(d *side, seen uint32) {
 	sh.flush()
 	sh.report()
 	for d.news == seen && sh.failed == nil {
@@ -86,16 +88,18 @@ func (sh *shard) await(d *side, seen uint) {
 }
 
 func (sh *shard) sleep(d *side) {
-	d.asleep++
-	d.cond.Wait()
-	d.asleep--
+	b := sh.lie(d)
+	b.asleep++
+	b.cond.Wait()
+	b.asleep--
+	sh.rise(d)
 }
 
 // leadFor reads and feeds until d has news that came after seen. The lock is
 // held before and after. The lead is not handed to anybody: who was woken by
 // the same batch takes it when it waits again, and so does this application;
 // if none does, the background will.
-func (sh *shard) leadFor(d *side, seen uint) {
+func (sh *shard) leadFor(d *side, seen uint32) {
 	sh.begin(d)
 	for d.news == seen && sh.failed == nil {
 		sh.feed()
@@ -131,10 +135,13 @@ func (sh *shard) feed() {
 	if err == nil {
 		n, err = sh.link.TryRead(l.in[:])
 	}
+	if sh.peers != nil {
+		n = sh.sort(n)
+	}
 	now := sh.enter()
 	l.waiting = false
 	if err != nil {
-		l.release()
+		sh.release()
 		sh.end(err)
 		return
 	}
@@ -145,10 +152,13 @@ func (sh *shard) feed() {
 	}
 	l.batches++
 	l.feeding = n > 0 && l.batches < maxHeld
+	if sh.peers != nil {
+		sh.open()
+	}
 	sh.flush()
 	l.feeding = false
 	if n == 0 || l.batches >= maxHeld || len(l.held) == 0 {
-		l.release()
+		sh.release()
 	}
 	sh.report()
 }
@@ -157,7 +167,7 @@ func (sh *shard) feed() {
 func (sh *shard) background() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	idle := time.NewTimer(0)
+	idle := time.AfterFunc(time.Hour, sh.nudge)
 	defer idle.Stop()
 	for sh.failed == nil {
 		if sh.lead.taken {
@@ -177,14 +187,19 @@ func (sh *shard) background() {
 	}
 }
 
+// nudge ends the background's wait for idleTime: the time is over, or the shard.
+func (sh *shard) nudge() {
+	select {
+	case sh.lead.nudged <- struct{}{}:
+	default:
+	}
+}
+
 // stayedIdle waits for idleTime and reports whether nobody has led meanwhile.
 func (sh *shard) stayedIdle(idle *time.Timer, terms uint) bool {
 	idle.Reset(idleTime)
 	sh.mu.Unlock()
-	select {
-	case <-idle.C:
-	case <-sh.over:
-	}
+	<-sh.lead.nudged
 	sh.mu.Lock()
 	return !sh.lead.taken && sh.lead.terms == terms && sh.failed == nil
 }

@@ -28,10 +28,11 @@ type shard struct {
 	timer   *time.Timer
 	armed   clock.Instant // what timer is set to
 	sockets []*Socket     // by Handle.Index
-	readers []*tcp.Reader // not in use
+	beds    []*bed        // for later
 	failed  error         // why the shard no longer works: ErrClosed or the link's error
 	out     [batch]link.Packet
 	lead    lead
+	peers   *peers        // where there are several; nil: alone
 	over    chan struct{} // closed when failed is set
 	drained chan struct{} // closed when nothing is left to deliver; nil: nobody asked
 
@@ -79,7 +80,7 @@ func (sh *shard) send() (more bool) {
 	if sh.failed != nil {
 		return false
 	}
-	if sh.host.Quiet() {
+	if sh.host.Quiet() && sh.peers == nil {
 		return false
 	}
 	sh.follow()
@@ -90,6 +91,9 @@ func (sh *shard) send() (more bool) {
 		// link counts it and the transports retransmit. A link that is gone
 		// for good says so to the reader.
 		_ = sh.link.WriteBatch(sh.out[:n])
+	}
+	if sh.peers != nil {
+		sh.post()
 	}
 	return room > 0 && sh.host.Pending()
 }
@@ -179,6 +183,7 @@ func (sh *shard) end(err error) {
 	sh.failed = err
 	sh.timer.Stop()
 	close(sh.over)
+	sh.nudge()
 	for _, s := range sh.sockets {
 		if s != nil {
 			s.wake()
@@ -188,21 +193,27 @@ func (sh *shard) end(err error) {
 
 // add makes a socket of the host known, so that its news reach it.
 func (sh *shard) add(h host.Handle, k host.Kind) *Socket {
-	s := &Socket{sh: sh, handle: h, kind: k}
-	s.rd.lead, s.wr.lead = &sh.lead, &sh.lead
-	s.rd.cond.L, s.rd.line.L = &sh.mu, &sh.mu
-	s.wr.cond.L, s.wr.line.L = &sh.mu, &sh.mu
-	i := h.Index()
+	s := &Socket{handle: h, kind: k}
+	if sh.peers != nil {
+		s.place = &place{}
+	}
+	s.settle(sh)
+	sh.register(s)
+	return s
+}
+
+// register puts s where the news of its handle are looked up.
+func (sh *shard) register(s *Socket) {
+	i := s.handle.Index()
 	for i >= len(sh.sockets) {
 		sh.sockets = append(sh.sockets, nil)
 	}
 	sh.sockets[i] = s
-	return s
 }
 
 // forget takes a closed socket out of the table.
 func (sh *shard) forget(s *Socket) {
-	if i := s.handle.Index(); sh.sockets[i] == s {
+	if i := s.handle.Index(); i < len(sh.sockets) && sh.sockets[i] == s {
 		sh.sockets[i] = nil
 	}
 }

@@ -19,10 +19,12 @@ import (
 type Socket struct {
 	sh     *shard
 	handle host.Handle
+	late   error // met after a Recv had given part of the bytes: the next one's
+	rd, wr side
 	kind   host.Kind
+	place  *place // where there are several shards (spread.go); nil: sh is the only one
 	closed bool
 	gone   bool // the host has let go of the last packet after Close
-	rd, wr side
 }
 
 // Flags modify one call.
@@ -50,7 +52,7 @@ func (s *Socket) usable() error {
 
 // call runs one call of the host that does not wait.
 func (s *Socket) call(f func(now clock.Instant) error) error {
-	now := s.sh.enter()
+	now := s.enter()
 	defer s.sh.leave()
 	if err := s.usable(); err != nil {
 		return err
@@ -62,15 +64,25 @@ func (s *Socket) call(f func(now clock.Instant) error) error {
 func (s *Socket) Kind() host.Kind { return s.kind }
 
 // ID is the number by which trace events and a Tap's records name the socket.
-func (s *Socket) ID() uint64 { return uint64(s.handle) }
+func (s *Socket) ID() uint64 {
+	s.enter()
+	defer s.sh.mu.Unlock()
+	return uint64(s.handle)
+}
 
 // Bind gives the socket a local address; port 0 picks a free one.
 func (s *Socket) Bind(local netip.AddrPort) error {
+	if st := s.several(); st != nil {
+		return st.bindSeveral(s, local)
+	}
 	return s.call(func(now clock.Instant) error { return s.sh.host.Bind(now, s.handle, local) })
 }
 
 // Listen makes a stream socket accept connections, up to backlog of them waiting.
 func (s *Socket) Listen(backlog int) error {
+	if st := s.several(); st != nil {
+		return st.listenSeveral(s, backlog)
+	}
 	return s.call(func(now clock.Instant) error { return s.sh.host.Listen(now, s.handle, backlog) })
 }
 
@@ -80,6 +92,11 @@ func (s *Socket) Listen(backlog int) error {
 // waits for the connection that is being made. After a deadline it goes on
 // being made, too.
 func (s *Socket) Connect(remote netip.AddrPort, f Flags) error {
+	if s.spread() != nil {
+		if err := s.several().settleFor(s, remote); err != nil && err != host.ErrInvalid {
+			return err
+		}
+	}
 	begun := false
 	return s.until(&s.wr, f, func(now clock.Instant) error {
 		if !begun {
@@ -115,6 +132,9 @@ func (s *Socket) outcome() error {
 
 // Accept waits for a connection and returns its socket.
 func (s *Socket) Accept(f Flags) (*Socket, error) {
+	if sp := s.spread(); sp != nil {
+		return s.acceptSeveral(sp, f)
+	}
 	var got *Socket
 	err := s.until(&s.rd, f, func(now clock.Instant) error {
 		h, err := s.sh.host.Accept(now, s.handle)
@@ -190,6 +210,12 @@ func recvFlags(f Flags) host.RecvFlags {
 
 // Shutdown ends one or both directions.
 func (s *Socket) Shutdown(how host.How) error {
+	if sp := s.spread(); sp != nil && how&host.ShutRead != 0 {
+		st := s.several()
+		st.lock()
+		defer st.unlock()
+		defer st.deafen(sp)
+	}
 	return s.call(func(now clock.Instant) error {
 		err := s.sh.host.Shutdown(now, s.handle, how)
 		s.wake() // who waits must look again: nothing may come from the peer now
@@ -202,8 +228,9 @@ func (s *Socket) Shutdown(how host.How) error {
 // zero, at once (RST). With a positive linger a stream's Close waits that long
 // for the peer to have everything. A second Close returns ErrClosed.
 func (s *Socket) Close() error {
+	defer s.endSiblings(false)
+	now := s.enter()
 	sh := s.sh
-	now := sh.enter()
 	defer sh.leave()
 	if err := s.usable(); err != nil {
 		return s.bury(err)
@@ -222,12 +249,12 @@ func (s *Socket) linger(now clock.Instant, d time.Duration) error {
 	timer := time.AfterFunc(d, func() {
 		sh.enter()
 		over = true
-		s.wr.wake()
+		sh.rouse(&s.wr)
 		sh.leave()
 	})
 	defer timer.Stop()
 	err := s.drop(now, false)
-	sh.sockets[s.handle.Index()] = s // still interested: in Gone
+	sh.register(s) // still interested: in Gone
 	for err == nil && !s.gone && !over && sh.failed == nil {
 		sh.await(&s.wr, s.wr.news)
 	}
@@ -242,7 +269,12 @@ func (s *Socket) release() error { return s.end(false) }
 func (s *Socket) Abort() error { return s.end(true) }
 
 func (s *Socket) end(abort bool) error {
-	now := s.sh.enter()
+	defer s.endSiblings(abort)
+	return s.endOne(abort)
+}
+
+func (s *Socket) endOne(abort bool) error {
+	now := s.enter()
 	defer s.sh.leave()
 	if err := s.usable(); err != nil {
 		return s.bury(err)
@@ -294,7 +326,7 @@ func (s *Socket) setDeadline(d *side, which host.Mask, t time.Time) error {
 		d.expired = at != clock.Never && at <= now
 		if d.expired {
 			at = clock.Never
-			d.wake()
+			s.sh.rouse(d)
 		}
 		return s.sh.host.SetAlarm(s.handle, which, at)
 	})
@@ -320,6 +352,13 @@ func (s *Socket) RemoteAddr() (a netip.AddrPort, err error) {
 
 // Poll returns the conditions that hold now.
 func (s *Socket) Poll() (m host.Mask, err error) {
+	if sp := s.spread(); sp != nil {
+		return s.pollSeveral(sp)
+	}
+	return s.poll()
+}
+
+func (s *Socket) poll() (m host.Mask, err error) {
 	err = s.call(func(clock.Instant) (err error) {
 		m, err = s.sh.host.Poll(s.handle)
 		return err
@@ -358,6 +397,13 @@ func (s *Socket) Options() (o host.Options, err error) {
 // SetOptions lets set change the options and puts them in force. set runs under
 // the stack's lock: it must only assign fields.
 func (s *Socket) SetOptions(set func(*host.Options)) error {
+	if sp := s.spread(); sp != nil {
+		return s.several().setOptions(s, sp, set)
+	}
+	return s.setOptions(set)
+}
+
+func (s *Socket) setOptions(set func(*host.Options)) error {
 	return s.call(func(now clock.Instant) error {
 		o, err := s.sh.host.Options(s.handle)
 		if err != nil {

@@ -42,9 +42,7 @@ func (s *Socket) queueSpans(p []byte, sent *int) error {
 			return err
 		}
 		n := len(span[0]) + len(span[1])
-		sh.mu.Unlock()
-		copy(span[1], p[*sent+copy(span[0], p[*sent:]):])
-		sh.enter()
+		sh.lend(&s.wr, func() { copy(span[1], p[*sent+copy(span[0], p[*sent:]):]) })
 		if err := s.usable(); err != nil {
 			return err
 		}
@@ -63,8 +61,8 @@ func (s *Socket) queueSpans(p []byte, sent *int) error {
 
 // recvStream is RecvMsg for streams.
 func (s *Socket) recvStream(p []byte, f Flags) (got int, m host.Meta, err error) {
+	s.enter()
 	sh, d := s.sh, &s.rd
-	sh.enter()
 	defer sh.leave()
 	defer func() {
 		if got > 0 {
@@ -73,12 +71,12 @@ func (s *Socket) recvStream(p []byte, f Flags) (got int, m host.Meta, err error)
 		m = host.Meta{Size: got, TOS: m.TOS}
 	}()
 	if f&DontWait != 0 {
-		d.settle()
+		sh.settle(d)
 		err = s.fill(p, &got, f)
 		m.TOS = sh.host.LastTOS(s.handle)
 		return got, m, err
 	}
-	d.take()
+	sh.take(d)
 	defer d.pass()
 	for {
 		seen := d.news
@@ -106,7 +104,7 @@ func (s *Socket) fill(p []byte, got *int, f Flags) error {
 		n, err := s.some(p[*got:], f)
 		*got += n
 		if *got > 0 && err != nil && err != host.ErrWouldBlock {
-			s.rd.err = err // connections tell it once
+			s.late = err // connections tell it once
 		}
 		if err != nil || n == 0 || f&WaitAll == 0 || f&Peek != 0 || *got == len(p) || s.atMark() {
 			return err
@@ -129,11 +127,7 @@ func (s *Socket) some(p []byte, f Flags) (got int, err error) {
 			}
 			break
 		}
-		s.rd.lent = true
-		sh.mu.Unlock()
-		copy(p[got+copy(p[got:], span[0]):], span[1])
-		sh.enter()
-		s.rd.back()
+		sh.lend(&s.rd, func() { copy(p[got+copy(p[got:], span[0]):], span[1]) })
 		got += n
 		if err := sh.host.RecvCommit(sh.now, s.handle, n); err != nil || s.atMark() {
 			return got, nil // closed meanwhile: what was taken counts
@@ -151,32 +145,42 @@ func (s *Socket) some(p []byte, f Flags) (got int, err error) {
 
 // awaitBytes waits for news after seen, and takes what arrives meanwhile straight
 // into p. The lock is held.
-func (s *Socket) awaitBytes(p []byte, seen uint, f Flags) (n int, tos uint8) {
+func (s *Socket) awaitBytes(p []byte, seen uint32, f Flags) (n int, tos uint8) {
 	sh := s.sh
 	if f&Peek != 0 || len(p) == 0 {
 		sh.await(&s.rd, seen)
 		return 0, 0
 	}
-	r := sh.takeReader()
-	r.Buf = p
-	_ = sh.host.RecvInto(sh.now, s.handle, r) // it waits; what is wrong with it, the next try says
-	s.rd.into = r
+	b := sh.lie(&s.rd)
+	b.reader = tcp.Reader{Buf: p}
+	_ = sh.host.RecvInto(sh.now, s.handle, &b.reader) // it waits; what is wrong with it, the next try says
 	sh.await(&s.rd, seen)
-	s.rd.into = nil
 	_ = sh.host.RecvInto(sh.now, s.handle, nil) // or it was closed, and lends nothing any more
-	n, tos = r.N, r.TOS
-	*r = tcp.Reader{}
-	sh.readers = append(sh.readers, r)
+	n, tos = b.reader.N, b.reader.TOS
+	b.reader = tcp.Reader{}
+	sh.rise(&s.rd)
 	return n, tos
 }
 
-// takeReader returns a Reader that is not in use. The lock is held.
-func (sh *shard) takeReader() *tcp.Reader {
-	n := len(sh.readers)
-	if n == 0 {
-		return new(tcp.Reader)
+// lend lets the call at work in direction d copy outside the lock. The lock is
+// held before and after.
+func (sh *shard) lend(d *side, copying func()) {
+	b := sh.lie(d)
+	b.lent = true
+	sh.mu.Unlock()
+	copying()
+	sh.enter()
+	b.lent = false
+	b.line.Broadcast()
+	sh.rise(d)
+}
+
+// settle waits until nobody copies in direction d: for a call that must not wait
+// for longer, and must not find the same bytes. The lock is held.
+func (sh *shard) settle(d *side) {
+	for d.bed != nil && d.bed.lent {
+		b := sh.lie(d)
+		b.line.Wait()
+		sh.rise(d)
 	}
-	r := sh.readers[n-1]
-	sh.readers = sh.readers[:n-1]
-	return r
 }

@@ -37,7 +37,10 @@ var (
 // start runs a stack on l until the test ends.
 func start(t testing.TB, l link.Link, a netip.Addr, cfg stack.Config) *stack.Stack {
 	t.Helper()
-	cfg.Link, cfg.Prefixes = l, []netip.Prefix{netip.PrefixFrom(a, 24)}
+	if cfg.Links == nil {
+		cfg.Link = l
+	}
+	cfg.Prefixes = []netip.Prefix{netip.PrefixFrom(a, 24)}
 	s, err := stack.New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })

@@ -11,36 +11,75 @@ import (
 
 // A side is one direction of a socket: who waits for it, and until when.
 type side struct {
-	busy    bool        // a call that may wait is at work in this direction
-	line    sync.Cond   // where the next ones stand; L is the shard's mu
-	cond    sync.Cond   // where that call sleeps; L is the shard's mu
-	lead    *lead       // the shard's
-	asleep  int         // in cond, and not leading
-	news    uint        // counts wakes, so that none is lost between a try and the wait
-	expired bool        // the deadline has passed
-	lent    bool        // the call at work copies outside the lock
-	held    bool        // news are held back: see lead.hold
-	into    *tcp.Reader // of the call that waits for bytes; nil: none
-	err     error       // met after part of the work was done: the next call's
+	bed     *bed   // where who waits sleeps; nil: nobody does
+	news    uint32 // counts wakes, so that none is lost between a try and the wait
+	busy    bool   // a call that may wait is at work in this direction
+	expired bool   // the deadline has passed
 }
 
-// wake makes who waits in this direction look again. The lock is held.
-func (d *side) wake() {
-	d.news++
-	d.held = false
-	if d.asleep > 0 {
-		d.lead.woke = true
-		d.cond.Broadcast()
+// A bed is what a side has only while somebody sleeps there: most sockets of a
+// large server are idle. The shard keeps those that nobody uses.
+type bed struct {
+	line   sync.Cond // where the next calls stand
+	cond   sync.Cond // where the call at work sleeps
+	asleep int       // in cond, and not leading
+	users  int
+	lent   bool       // the call at work copies outside the lock
+	held   bool       // news are held back: see shard.hold
+	reader tcp.Reader // of the call that waits for bytes; no Buf: none does
+}
+
+// maxBeds bounds the beds kept for later.
+const maxBeds = 1024
+
+// lie returns the bed of d for one more sleeper, who calls rise afterwards. The
+// lock is held.
+func (sh *shard) lie(d *side) *bed {
+	if d.bed == nil {
+		if n := len(sh.beds); n > 0 {
+			d.bed, sh.beds = sh.beds[n-1], sh.beds[:n-1]
+		} else {
+			d.bed = new(bed)
+			d.bed.line.L, d.bed.cond.L = &sh.mu, &sh.mu
+		}
 	}
-	d.lead.interrupt(d)
+	d.bed.users++
+	return d.bed
 }
 
-// take waits for the turn to work in this direction. The lock is held. It is
+func (sh *shard) rise(d *side) {
+	if d.bed.users--; d.bed.users > 0 {
+		return
+	}
+	if len(sh.beds) < maxBeds {
+		sh.beds = append(sh.beds, d.bed)
+	}
+	d.bed = nil
+}
+
+// rouse makes who waits in direction d look again. The lock is held.
+func (sh *shard) rouse(d *side) {
+	d.news++
+	if b := d.bed; b != nil {
+		b.held = false
+		if b.asleep > 0 {
+			sh.lead.woke = true
+			b.cond.Broadcast()
+		}
+	}
+	sh.lead.interrupt(d)
+}
+
+// take waits for the turn to work in direction d. The lock is held. It is
 // a flag and not a Mutex, so that a call that must not wait never does, and so
 // that who stands in line is durably blocked for testing/synctest.
-func (d *side) take() {
-	for d.busy {
-		d.line.Wait()
+func (sh *shard) take(d *side) {
+	if d.busy {
+		b := sh.lie(d)
+		for d.busy {
+			b.line.Wait()
+		}
+		sh.rise(d)
 	}
 	d.busy = true
 }
@@ -48,25 +87,20 @@ func (d *side) take() {
 // pass gives the turn to the next in line. The lock is held.
 func (d *side) pass() {
 	d.busy = false
-	d.line.Signal()
-}
-
-// back ends the copying outside the lock. The lock is held.
-func (d *side) back() {
-	d.lent = false
-	d.line.Broadcast()
-}
-
-// settle waits until nobody copies: for a call that must not wait for longer,
-// and must not find the same bytes. The lock is held.
-func (d *side) settle() {
-	for d.lent {
-		d.line.Wait()
+	if d.bed != nil {
+		d.bed.line.Signal()
 	}
 }
 
 // news notes what the host said and wakes who waits for it. The lock is held.
 func (s *Socket) news(m host.Mask) {
+	if sp := s.spread(); sp == nil || !sp.told(s, m) {
+		s.tell(m)
+	}
+}
+
+// tell is news of the socket itself, not of a sibling (spread.go).
+func (s *Socket) tell(m host.Mask) {
 	if m&host.AlarmRead != 0 {
 		s.rd.expired = true
 	}
@@ -77,24 +111,24 @@ func (s *Socket) news(m host.Mask) {
 		s.gone = true
 	}
 	const ends = host.HangupRead | host.Hangup | host.Failed | host.AlarmRead | host.Urgent
-	if m&(host.Readable|ends) != 0 && (m&ends != 0 || !s.rd.lead.hold(&s.rd)) {
-		s.rd.wake()
+	if m&(host.Readable|ends) != 0 && (m&ends != 0 || !s.sh.hold(&s.rd)) {
+		s.sh.rouse(&s.rd)
 	}
 	if m&(host.Writable|host.Hangup|host.Failed|host.AlarmWrite|host.Gone) != 0 {
-		s.wr.wake()
+		s.sh.rouse(&s.wr)
 	}
 }
 
 // wake makes all who wait on the socket look again. The lock is held.
 func (s *Socket) wake() {
-	s.rd.wake()
-	s.wr.wake()
+	s.sh.rouse(&s.rd)
+	s.sh.rouse(&s.wr)
 }
 
 // until repeats try, in direction d, while it says that it would block.
 func (s *Socket) until(d *side, f Flags, try func(now clock.Instant) error) error {
+	s.enter()
 	sh := s.sh
-	sh.enter()
 	defer sh.leave()
 	if f&DontWait != 0 {
 		if d.busy && d == &s.wr && s.kind == host.Stream {
@@ -102,7 +136,7 @@ func (s *Socket) until(d *side, f Flags, try func(now clock.Instant) error) erro
 		}
 		return s.attempt(d, try)
 	}
-	d.take()
+	sh.take(d)
 	defer d.pass()
 	for {
 		seen := d.news
@@ -129,7 +163,9 @@ func (s *Socket) able(d *side) error {
 	if d.expired {
 		return os.ErrDeadlineExceeded
 	}
-	err := d.err
-	d.err = nil
-	return err
+	if err := s.late; err != nil && d == &s.rd {
+		s.late = nil
+		return err
+	}
+	return nil
 }

@@ -21,11 +21,12 @@ func openPlain(cfg *Config) (*Device, error) {
 	// The namespace is the thread's: what is tried must be what is opened.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	persistent, err := try(cfg.Name)
+	flags, err := try(cfg.Name)
 	if err != nil {
 		return nil, err
 	}
-	file, err := openWater(cfg.Name, cfg.Persist || persistent)
+	file, err := openWater(water.PlatformSpecificParams{Name: cfg.Name,
+		Persist: cfg.Persist || flags&unix.IFF_PERSIST != 0, MultiQueue: flags&unix.IFF_MULTI_QUEUE != 0})
 	if err != nil {
 		return nil, err
 	}
@@ -34,34 +35,32 @@ func openPlain(cfg *Config) (*Device, error) {
 
 // try attaches to the device with a descriptor of our own and lets go again.
 // water loses its descriptor when opening fails, and makes a persistent device
-// transient unless told that it is persistent; so both are found out before.
-func try(name string) (persistent bool, err error) {
+// transient unless told that it is persistent, and does not attach to one that
+// has several queues unless told so; so all is found out before. flags are IFF_.
+func try(name string) (flags uint16, err error) {
 	fd, err := vnet.Attach(name, false)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	defer unix.Close(fd)
 	req, err := unix.NewIfreq("")
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	if err := unix.IoctlIfreq(fd, unix.TUNGETIFF, req); err != nil {
-		return false, err
+		return 0, err
 	}
-	return req.Uint16()&unix.IFF_PERSIST != 0, nil
+	return req.Uint16(), nil
 }
 
 // openWater opens through water. It opens without O_CLOEXEC: holding ForkLock
 // keeps a child that starts meanwhile from inheriting the descriptor.
-func openWater(name string, persist bool) (*os.File, error) {
+func openWater(params water.PlatformSpecificParams) (*os.File, error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	ifce, err := water.New(water.Config{
-		DeviceType:             water.TUN,
-		PlatformSpecificParams: water.PlatformSpecificParams{Name: name, Persist: persist},
-	})
+	ifce, err := water.New(water.Config{DeviceType: water.TUN, PlatformSpecificParams: params})
 	if err != nil {
-		return nil, vnet.AttachError(name, err)
+		return nil, vnet.AttachError(params.Name, err)
 	}
 	file, ok := ifce.ReadWriteCloser.(*os.File)
 	if !ok {

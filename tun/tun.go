@@ -47,15 +47,16 @@ var (
 
 // Open attaches to the TUN device of cfg.Name, or makes it: with the kernel's
 // offloads where it grants them (Device.Granted says which), otherwise, and
-// with cfg.Plain, a plain one through the water library. The device belongs to
+// with cfg.Plain, a plain one through the water library; that knows one queue
+// only, so several are package vnet's in either case. The device belongs to
 // the network namespace of the calling thread and works from everywhere. It is
 // not set up: see tun/setup.
 //
 // The error is one line that names the device and wraps one of this package's errors.
 func Open(cfg Config) (*Device, error) {
-	if !cfg.Plain {
+	if !cfg.Plain || cfg.Queues > 1 {
 		d, err := vnet.Open(cfg)
-		if err != nil || d.Features().ChecksumOffload {
+		if err != nil || d.Features().ChecksumOffload || cfg.Queues > 1 {
 			return d, err
 		}
 		_ = d.Close() // a kernel without virtio headers

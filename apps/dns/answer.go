@@ -11,8 +11,13 @@ type Answer struct {
 	Name      dnsmessage.Name // asked for
 	Type      Type
 	Chain     []Record    // the CNAME records from Name to Canonical, in order
+	DNAMEs    []Record    // the DNAME records that some of Chain were made of
 	Canonical string      // the name that the records belong to, with the final dot
 	Records   []Record    // of the type asked for, at Canonical
+	Along     []Record    // addresses of the hosts that Records name, where they came along (MX, SRV, NS)
+	Negative  *Record     // the SOA that says how long there is nothing (RFC 2308), nil if none came
+	Source    Source      // who says so
+	Left      uint32      // seconds that it may still be kept; what is in the cache only
 	Exchanges []*Exchange // all that was sent, in order; Last is what decided
 }
 
@@ -29,13 +34,8 @@ func (a *Answer) Last() *Exchange {
 // Addrs are the addresses among the records.
 func (a *Answer) Addrs() []netip.Addr {
 	var out []netip.Addr
-	for _, r := range a.Records {
-		switch d := r.Data.(type) {
-		case *dnsmessage.AResource:
-			out = append(out, netip.AddrFrom4(d.A))
-		case *dnsmessage.AAAAResource:
-			out = append(out, netip.AddrFrom16(d.AAAA))
-		}
+	for i := range a.Records {
+		out = append(out, address(&a.Records[i])...)
 	}
 	return out
 }
@@ -45,17 +45,73 @@ func (a *Answer) Addrs() []netip.Addr {
 func (a *Answer) follow(x *Exchange) error {
 	for {
 		if a.take(x.Message); len(a.Records) > 0 || a.Type == dnsmessage.TypeALL {
+			a.along(x.Message, ".")
 			return nil
 		}
-		next, ok := alias(x.Message, a.Canonical)
+		next, ok := cnameOf(x.Message, a.Canonical)
 		if !ok {
 			return nil
 		}
-		if len(a.Chain) == maxChain {
-			return a.error(ErrLoop, x.Server, nil)
+		if _, err := a.alias(&next); err != nil {
+			return err
 		}
-		a.Chain = append(a.Chain, next)
-		a.Canonical = text(next.Data.(*dnsmessage.CNAMEResource).CNAME)
+	}
+}
+
+// alias goes one step along the chain: from Canonical, over its CNAME record, or over the DNAME record of
+// what it is below (RFC 6672 2.2), for which a CNAME record is made. done: that one was what was asked for, or
+// it cannot be gone.
+func (a *Answer) alias(r *Record) (done bool, err error) {
+	if len(a.Chain) == maxChain {
+		return true, a.error(ErrLoop, netip.AddrPort{}, nil)
+	}
+	to := ""
+	if c, ok := r.Data.(*dnsmessage.CNAMEResource); ok {
+		to = text(c.CNAME)
+	} else {
+		a.DNAMEs = append(a.DNAMEs, *r)
+		to = substitute(a.Canonical, r.Name, dname(r))
+		n, err := dnsmessage.NewName(to)
+		if err != nil || len(to)+1 > maxName {
+			return true, a.error(ErrTooLong, netip.AddrPort{}, nil)
+		}
+		r = &Record{Name: a.Canonical, Type: TypeCNAME, Class: 1, TTL: r.TTL, Data: &dnsmessage.CNAMEResource{CNAME: n}}
+		if a.Type == TypeCNAME {
+			a.Records = []Record{*r}
+			return true, nil
+		}
+	}
+	a.Chain = append(a.Chain, *r)
+	a.Canonical = to
+	return false, nil
+}
+
+// substitute puts to in the place of the end of name that is owner.
+func substitute(name, owner, to string) string {
+	if to == "." {
+		to = ""
+	}
+	if owner == "." {
+		return name + to
+	}
+	if out := name[:len(name)-len(owner)] + to; out != "" {
+		return out
+	}
+	return "."
+}
+
+// along collects the addresses that came along for the hosts that the records name, as far as zone may give them.
+func (a *Answer) along(m *Message, zone string) {
+	for i := range a.Records {
+		host := target(&a.Records[i])
+		if host == "" || len(a.Records) > maxServers || !within(host, zone) {
+			continue
+		}
+		for _, rec := range m.Additionals {
+			if (rec.Type == TypeA || rec.Type == TypeAAAA) && rec.Class == 1 && equalName(rec.Name, host) {
+				a.Along = append(a.Along, rec)
+			}
+		}
 	}
 }
 
@@ -69,8 +125,8 @@ func (a *Answer) take(m *Message) {
 	}
 }
 
-// alias is the CNAME record of a name.
-func alias(m *Message, name string) (Record, bool) {
+// cnameOf is the CNAME record of a name.
+func cnameOf(m *Message, name string) (Record, bool) {
 	for _, rec := range m.Answers {
 		_, ok := rec.Data.(*dnsmessage.CNAMEResource)
 		if ok && rec.Class == uint16(dnsmessage.ClassINET) && equalName(rec.Name, name) {
@@ -92,6 +148,26 @@ func (a *Answer) nothing(x *Exchange) error {
 	return a.error(ErrNoData, x.Server, nil)
 }
 
+// from notes who answered.
+func (a *Answer) from(x *Exchange) {
+	a.Source = Source{Kind: FromRecursive, Server: x.Server}
+	if x.Message.AA {
+		a.Source.Kind = FromAuthority
+	}
+}
+
+// keepSOA notes the SOA of an answer that has nothing else, where zone may give it: the owner is in the zone,
+// and the name at the chain's end is in the owner (RFC 2308 5).
+func (a *Answer) keepSOA(m *Message, zone string) {
+	for _, rec := range m.Authorities {
+		if _, ok := rec.Data.(*dnsmessage.SOAResource); ok && rec.Class == uint16(dnsmessage.ClassINET) &&
+			within(rec.Name, zone) && within(a.Canonical, rec.Name) {
+			a.Negative = &rec
+			return
+		}
+	}
+}
+
 // hasSOA: the server gives the zone's SOA along, which only a final "nothing here" has.
 func hasSOA(m *Message) bool {
 	for _, rec := range m.Authorities {
@@ -103,7 +179,10 @@ func hasSOA(m *Message) bool {
 }
 
 func (a *Answer) error(k Kind, server netip.AddrPort, cause error) *Error {
-	e := &Error{Kind: k, Name: a.Canonical, Type: a.Type, Servers: []netip.AddrPort{server}, Err: cause}
+	e := &Error{Kind: k, Name: a.Canonical, Type: a.Type, Err: cause, cached: a.Source.Kind == FromCache}
+	if server.IsValid() {
+		e.Servers = []netip.AddrPort{server}
+	}
 	if k == ErrNXDomain {
 		e.RCode = dnsmessage.RCodeNameError
 	}

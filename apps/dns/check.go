@@ -16,14 +16,15 @@ const (
 
 // What checkMessage finds wrong.
 var (
-	errShort     = errors.New("message ends too early")
-	errTrailing  = errors.New("bytes after the last record")
-	errPointer   = errors.New("compression pointer does not go backward")
-	errHops      = errors.New("too many compression pointers in one name")
-	errLabelType = errors.New("unknown label type")
-	errLongName  = errors.New("name longer than 255 bytes")
-	errRDLength  = errors.New("RDLENGTH does not fit the data")
-	errOPT       = errors.New("misplaced or repeated OPT record")
+	errShort       = errors.New("message ends too early")
+	errTrailing    = errors.New("bytes after the last record")
+	errPointer     = errors.New("compression pointer does not go backward")
+	errHops        = errors.New("too many compression pointers in one name")
+	errLabelType   = errors.New("unknown label type")
+	errLongName    = errors.New("name longer than 255 bytes")
+	errRDLength    = errors.New("RDLENGTH does not fit the data")
+	errLongMessage = errors.New("message longer than any question")
+	errOPT         = errors.New("misplaced or repeated OPT record")
 )
 
 // checkMessage walks a whole message without building anything and says whether it is well formed.
@@ -91,21 +92,22 @@ func checkRecord(msg []byte, off int) (dnsmessage.Type, int, error) {
 	return typ, end, checkData(msg, off+10, end, typ)
 }
 
-// typeDNAME is a type that dnsmessage does not name.
-const typeDNAME = dnsmessage.Type(39)
-
 // checkData checks the data of the types whose shape we rely on.
 //
 // To add a type: say here what its RDATA looks like, name it in typeNames (type.go), let readKnown
-// (message.go) hand it to dnsmessage if that knows it, and print it in dataString (text.go).
+// (message.go) hand it to dnsmessage if that knows it, keep it in data.go, and print it in DataString
+// (text.go); where dnsmessage does not know it, print it in bytesString (extra.go) and no more.
 func checkData(msg []byte, off, end int, typ dnsmessage.Type) error {
 	switch typ {
 	case dnsmessage.TypeA:
 		return exactly(end-off, 4)
 	case dnsmessage.TypeAAAA:
 		return exactly(end-off, 16)
-	case dnsmessage.TypeNS, dnsmessage.TypeCNAME, dnsmessage.TypePTR, typeDNAME:
+	case dnsmessage.TypeNS, dnsmessage.TypeCNAME, dnsmessage.TypePTR:
 		return checkNames(msg, off, end, 0, 1, 0)
+	case typeDNAME:
+		// RFC 6672 2.5: never compressed. Taken alone it has nothing to point at.
+		return checkNames(msg[off:end], 0, end-off, 0, 1, 0)
 	case dnsmessage.TypeMX:
 		return checkNames(msg, off, end, 2, 1, 0)
 	case dnsmessage.TypeSRV:
@@ -208,8 +210,8 @@ func checkName(msg []byte, off, end int) (int, error) {
 			if after == 0 {
 				after = off + 2
 			}
-			// From here on only the message bounds the name: the tail that it shares lies elsewhere.
-			off, start, end = to, to, len(msg)
+			// The tail that it shares was written before: none of it may reach into what points at it.
+			off, end, start = to, start, to
 		default:
 			return 0, errLabelType
 		}

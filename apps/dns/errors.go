@@ -1,7 +1,9 @@
 package dns
 
 import (
+	"errors"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -23,12 +25,17 @@ const (
 	ErrUnreachable                 // the question could not be sent, or the server's host said no
 	ErrBadReply                    // a server's stream brought something that is no answer
 	ErrLoop                        // the CNAME chain is longer than 12, or a circle
+	ErrBudget                      // the question takes more packets than one may cost
+	ErrTooLong                     // a DNAME record makes a name that is longer than 255 bytes
 )
 
 var kindTexts = [...]string{
 	"", "bad name", "no name server", "no such name", "no data of this type", "the server failed",
-	"the server does not know and does not ask", "no answer in time", "server not reachable", "bad answer", "CNAME loop",
+	"the server does not know and does not ask", "no answer in time", "server not reachable", "bad answer", "CNAME loop", "too much work", "name too long",
 }
+
+// errRemembered is the cause of a failure that is not tried again yet.
+var errRemembered = errors.New("it failed a short while ago, and is not tried again yet")
 
 // Error names the kind.
 func (k Kind) Error() string {
@@ -47,7 +54,8 @@ type Error struct {
 	RCode   RCode            // what the last of them answered, for ErrRefused and ErrNXDomain
 	Err     error            // the cause, where there is one: a syscall.Errno from the calls
 
-	why string
+	why    string
+	cached bool // the cache says so
 }
 
 // Unwrap gives the kind and the cause to errors.Is.
@@ -64,6 +72,9 @@ func (e *Error) Error() string {
 		name = "."
 	}
 	what := TypeString(e.Type)
+	if e.Err == errRemembered {
+		return "asking for " + name + " " + what + " led to nothing a short while ago (" + e.Kind.Error() + ") and is not tried again yet; wait a little"
+	}
 	switch e.Kind {
 	case ErrBadName:
 		return `"` + name + `" is not a name: ` + e.why + "; correct it"
@@ -88,13 +99,20 @@ func (e *Error) Error() string {
 		return e.who() + " sent no proper answer for " + name + e.cause() + "; ask another server"
 	case ErrLoop:
 		return "the CNAME records of " + name + " lead in a circle or more than 12 steps away; its zone needs mending"
+	case ErrBudget:
+		return "asking for " + name + " took " + strconv.Itoa(maxPackets) + " packets and led to no answer; the delegations on the way to it need mending"
+	case ErrTooLong:
+		return "a DNAME record makes " + name + " longer than 255 bytes; ask for a shorter name"
 	}
 	return e.Kind.Error()
 }
 
 // who names the servers asked.
 func (e *Error) who() string {
-	if len(e.Servers) == 0 {
+	switch {
+	case len(e.Servers) == 0 && e.cached:
+		return "the cache"
+	case len(e.Servers) == 0:
 		return "the server"
 	}
 	var b strings.Builder

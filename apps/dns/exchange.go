@@ -42,6 +42,20 @@ type Exchange struct {
 	verdict verdict
 }
 
+// carry asks one server once, over what the resolver was given in place of sockets.
+func (r *Resolver) carry(over Transport, server netip.AddrPort, q *query, deadline time.Time) *Exchange {
+	x := &Exchange{Server: server, Transport: over, Query: q.msg}
+	sent := r.now()
+	msg, err := r.Carry(over, server, q.msg, deadline)
+	if err != nil {
+		return x.fail(err)
+	}
+	if !x.settle(q, msg, over == UDP && len(msg) > udpSize, r.now().Sub(sent)) {
+		x.Ignored++
+	}
+	return x
+}
+
 // askUDP asks one server once. Whatever is no answer is ignored until the time is up (TuDoor).
 func (r *Resolver) askUDP(server netip.AddrPort, q *query, deadline time.Time) *Exchange {
 	x := &Exchange{Server: server, Transport: UDP, Query: q.msg}
@@ -58,7 +72,7 @@ func (r *Resolver) askUDP(server netip.AddrPort, q *query, deadline time.Time) *
 		return x.fail(err)
 	}
 	x.Local, _ = r.API.GetSockName(fd)
-	sent := time.Now()
+	sent := r.now()
 	if _, err := r.API.Send(fd, q.msg, 0); err != nil {
 		return x.fail(err)
 	}
@@ -71,7 +85,7 @@ func (r *Resolver) askUDP(server netip.AddrPort, q *query, deadline time.Time) *
 		if err != nil {
 			return x.fail(err)
 		}
-		if x.settle(q, buf[:n], n > udpSize, sent) {
+		if x.settle(q, buf[:n], n > udpSize, r.now().Sub(sent)) {
 			return x
 		}
 		x.Ignored++
@@ -93,24 +107,34 @@ func (r *Resolver) askTCP(server netip.AddrPort, q *query, deadline time.Time) *
 		return x.fail(err)
 	}
 	x.Local, _ = r.API.GetSockName(fd)
-	sent := time.Now()
+	sent := r.now()
 	// Length and message in one write, so that they travel in one segment (RFC 7766 8).
 	frame := append(binary.BigEndian.AppendUint16(nil, uint16(len(q.msg))), q.msg...)
 	if n, err := r.API.Send(fd, frame, socket.MSG_NOSIGNAL); err != nil || n < len(frame) {
 		return x.fail(orAgain(err))
 	}
-	var length [2]byte
-	if err := r.fill(fd, length[:], deadline); err != nil {
+	msg, err := r.readFrame(fd, 0xFFFF, deadline)
+	if err != nil {
 		return x.fail(err)
 	}
-	msg := make([]byte, binary.BigEndian.Uint16(length[:])) // at most 64 KiB, whatever was sent
-	if err := r.fill(fd, msg, deadline); err != nil {
-		return x.fail(err)
-	}
-	if !x.settle(q, msg, false, sent) {
+	if !x.settle(q, msg, false, r.now().Sub(sent)) {
 		x.Ignored++ // one question, one stream: nothing better will come
 	}
 	return x
+}
+
+// readFrame reads a message of at most most bytes after its length, all of it by the deadline.
+func (r *Resolver) readFrame(fd, most int, deadline time.Time) ([]byte, error) {
+	var length [2]byte
+	if err := r.fill(fd, length[:], deadline); err != nil {
+		return nil, err
+	}
+	n := int(binary.BigEndian.Uint16(length[:]))
+	if n > most {
+		return nil, errLongMessage
+	}
+	msg := make([]byte, n)
+	return msg, r.fill(fd, msg, deadline)
 }
 
 // orAgain turns a short count without an error into the time-out that it was.
@@ -140,8 +164,8 @@ func (r *Resolver) fill(fd int, p []byte, deadline time.Time) error {
 }
 
 // settle judges a message; false: it is junk.
-func (x *Exchange) settle(q *query, msg []byte, cut bool, sent time.Time) bool {
-	x.RoundTrip = time.Since(sent)
+func (x *Exchange) settle(q *query, msg []byte, cut bool, took time.Duration) bool {
+	x.RoundTrip = took
 	m, v, err := q.judge(msg, cut, x.Transport)
 	if v == junk {
 		x.Err = err

@@ -1,6 +1,8 @@
 package dns
 
 import (
+	"strings"
+
 	"golang.org/x/net/dns/dnsmessage"
 )
 
@@ -78,4 +80,35 @@ func mixCase(n dnsmessage.Name, bits *[32]byte) dnsmessage.Name {
 		n.Data[i] = c
 	}
 	return n
+}
+
+// within says whether name is zone or below it. Both end with the final dot.
+func within(name, zone string) bool {
+	if zone == "." {
+		return true
+	}
+	cut := len(name) - len(zone)
+	return cut >= 0 && (cut == 0 || name[cut-1] == '.') && equalName(name[cut:], zone)
+}
+
+// parent is the name without its first label; the root's is the root.
+func parent(name string) string {
+	if i := strings.IndexByte(name, '.'); i+1 < len(name) {
+		return name[i+1:]
+	}
+	return "."
+}
+
+// lowerName is name in small letters: how names are kept as keys.
+func lowerName(name string) string {
+	for i := range len(name) {
+		if lower(name[i]) != name[i] {
+			b := []byte(name)
+			for i := range b {
+				b[i] = lower(b[i])
+			}
+			return string(b)
+		}
+	}
+	return name
 }

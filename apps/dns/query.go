@@ -16,7 +16,9 @@ const udpSize = 1232
 type query struct {
 	id   uint16
 	q    dnsmessage.Question
+	name dnsmessage.Name // as it was given, before its letter case was mixed
 	edns bool
+	keep bool // an answer that was cut short is taken
 	msg  []byte
 }
 
@@ -26,6 +28,7 @@ func (r *Resolver) newQuery(name dnsmessage.Name, t Type, edns bool) (*query, er
 	if err != nil {
 		return nil, err
 	}
+	given := name
 	if !r.NoMixedCase {
 		var bits [32]byte
 		if err := r.random(bits[:]); err != nil {
@@ -33,20 +36,29 @@ func (r *Resolver) newQuery(name dnsmessage.Name, t Type, edns bool) (*query, er
 		}
 		name = mixCase(name, &bits)
 	}
-	q := &query{id: id, edns: edns, q: dnsmessage.Question{Name: name, Type: t, Class: dnsmessage.ClassINET}}
+	q := &query{id: id, edns: edns, keep: r.KeepTruncated, name: given, q: dnsmessage.Question{Name: name, Type: t, Class: dnsmessage.ClassINET}}
 	m := dnsmessage.Message{
-		Header:    dnsmessage.Header{ID: id, RecursionDesired: true},
+		Header: dnsmessage.Header{ID: id, RecursionDesired: !r.Flags.NoRecursion,
+			CheckingDisabled: r.Flags.CheckingDisabled, AuthenticData: r.Flags.AuthenticData},
 		Questions: []dnsmessage.Question{q.q},
 	}
 	if edns {
 		h := dnsmessage.ResourceHeader{Name: dnsmessage.MustNewName(".")}
-		if err := h.SetEDNS0(udpSize, 0, false); err != nil {
+		if err := h.SetEDNS0(r.udpSize(), 0, r.Flags.DNSSEC); err != nil {
 			return nil, err
 		}
 		m.Additionals = []dnsmessage.Resource{{Header: h, Body: &dnsmessage.OPTResource{}}}
 	}
 	q.msg, err = m.Pack()
 	return q, err
+}
+
+// udpSize is what this resolver says it takes in one datagram.
+func (r *Resolver) udpSize() int {
+	if n := int(r.Flags.UDPSize); n > 0 && n < udpSize {
+		return n
+	}
+	return udpSize
 }
 
 func (r *Resolver) random16() (uint16, error) {
@@ -99,18 +111,27 @@ func (q *query) judge(msg []byte, cut bool, over Transport) (*Message, verdict, 
 	case v != good:
 		return nil, v, errQuestion
 	}
-	if over == UDP && (h.Truncated || cut) {
+	if over == UDP && (cut || h.Truncated && !q.keep) {
 		return nil, truncated, nil // its records may be cut anywhere: do not look at them
 	}
-	m, err := Parse(msg)
+	m, err := Parse(q.spelt(msg))
 	if err != nil {
 		return nil, junk, err
 	}
+	m.Questions[0].Name = text(q.q.Name)
 	unknown := m.EDNS == nil && (m.RCode == dnsmessage.RCodeFormatError || m.RCode == dnsmessage.RCodeNotImplemented)
 	if q.edns && (unknown || m.RCode == rcodeBadVers) {
 		return m, noEDNS, nil // RFC 6891 7
 	}
 	return m, good, nil
+}
+
+// spelt is a message with the name in its question spelt as it was given: the names that point there are then
+// nobody's random letters, neither on a screen nor in the cache. The question repeats what was sent.
+func (q *query) spelt(msg []byte) []byte {
+	out := append([]byte(nil), msg...)
+	copy(out[headerLen:], appendName(nil, text(q.name))) // as long; a first name has nothing to point at
+	return out
 }
 
 // echoed compares the question section with what was sent.

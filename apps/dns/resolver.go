@@ -40,8 +40,30 @@ type Resolver struct {
 	// NoMixedCase sends names as they were given, in place of random letter case.
 	NoMixedCase bool
 
+	// KeepTruncated takes an answer that was cut short over UDP as it is, with the records that fitted.
+	KeepTruncated bool
+
+	// Flags go into every question. The zero value asks for recursion and nothing else.
+	Flags Flags
+
 	// Observe hears of every exchange as it ends, in the goroutine that made it. nil: nobody.
 	Observe func(*Exchange)
+
+	// Carry takes one message to a server and brings what answers, in place of API's sockets: for
+	// simulations, and for transports that are none of ours. An error ends the exchange. nil: API.
+	Carry func(over Transport, server netip.AddrPort, query []byte, deadline time.Time) ([]byte, error)
+
+	// Now is the time, of which only differences count. nil: time.Now.
+	Now func() time.Time
+}
+
+// Flags are what a question may ask for beside its records.
+type Flags struct {
+	NoRecursion      bool   // RD clear: the server is to say only what it knows itself
+	CheckingDisabled bool   // CD (RFC 4035 3.2.2)
+	AuthenticData    bool   // AD (RFC 6840 5.7)
+	DNSSEC           bool   // DO: signatures too (RFC 3225)
+	UDPSize          uint16 // most bytes in one datagram, at most 1232; 0: 1232
 }
 
 // LookupA gives the IPv4 addresses of host. An address in digits stands for itself.
@@ -67,34 +89,63 @@ func (r *Resolver) Lookup(name string, t Type, deadline time.Time) (*Answer, err
 		return nil, err
 	}
 	a := &Answer{Name: n, Type: t, Canonical: text(n)}
+	return a, r.resolve(newJob(deadline), a)
+}
+
+// Ask puts one question to the servers as dig(1) does: where the answer is an alias, nothing more is asked.
+// The error and the Answer are as Lookup's.
+func (r *Resolver) Ask(name string, t Type, deadline time.Time) (*Answer, error) {
+	n, err := ParseName(name)
+	if err != nil {
+		return nil, err
+	}
+	j, a := newJob(deadline), &Answer{Name: n, Type: t, Canonical: text(n)}
+	x, err := r.ask(j, n, t)
+	a.Exchanges = j.exchanges
+	if err != nil {
+		return a, err
+	}
+	a.from(x)
+	if err := a.follow(x); err != nil || len(a.Records) > 0 {
+		return a, err
+	}
+	return a, a.nothing(x)
+}
+
+// resolve goes on from where a's chain has come to.
+func (r *Resolver) resolve(j *job, a *Answer) error {
+	defer func() { a.Exchanges = j.exchanges }()
 	for {
-		hops := len(a.Chain)
-		x, err := r.ask(a, n, deadline)
+		n, err := dnsmessage.NewName(a.Canonical)
 		if err != nil {
-			return a, err
+			return a.error(ErrBadReply, netip.AddrPort{}, err)
 		}
+		hops := len(a.Chain)
+		x, err := r.ask(j, n, a.Type)
+		if err != nil {
+			return err
+		}
+		a.from(x)
 		if err := a.follow(x); err != nil {
-			return a, err
+			return err
 		}
 		if len(a.Records) > 0 {
-			return a, nil
+			return nil
 		}
 		if len(a.Chain) == hops || x.Message.RCode == dnsmessage.RCodeNameError || hasSOA(x.Message) {
-			return a, a.nothing(x)
+			a.keepSOA(x.Message, ".")
+			return a.nothing(x)
 		}
 		// The chain leaves what this server knows: ask for its end.
-		if n, err = dnsmessage.NewName(a.Canonical); err != nil {
-			return a, a.error(ErrBadReply, x.Server, err)
-		}
 	}
 }
 
 // ask goes through the servers until one gives an answer to go by.
-func (r *Resolver) ask(a *Answer, n dnsmessage.Name, deadline time.Time) (*Exchange, error) {
+func (r *Resolver) ask(j *job, n dnsmessage.Name, t Type) (*Exchange, error) {
 	if len(r.Servers) == 0 {
-		return nil, &Error{Kind: ErrNoServers, Name: a.Canonical, Type: a.Type}
+		return nil, &Error{Kind: ErrNoServers, Name: text(n), Type: t}
 	}
-	failed := &Error{Kind: ErrTimeout, Name: a.Canonical, Type: a.Type}
+	failed := &Error{Kind: ErrTimeout, Name: text(n), Type: t}
 	for round := range r.attempts() {
 		for _, server := range r.Servers {
 			if server.Port() == 0 {
@@ -103,11 +154,7 @@ func (r *Resolver) ask(a *Answer, n dnsmessage.Name, deadline time.Time) (*Excha
 			if round == 0 {
 				failed.Servers = append(failed.Servers, server)
 			}
-			until := time.Now().Add(r.timeout())
-			if !deadline.IsZero() && deadline.Before(until) {
-				until = deadline
-			}
-			x, err := r.try(a, server, n, until)
+			x, err := r.try(j, server, n, t, j.until(r.now().Add(r.timeout())))
 			if err != nil {
 				return nil, err
 			}
@@ -115,7 +162,7 @@ func (r *Resolver) ask(a *Answer, n dnsmessage.Name, deadline time.Time) (*Excha
 				return x, nil
 			}
 			failed.blame(x)
-			if !deadline.IsZero() && !time.Now().Before(deadline) {
+			if j.over(r.now()) {
 				return nil, failed
 			}
 		}
@@ -144,24 +191,22 @@ func (e *Error) blame(x *Exchange) {
 	}
 }
 
-// try asks one server: over UDP first, then as its answers call for.
-func (r *Resolver) try(a *Answer, server netip.AddrPort, n dnsmessage.Name, deadline time.Time) (*Exchange, error) {
+// try asks one server: over UDP first, then as its answers call for. It has an error only where nothing was sent.
+func (r *Resolver) try(j *job, server netip.AddrPort, n dnsmessage.Name, t Type, deadline time.Time) (*Exchange, error) {
 	edns, over := !r.NoEDNS, UDP
 	if r.TCPOnly {
 		over = TCP
 	}
 	for {
-		q, err := r.newQuery(n, a.Type, edns)
+		q, err := r.newQuery(n, t, edns)
+		if err == nil {
+			err = j.spend()
+		}
 		if err != nil {
-			return nil, a.error(ErrUnreachable, server, err)
+			return nil, &Error{Kind: kindOf(err), Name: text(n), Type: t, Servers: []netip.AddrPort{server}, Err: err}
 		}
-		var x *Exchange
-		if over == TCP {
-			x = r.askTCP(server, q, deadline)
-		} else {
-			x = r.askUDP(server, q, deadline)
-		}
-		a.Exchanges = append(a.Exchanges, x)
+		x := r.exchange(over, server, q, deadline)
+		j.exchanges = append(j.exchanges, x)
 		if r.Observe != nil {
 			r.Observe(x)
 		}
@@ -176,6 +221,24 @@ func (r *Resolver) try(a *Answer, server netip.AddrPort, n dnsmessage.Name, dead
 			return x, nil
 		}
 	}
+}
+
+// exchange sends one message and waits for what answers it.
+func (r *Resolver) exchange(over Transport, server netip.AddrPort, q *query, deadline time.Time) *Exchange {
+	switch {
+	case r.Carry != nil:
+		return r.carry(over, server, q, deadline)
+	case over == TCP:
+		return r.askTCP(server, q, deadline)
+	}
+	return r.askUDP(server, q, deadline)
+}
+
+func (r *Resolver) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
 }
 
 func (r *Resolver) timeout() time.Duration {

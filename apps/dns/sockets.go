@@ -45,7 +45,7 @@ func (r *Resolver) bindRandom(fd int) error {
 
 // until sets how long the next call of one kind may wait. It fails when the time has passed.
 func (r *Resolver) until(fd, opt int, t time.Time) error {
-	left := time.Until(t)
+	left := t.Sub(r.now())
 	if left <= 0 {
 		return syscall.EAGAIN
 	}

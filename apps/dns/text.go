@@ -90,6 +90,9 @@ func (r Record) DataString() string {
 		}
 		return strings.Join(out, " ")
 	case *dnsmessage.UnknownResource:
+		if s := bytesString(r.Type, d.Data); s != "" {
+			return s
+		}
 		return strings.TrimRight(`\# `+strconv.Itoa(len(d.Data))+" "+hex.EncodeToString(d.Data), " ") // RFC 3597 5
 	}
 	return ""

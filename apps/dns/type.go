@@ -21,6 +21,12 @@ const (
 	TypeTXT   = dnsmessage.TypeTXT
 	TypeAAAA  = dnsmessage.TypeAAAA
 	TypeSRV   = dnsmessage.TypeSRV
+	TypeHTTPS = dnsmessage.Type(65)  // RFC 9460
+	TypeCAA   = dnsmessage.Type(257) // RFC 8659
+
+	typeDNAME = dnsmessage.Type(39) // RFC 6672
+	typeDS    = dnsmessage.Type(43)
+	typeSVCB  = dnsmessage.Type(64)
 )
 
 var typeNames = []struct {
@@ -29,8 +35,8 @@ var typeNames = []struct {
 }{
 	{TypeA, "A"}, {TypeNS, "NS"}, {TypeCNAME, "CNAME"}, {TypeSOA, "SOA"}, {TypePTR, "PTR"},
 	{TypeMX, "MX"}, {TypeTXT, "TXT"}, {TypeAAAA, "AAAA"}, {TypeSRV, "SRV"},
-	{typeDNAME, "DNAME"}, {dnsmessage.TypeOPT, "OPT"}, {43, "DS"}, {46, "RRSIG"}, {47, "NSEC"},
-	{48, "DNSKEY"}, {64, "SVCB"}, {65, "HTTPS"}, {255, "ANY"}, {257, "CAA"},
+	{typeDNAME, "DNAME"}, {dnsmessage.TypeOPT, "OPT"}, {typeDS, "DS"}, {46, "RRSIG"}, {47, "NSEC"},
+	{48, "DNSKEY"}, {typeSVCB, "SVCB"}, {TypeHTTPS, "HTTPS"}, {255, "ANY"}, {TypeCAA, "CAA"},
 }
 
 // TypeString names a type as dig does; one without a name is TYPEnnn (RFC 3597 5).
@@ -61,6 +67,9 @@ type RCode = dnsmessage.RCode
 
 // rcodeBadVers says that the server knows no such EDNS version (RFC 6891 9).
 const rcodeBadVers = RCode(16)
+
+// rcodeYXDomain says that a DNAME record makes a name that is too long (RFC 6672 2.2).
+const rcodeYXDomain = RCode(6)
 
 var rcodeNames = [...]string{
 	"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",

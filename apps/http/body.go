@@ -17,6 +17,7 @@ type Body struct {
 	n      int64 // bytes given out
 	err    error // sticky; io.EOF: the body is whole
 	closed bool
+	piped  bool // other responses follow on the connection
 }
 
 func newBody(cn *conn, kind framing, length int64, keep bool) *Body {
@@ -88,6 +89,8 @@ func (b *Body) Close() error {
 	}
 	b.closed = true
 	switch {
+	case b.piped: // Pipeline goes on with the connection
+		return nil
 	case b.err != io.EOF:
 	case b.keep && b.cn.buffered() == 0:
 		b.cn.client.put(b.cn)

@@ -1,10 +1,12 @@
 package http
 
 import (
+	"errors"
 	"io"
 	"net/netip"
-	"sync"
 	"time"
+
+	"github.com/sockeye-net/sockeye/apps/url"
 )
 
 // A Client fetches. API is required, Resolve too unless every host is an address; every other zero
@@ -17,10 +19,21 @@ type Client struct {
 	// (*dns.Resolver).LookupA serves.
 	Resolve func(host string, deadline time.Time) ([]netip.Addr, error)
 
+	// Secure makes TLS over a connected socket for https, before until. The Stream's Close ends TLS; the
+	// client closes the socket after it. An error that is no *Error is one of kind TLSFailed. nil: https is refused.
+	Secure func(to Peer, until time.Time) (Stream, error)
+
+	// Proxy is "host:port" of an HTTP proxy: http is asked of it, https goes through a CONNECT tunnel.
+	// "": none. ProxyAuth is what Proxy-Authorization says to it; "": nothing.
+	Proxy, ProxyAuth string
+
 	// UserAgent is sent with every request. "": sockeye.
 	UserAgent string
 
-	ConnectTimeout time.Duration // name and connection together. 0: 30 s
+	// PerHost is how many connections to one origin may be open at a time; who wants one more waits. 0: 6.
+	PerHost int
+
+	ConnectTimeout time.Duration // name, connection and TLS together. 0: 30 s
 	HeaderTimeout  time.Duration // from the request to the end of the response's head. 0: 60 s
 	IdleTimeout    time.Duration // without a byte of the body. 0: 60 s
 	KeepTimeout    time.Duration // how old an idle connection may get. 0: 60 s
@@ -28,14 +41,12 @@ type Client struct {
 	// Observe hears of every step, in the goroutine that makes it. nil: nobody.
 	Observe func(Step)
 
-	mu     sync.Mutex
-	idle   map[string]*conn // by host and port, one each
-	closed bool
+	pool pool
 }
 
 // A Response is a response's head as it came, and its body. Body.Close must be called.
 type Response struct {
-	URL           *URL
+	URL           *url.URL
 	StatusLine    string // as it came
 	Minor         int    // HTTP/1.Minor
 	Code          int    // 200
@@ -46,26 +57,20 @@ type Response struct {
 	ContentLength int64  // what the server says the body has, for HEAD would have; -1: it does not say
 	Body          *Body
 	FD            int
+	Stream        Stream // nil for http
 	Local, Remote netip.AddrPort
 	Reused        bool // the connection had served before
 }
 
 // Get fetches a URL.
-func (c *Client) Get(url string) (*Response, error) { return c.Do(&Request{URL: url}) }
+func (c *Client) Get(u string) (*Response, error) { return c.Do(&Request{URL: u}) }
 
 // Head fetches a URL's head.
-func (c *Client) Head(url string) (*Response, error) { return c.Do(&Request{Method: "HEAD", URL: url}) }
+func (c *Client) Head(u string) (*Response, error) { return c.Do(&Request{Method: "HEAD", URL: u}) }
 
 // Do sends a request and reads the response's head. Redirects are not followed. The error is an *Error.
 func (c *Client) Do(r *Request) (*Response, error) {
-	u, err := ParseURL(r.URL)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.check(); err != nil {
-		return nil, err
-	}
-	raw, err := c.encode(r, u)
+	u, raw, err := c.prepare(r)
 	if err != nil {
 		return nil, err
 	}
@@ -80,51 +85,113 @@ func (c *Client) Do(r *Request) (*Response, error) {
 			return resp, nil
 		}
 		cn.close()
-		if !cn.stale(err) {
+		if !cn.stale(err) || !r.Idempotent() || !r.Rewind() {
 			return nil, err
 		}
 	}
 }
 
-// stale: the server closed an idle connection while our request was on its way. GET and HEAD may be
+// prepare checks a request and writes its head.
+func (c *Client) prepare(r *Request) (*url.URL, []byte, error) {
+	u, err := ParseURL(r.URL)
+	if err != nil {
+		return nil, nil, err
+	}
+	if u.Scheme == "https" && c.Secure == nil {
+		return nil, nil, &Error{Kind: UnsupportedScheme, Op: quote(r.URL), Text: "https needs TLS, which this program does not have"}
+	}
+	if err := r.check(); err != nil {
+		return nil, nil, err
+	}
+	raw, err := c.encode(r, u)
+	return u, raw, err
+}
+
+// stale: the server closed an idle connection while our request was on its way. What is idempotent may be
 // sent again (RFC 9110 9.2.2). Each idle connection can be stale once, so this ends.
 func (cn *conn) stale(err error) bool {
-	e, ok := err.(*Error)
-	return ok && cn.reused && !cn.got && (e.Kind == EmptyReply || e.Kind == SendFailed || e.Kind == RecvFailed)
+	var e *Error
+	return errors.As(err, &e) && cn.reused && !cn.got && (e.Kind == EmptyReply || e.Kind == SendFailed || e.Kind == RecvFailed)
 }
 
 // exchange sends the request and reads the head.
 func (cn *conn) exchange(r *Request, raw []byte) (*Response, error) {
+	if err := cn.request(r, raw); err != nil {
+		return nil, err
+	}
+	h, interim, whole, err := cn.deliver(r)
+	if h == nil && err == nil {
+		var more int
+		h, more, err = readHeads(cn, interim)
+		interim = more
+	}
+	if err != nil {
+		return nil, cn.unanswered(err, interim)
+	}
+	return cn.respond(r, h, interim, whole)
+}
+
+// request sends the request's head.
+func (cn *conn) request(r *Request, raw []byte) error {
 	cn.got = false
 	cn.doing = "send the request to " + cn.remote.String()
 	cn.until = earlier(r.Deadline, time.Now().Add(orElse(cn.client.HeaderTimeout, defaultHeader)))
 	cn.idle = 0
 	if err := cn.send(raw); err != nil {
-		return nil, err
+		return err
 	}
 	cn.observe(Step{Kind: RequestSent, Raw: raw, Bytes: int64(len(raw))})
-	cn.doing = "read the response of " + cn.remote.String()
-	h, interim, err := readHeads(cn)
+	return nil
+}
+
+// deliver sends the request's body. h is the response where it came first; whole: the body is sent.
+func (cn *conn) deliver(r *Request) (h *head, interim int, whole bool, err error) {
+	waiting := "read the response of " + cn.remote.String()
+	if r.expects() {
+		cn.doing = waiting
+		if h, interim, err = cn.ask(cn.until); h != nil || err != nil {
+			return h, interim, false, err
+		}
+	}
+	cn.until, cn.idle = r.Deadline, orElse(cn.client.IdleTimeout, defaultIdle)
+	err = cn.sendBody(r)
+	cn.until, cn.idle = earlier(r.Deadline, time.Now().Add(orElse(cn.client.HeaderTimeout, defaultHeader))), 0
+	cn.doing = waiting
+	var e *Error
+	if errors.As(err, &e) && e.Kind == SendFailed && !cn.reused {
+		// The server may have said why it takes no more before it closed (RFC 9112 9.5).
+		if h, interim, e := readHeads(cn, interim); e == nil {
+			return h, interim, false, nil
+		}
+	}
+	return nil, interim, err == nil, err
+}
+
+// unanswered names why there is no response.
+func (cn *conn) unanswered(err error, interim int) error {
 	switch {
 	case err == io.EOF && interim == 0:
-		return nil, &Error{Kind: EmptyReply, Op: cn.doing, Text: "the server closed the connection without a word"}
+		return &Error{Kind: EmptyReply, Op: cn.doing, Text: "the server closed the connection without a word"}
 	case err == io.EOF:
-		return nil, &Error{Kind: RecvFailed, Op: cn.doing, Text: "the connection ended after a 1xx response"}
-	case err != nil:
-		return nil, cn.named(err)
+		return &Error{Kind: RecvFailed, Op: cn.doing, Text: "the connection ended after a 1xx response"}
 	}
+	return cn.named(err)
+}
+
+// respond makes a Response of the head that has come.
+func (cn *conn) respond(r *Request, h *head, interim int, whole bool) (*Response, error) {
 	kind, length, keep, err := h.frame(r.method())
 	if err != nil {
 		return nil, cn.named(err)
 	}
 	cn.observe(Step{Kind: HeadReceived, Raw: h.raw, Bytes: int64(len(h.raw))})
 	cn.until, cn.idle = r.Deadline, orElse(cn.client.IdleTimeout, defaultIdle)
-	keep = keep && !r.Close
+	keep = keep && !r.Close && !r.Old && whole
 	cn.closing = !keep
 	return &Response{
 		StatusLine: h.line, Minor: h.minor, Code: h.code, Reason: h.reason, Fields: h.fields, Raw: h.raw, Interim: interim,
 		ContentLength: length, Body: newBody(cn, kind, length, keep),
-		FD: cn.fd, Local: cn.local, Remote: cn.remote, Reused: cn.reused,
+		FD: cn.fd, Stream: cn.stream, Local: cn.local, Remote: cn.remote, Reused: cn.reused,
 	}, nil
 }
 

@@ -401,8 +401,16 @@ func TestKinds(t *testing.T) {
 	_, err = c.Do(&Request{URL: nobody, Deadline: time.Now().Add(-time.Second)})
 	require.ErrorIs(t, err, Timeout)
 
-	_, err = c.Do(&Request{Method: "POST", URL: nobody})
-	require.ErrorIs(t, err, BadRequest)
+	for _, r := range []Request{
+		{Method: "CONNECT"}, {Method: "A B"}, {Method: "TRACE", Body: strings.NewReader("x"), Length: 1},
+		{Method: "PUT", Old: true, Body: strings.NewReader("x"), Length: -1},
+	} {
+		r.URL = nobody
+		_, err = c.Do(&r)
+		require.ErrorIs(t, err, BadRequest)
+	}
+	_, err = c.Get("https://no.test/")
+	require.ErrorIs(t, err, UnsupportedScheme)
 }
 
 // Many fetches at once share a client, and each gets its own bytes.

@@ -1,30 +1,31 @@
 package http
 
 import (
+	"errors"
 	"io"
 	"net/netip"
 	"time"
-
-	"github.com/sockeye-net/sockeye/stack/socket"
 )
 
-// A conn is one connection to a server. One request at a time has it.
+// A conn is one connection to a server. One request at a time has it, or several in a pipeline.
 type conn struct {
 	client        *Client
 	fd            int
-	key           string // host and port that it is for
+	stream        Stream // over fd; nil: the bare socket
+	key           string // origin and proxy that it is for
 	local, remote netip.AddrPort
 	reader
 
-	reused  bool          // it has served a request before
-	got     bool          // bytes of the response at hand have come
-	since   time.Time     // idle since
-	until   time.Time     // no wait goes beyond this; zero: no bound
-	idle    time.Duration // no single wait is longer than this; 0: no bound
-	rcv     time.Duration // what SO_RCVTIMEO is set to
-	atEOF   bool          // the peer has closed
-	doing   string        // for errors: "send the request to ..."
-	closing bool          // one of us said Connection: close, or the framing needs it
+	reused   bool          // it has served a request before
+	got      bool          // bytes of the response at hand have come
+	since    time.Time     // idle since
+	until    time.Time     // no wait goes beyond this; zero: no bound
+	idle     time.Duration // no single wait is longer than this; 0: no bound
+	rcv, snd time.Duration // what SO_RCVTIMEO and SO_SNDTIMEO are set to
+	atEOF    bool          // the peer has closed
+	doing    string        // for errors: "send the request to ..."
+	closing  bool          // one of us said Connection: close, or the framing needs it
+	taken    bool          // the descriptor is Client.Secure's
 }
 
 // patience is how long the next call may wait. 0: for ever; false: not at all.
@@ -44,7 +45,7 @@ func (cn *conn) patience() (time.Duration, bool) {
 	return left, true
 }
 
-// recv is the reader's fill: one recv(2) that waits no longer than it may.
+// recv is the reader's fill: one read that waits no longer than it may.
 func (cn *conn) recv(p []byte) (int, error) {
 	if cn.atEOF {
 		return 0, io.EOF
@@ -53,19 +54,16 @@ func (cn *conn) recv(p []byte) (int, error) {
 	if !ok {
 		return 0, cn.late(nil)
 	}
-	if wait != cn.rcv {
-		if err := cn.client.API.SetSockOptTimeval(cn.fd, socket.SOL_SOCKET, socket.SO_RCVTIMEO, wait); err != nil {
-			return 0, cn.failed(RecvFailed, err)
-		}
-		cn.rcv = wait
-	}
-	n, err := cn.client.API.Recv(cn.fd, p, 0)
+	n, err := cn.receive(p, wait)
 	switch {
+	case errors.Is(err, ErrTruncated) && cn.got:
+		cn.atEOF = true
+		return 0, &Error{Kind: Partial, Op: cn.doing, Text: "the connection was cut and not closed", Err: ErrTruncated}
 	case timedOut(err):
 		return 0, cn.late(err)
-	case err != nil:
+	case err != nil && !errors.Is(err, ErrTruncated):
 		return 0, cn.failed(RecvFailed, err)
-	case n == 0:
+	case n == 0 || errors.Is(err, ErrTruncated):
 		cn.atEOF = true
 		cn.observe(Step{Kind: PeerClosed})
 		return 0, io.EOF
@@ -81,10 +79,7 @@ func (cn *conn) send(p []byte) error {
 		if !ok {
 			return cn.late(nil)
 		}
-		if err := cn.client.API.SetSockOptTimeval(cn.fd, socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait); err != nil {
-			return cn.failed(SendFailed, err)
-		}
-		n, err := cn.client.API.Send(cn.fd, p, socket.MSG_NOSIGNAL)
+		n, err := cn.transmit(p, wait)
 		switch {
 		case timedOut(err):
 			return cn.late(err)
@@ -104,9 +99,17 @@ func (cn *conn) failed(k Kind, err error) error {
 	return &Error{Kind: k, Op: cn.doing, Err: err}
 }
 
-// close gives the descriptor back.
+// close gives the descriptor back, after the stream has had its last word.
 func (cn *conn) close() {
+	if cn.taken {
+		return
+	}
+	if cn.stream != nil {
+		_ = cn.stream.SetWriteDeadline(time.Now().Add(lingerWait))
+		_ = cn.stream.Close()
+	}
 	err := cn.client.API.Close(cn.fd)
+	cn.client.release(cn)
 	cn.observe(Step{Kind: Closed, Err: err})
 }
 

@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sockeye-net/sockeye/apps/url"
 	"github.com/sockeye-net/sockeye/stack/socket"
 )
 
@@ -12,10 +13,13 @@ import (
 const leastShare = 2 * time.Second
 
 // dial resolves the host and tries its addresses in turn.
-func (c *Client) dial(u *URL, deadline time.Time) (*conn, error) {
+func (c *Client) dial(u *url.URL, deadline time.Time) (*conn, error) {
 	until := earlier(deadline, time.Now().Add(orElse(c.ConnectTimeout, defaultConnect)))
-	addrs, err := c.resolve(u.Host, until)
-	c.observe(Step{Kind: Resolved, FD: -1, Host: u.Host, Addrs: addrs, Err: err})
+	host, port, err := c.whom(u)
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := c.addresses(host, until)
 	if err != nil {
 		return nil, err
 	}
@@ -23,10 +27,14 @@ func (c *Client) dial(u *URL, deadline time.Time) (*conn, error) {
 		share := time.Until(until) / time.Duration(len(addrs)-i)
 		end := earlier(until, time.Now().Add(max(share, leastShare)))
 		var cn *conn
-		if cn, err = c.connect(netip.AddrPortFrom(a, u.Port), end); err == nil {
-			cn.key = u.HostPort()
-			return cn, nil
+		if cn, err = c.connect(netip.AddrPortFrom(a, port), end); err != nil {
+			continue
 		}
+		if err = cn.join(u, until); err != nil {
+			cn.close()
+			return nil, err
+		}
+		return cn, nil
 	}
 	return nil, err
 }
@@ -36,7 +44,7 @@ func (c *Client) resolve(host string, until time.Time) ([]netip.Addr, error) {
 	op := "resolve " + host
 	all, err := c.literal(host, until)
 	if err != nil {
-		return nil, &Error{Kind: Unresolved, Op: op, Err: err}
+		return nil, &Error{Kind: c.unresolved(), Op: op, Err: err}
 	}
 	var v4 []netip.Addr
 	for _, a := range all {
@@ -45,7 +53,7 @@ func (c *Client) resolve(host string, until time.Time) ([]netip.Addr, error) {
 		}
 	}
 	if len(v4) == 0 {
-		return nil, &Error{Kind: Unresolved, Op: op, Text: "it has no IPv4 address, and the stack speaks only IPv4"}
+		return nil, &Error{Kind: c.unresolved(), Op: op, Text: "it has no IPv4 address, and the stack speaks only IPv4"}
 	}
 	return v4, nil
 }
@@ -56,7 +64,7 @@ func (c *Client) literal(host string, until time.Time) ([]netip.Addr, error) {
 		return []netip.Addr{a}, nil
 	}
 	if c.Resolve == nil {
-		return nil, &Error{Kind: Unresolved, Text: "no resolver is configured; use an address"}
+		return nil, &Error{Kind: c.unresolved(), Text: "no resolver is configured; use an address"}
 	}
 	return c.Resolve(host, until)
 }
@@ -87,7 +95,7 @@ func (cn *conn) shake() error {
 	if !ok {
 		return &Error{Kind: Timeout, Op: cn.doing, Text: "no time was left"}
 	}
-	err := cn.client.API.SetSockOptTimeval(cn.fd, socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
+	err := cn.within(&cn.snd, soSndTimeo, wait)
 	if err == nil {
 		err = cn.client.API.Connect(cn.fd, cn.remote)
 	}

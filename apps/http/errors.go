@@ -11,7 +11,7 @@ type Kind uint8
 
 // The kinds, with curl's codes.
 const (
-	UnsupportedScheme Kind = 1 + iota // 1: not http
+	UnsupportedScheme Kind = 1 + iota // 1: not http, or https without TLS
 	BadURL                            // 3
 	BadRequest                        // 3: a method or field with a character that HTTP forbids
 	Unresolved                        // 6: no address for the host
@@ -22,12 +22,18 @@ const (
 	EmptyReply                        // 52: the connection ended before the first byte
 	SendFailed                        // 55
 	RecvFailed                        // 56
-	BadCoding                         // 61: a transfer coding that we do not know
+	BadCoding                         // 61: a coding that we do not know, or that is broken
+	UnresolvedProxy                   // 5: no address for the proxy
+	BadUpload                         // 26: the request's body cannot be read, or is not as long as said
+	TLSFailed                         // 35: no TLS with that server
+	BadCertificate                    // 60: the server's certificate is not to be believed
+	BadRedirect                       // 47: too many redirects, or one to nowhere
 )
 
 var kindTexts = [...]string{
 	"", "unsupported scheme", "bad URL", "bad request", "could not resolve", "could not connect", "weird reply",
-	"partial body", "timed out", "empty reply", "send failed", "receive failed", "unknown transfer coding",
+	"partial body", "timed out", "empty reply", "send failed", "receive failed", "bad coding",
+	"could not resolve the proxy", "bad upload", "TLS failed", "bad certificate", "bad redirect",
 }
 
 // Error names the kind.

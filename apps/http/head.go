@@ -27,9 +27,11 @@ type source interface {
 // ended: the connection came to its end, in one way or the other.
 func ended(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
 
-// readHeads reads the final response's head and skips the 1xx before it (RFC 9110 15.2).
-func readHeads(s source) (h *head, interim int, err error) {
+// readHeads reads the final response's head and skips the 1xx before it (RFC 9110 15.2), of which there were
+// so many already.
+func readHeads(s source, before int) (h *head, interim int, err error) {
 	room := maxHead
+	interim = before
 	for {
 		if h, err = readHead(s, room); err != nil {
 			return nil, interim, err

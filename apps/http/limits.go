@@ -13,6 +13,11 @@ const (
 	maxTrailer   = 16 << 10  // bytes of a trailer
 	readBuffer   = 16 << 10  // bytes taken from a socket at a time
 	maxIdle      = 16        // connections kept for reuse; the oldest makes room
+	maxUnzipped  = 1 << 30   // bytes that a compressed body may have in the end
+	freeUnzipped = 1 << 20   // bytes of it that may come out whatever went in
+	maxRatio     = 200       // bytes that may come out beyond that for each that went in
+
+	defaultPerHost = 6 // connections to one origin, as browsers
 )
 
 // Time-outs where the Client's are zero.

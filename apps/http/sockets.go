@@ -1,6 +1,7 @@
 package http
 
 import (
+	"errors"
 	"net/netip"
 	"syscall"
 	"time"
@@ -21,10 +22,19 @@ type Sockets interface {
 
 var _ Sockets = (*socket.API)(nil)
 
-// timedOut says whether a call ended because of SO_RCVTIMEO or SO_SNDTIMEO,
+const (
+	solSocket   = socket.SOL_SOCKET
+	soRcvTimeo  = socket.SO_RCVTIMEO
+	soSndTimeo  = socket.SO_SNDTIMEO
+	msgNoSignal = socket.MSG_NOSIGNAL
+)
+
+// timedOut says whether a call ended because of SO_RCVTIMEO, SO_SNDTIMEO or a Stream's deadline,
 // or because the stack itself gave the peer up.
 func timedOut(err error) bool {
-	return err == syscall.EAGAIN || err == syscall.EINPROGRESS || err == syscall.ETIMEDOUT
+	var t interface{ Timeout() bool }
+	return err == syscall.EAGAIN || err == syscall.EINPROGRESS || err == syscall.ETIMEDOUT ||
+		errors.As(err, &t) && t.Timeout()
 }
 
 // earlier is the earlier of two times; zero is never.

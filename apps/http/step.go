@@ -15,7 +15,10 @@ const (
 	Connected                         // to Remote, from Local
 	ConnectFailed                     // to Remote, Err says why
 	Reused                            // an idle connection from Local to Remote
+	Tunnelled                         // a proxy has connected us: Raw is what it said
+	Secured                           // TLS is agreed, or Err says why not
 	RequestSent                       // Raw is what was sent
+	BodySent                          // Bytes bytes of the request's body
 	HeadReceived                      // Raw is the final response's head as it came
 	BodyEnded                         // after Bytes bytes; Err says why it ended early
 	PeerClosed                        // the peer has sent its FIN
@@ -24,7 +27,8 @@ const (
 )
 
 var stepNames = [...]string{
-	"", "resolved", "connecting", "connected", "connect failed", "reused", "request sent", "head received",
+	"", "resolved", "connecting", "connected", "connect failed", "reused", "tunnelled", "secured", "request sent",
+	"body sent", "head received",
 	"body ended", "peer closed", "kept alive", "closed",
 }
 

@@ -18,13 +18,40 @@ func (j *Journey) Question(name string, t dns.Type, servers []netip.AddrPort) {
 		for i, s := range servers {
 			who[i] = s.Addr().String()
 		}
-		what := "IPv4 address"
-		if t != dns.TypeA {
-			what = dns.TypeString(t) + " record"
+		what := recordName(t)
+		if len(servers) == 0 {
+			j.paragraph(fmt.Sprintf("Which %s has %s? We ask nobody to ask for us: we begin at a root server and go down from there, each server naming those that know more.", what, clean(name, 60)))
+			j.blank()
+			return
 		}
 		j.paragraph(fmt.Sprintf("Which %s has %s? We ask %s on port 53, over UDP first: one datagram there, one back, no connection.", what, clean(name, 60), strings.Join(who, " or ")))
 		j.blank()
 	})
+}
+
+// Known tells the second chapter of a name for which nobody has to be asked.
+func (j *Journey) Known(name string, a *dns.Answer) {
+	j.end(func() {
+		j.heading("The name")
+		where := "Our hosts file says so, and it is looked at first"
+		if a.Source.Kind == dns.FromCache {
+			where = fmt.Sprintf("We asked a while ago, and the answer may be kept for %s more", plural(int64(a.Left), "second"))
+		}
+		j.paragraph(fmt.Sprintf("Which %s has %s? %s: nobody is asked, no packet is sent.", recordName(a.Type), clean(name, 60), where))
+		j.blank()
+		for _, r := range a.Records {
+			j.fact("answer", clean(a.Spelt(r).String(), 78))
+		}
+		j.blank()
+	})
+}
+
+// recordName is what a type of record is called.
+func recordName(t dns.Type) string {
+	if t == dns.TypeA {
+		return "IPv4 address"
+	}
+	return dns.TypeString(t) + " record"
 }
 
 // Exchange tells of one question to one server that has ended. It is a dns.Resolver's Observe.

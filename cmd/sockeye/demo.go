@@ -221,27 +221,25 @@ func (p *program) journey(f *demoFlags, d demoPath) (err error) {
 func (s *session) twice() error {
 	first := newFetch(s)
 	s.tell.URL(siteURL)
-	resp, _, err := first.do(&http.Request{URL: siteURL}, io.Discard)
-	if err != nil {
+	if _, err := first.do(&http.Request{URL: siteURL}, io.Discard); err != nil {
 		return err
 	}
 	s.tell.Heading("The close: kept alive, so it is ours")
 	s.tell.Say("The server left the connection open for another request (keep-alive). We have none, and close.")
-	_ = resp.Body.Close()
-	_ = first.client.Close()
+	_ = first.resp.Body.Close()
+	_ = first.browser.Close()
 	first.closed()
 
 	second := newFetch(s)
 	second.brief = true
-	second.client.Resolve = func(string, time.Time) ([]netip.Addr, error) { return []netip.Addr{resp.Remote.Addr()}, nil }
+	second.client.Resolve = func(string, time.Time) ([]netip.Addr, error) { return []netip.Addr{first.resp.Remote.Addr()}, nil }
 	s.tell.Heading("Once more, with Connection: close")
 	s.tell.Say("The address is known now. The same request with one line more, `Connection: close`, makes the server close first, when it has sent the page.")
-	resp, _, err = second.do(&http.Request{URL: siteURL, Close: true}, io.Discard)
-	if err != nil {
+	if _, err := second.do(&http.Request{URL: siteURL, Close: true}, io.Discard); err != nil {
 		return err
 	}
-	_ = resp.Body.Close()
-	_ = second.client.Close()
+	_ = second.resp.Body.Close()
+	_ = second.browser.Close()
 	second.closed()
 	return nil
 }

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,29 +19,54 @@ import (
 // digFlags are dig's own flags.
 type digFlags struct {
 	linkFlags
-	tcp   bool
-	short bool
-	wait  time.Duration
-	tries int
+	tcp, short, json, trace bool
+	wait                    time.Duration
+	tries                   int
+	query, kind, reverse    string
+	port                    uint16
+	batch, hints            string
+	four                    bool
 }
 
 func (p *program) dig() *cobra.Command {
 	f := &digFlags{}
 	cmd := &cobra.Command{
-		Use:   "dig [@SERVER] NAME [TYPE]",
+		Use:   "dig [@SERVER] NAME [TYPE] [+OPTION...]",
 		Short: "Ask a name server and print its answer as dig(1) does",
 		Long: `Dig asks the name server for records of a type (default A) at a name, and prints
-the answer as dig(1) does. Exit codes are those of dig(1): 0 for any answer, 9
-when no server answered, 10 for an error of our own.`,
+the answer as dig(1) does, with a line that says where it came from: an authority
+for the zone or a recursive server. +trace begins at the root servers and prints
+each referral.
+
+It knows dig's +[no]tcp +[no]short +[no]trace +[no]recurse +[no]edns +bufsize=N
++time=S +tries=N +retry=N +[no]ignore +[no]search +domain=D +ndots=N +[no]dnssec
++[no]cdflag +[no]adflag, what is to be printed (+[no]all +[no]cmd +[no]comments
++[no]question +[no]answer +[no]authority +[no]additional +[no]stats +[no]ttlid
++[no]class), and of its own +[no]json, +[no]mixedcase (the random letter case of
+questions) and +[no]qmin (with +trace: tell no server more of the name than it
+needs, RFC 9156). Exit codes are those of dig(1): 0 for any answer, 1 for a call
+that makes no sense, 8 for a batch file that cannot be opened, 9 when no server
+answered, 10 for an error of our own.`,
 		Example: `  sockeye dig example.com
-  sockeye dig @9.9.9.9 example.com MX
-  sockeye dig --short --tcp example.com`,
-		Args: digArguments,
+  sockeye dig @9.9.9.9 example.com MX +short
+  sockeye dig -x 192.0.2.1
+  sockeye dig +trace example.com
+  sockeye dig --json example.com HTTPS`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return p.runDig(cmd, f, args) },
 	}
 	fl := cmd.Flags()
 	fl.BoolVar(&f.tcp, "tcp", false, "ask over TCP only")
 	fl.BoolVar(&f.short, "short", false, "print only what the records say")
+	fl.BoolVar(&f.json, "json", false, "print everything as a line of JSON")
+	fl.BoolVar(&f.trace, "trace", false, "begin at the root servers and print each referral")
+	fl.StringVar(&f.hints, "hints", "", "root hints `FILE` (default: the Internet's root servers)")
+	fl.StringVarP(&f.query, "name", "q", "", "`NAME` to ask for")
+	fl.StringVarP(&f.kind, "type", "t", "", "`TYPE` of record")
+	fl.StringVarP(&f.reverse, "reverse", "x", "", "ask for the names of `ADDR`")
+	fl.Uint16VarP(&f.port, "port", "p", dns.Port, "ask at `PORT`")
+	fl.StringVarP(&f.batch, "batch", "f", "", "read questions from `FILE`, one a line")
+	fl.BoolVarP(&f.four, "ipv4", "4", false, "IPv4 only, which is all there is")
 	f.wait = 3 * time.Second
 	secondsVar(cmd, &f.wait, "timeout", "", "wait this `TIME` for each answer, in seconds")
 	fl.IntVar(&f.tries, "tries", 2, "ask `N` times")
@@ -46,50 +75,131 @@ when no server answered, 10 for an error of our own.`,
 }
 
 func (p *program) runDig(cmd *cobra.Command, f *digFlags, args []string) error {
-	servers, args := cutServer(args)
-	if len(servers) > 0 {
-		f.dns = servers[0]
+	asks, err := f.asks(args)
+	if err != nil {
+		var e *exit
+		if errors.As(err, &e) {
+			return err
+		}
+		return usage(cmd, err)
 	}
-	t := dns.TypeA
-	if len(args) == 2 {
-		var ok bool
-		if t, ok = dns.ParseType(args[1]); !ok {
-			return usage(cmd, fmt.Errorf("%q is no type of record: A, AAAA, CNAME, MX, NS, PTR, SOA, SRV, TXT or TYPEn", args[1]))
+	for _, a := range asks {
+		if _, err := dns.ParseName(a.name); err != nil {
+			return fail(digInternal, err) // as dig: "not a legal name"
 		}
 	}
-	if _, err := dns.ParseName(args[0]); err != nil {
-		return fail(digInternal, err) // as dig: "not a legal name"
+	roots, err := hints(f.hints)
+	if err != nil {
+		return fail(digInternal, err)
+	}
+	if asks[0].server != "" {
+		f.dns = asks[0].server
 	}
 	return p.within(&f.linkFlags, digInternal, func(s *session, stop *interruption) error {
-		return stop.interrupted(p.ask(s, f, args[0], t))
+		var worst error
+		for _, a := range asks { // the last code that is not 0 counts, as with dig
+			if err := p.ask(s, f, a, roots); err != nil {
+				if worst != nil {
+					fmt.Fprintln(p.err, oneLine(worst.Error()))
+				}
+				worst = err
+			}
+			if stop.came() {
+				break
+			}
+		}
+		return stop.interrupted(worst)
 	})
 }
 
-// ask asks the session's name servers.
-func (p *program) ask(s *session, f *digFlags, name string, t dns.Type) error {
+// asks are the questions of the command line, or of the batch file.
+func (f *digFlags) asks(args []string) ([]*digAsk, error) {
+	if f.batch == "" {
+		a, err := f.parse(args)
+		return []*digAsk{a}, err
+	}
+	file, err := os.Open(f.batch)
+	if err != nil {
+		return nil, fail(digNoBatch, fmt.Errorf("cannot open the batch file: %w", err))
+	}
+	defer file.Close()
+	var out []*digAsk
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || line[0] == '#' || line[0] == ';' {
+			continue
+		}
+		a, err := f.parse(append(args[:len(args):len(args)], strings.Fields(line)...))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %q: %w", f.batch, line, err)
+		}
+		out = append(out, a)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s has no question in it", f.batch)
+	}
+	return out, nil
+}
+
+// ask asks the session's name servers, or from the root on.
+func (p *program) ask(s *session, f *digFlags, o *digAsk, roots []dns.Hint) error {
+	if o.trace {
+		if s.tell != nil {
+			s.tell.Question(o.name, o.t, nil)
+		}
+		return p.trace(s, o, roots)
+	}
 	if s.noDNS != nil {
 		return fail(digInternal, s.noDNS)
 	}
 	r := s.resolver()
-	r.Timeout, r.Attempts, r.TCPOnly = f.wait, f.tries, f.tcp
+	r.Servers = atPort(r.Servers, f.port)
+	r.Timeout, r.Attempts, r.TCPOnly, r.NoEDNS, r.NoMixedCase, r.Flags = o.wait, o.tries, o.tcp, o.noEDNS, o.noMixedCase, o.flags
+	r.KeepTruncated = o.ignore
 	if s.tell != nil {
-		s.tell.Question(name, t, s.servers)
+		s.tell.Question(o.name, o.t, s.servers)
 	}
-	a, err := r.Lookup(name, t, time.Time{})
-	return p.answer(f, a, err)
+	var a *dns.Answer
+	var err error
+	for _, name := range o.names() {
+		if a, err = r.Ask(name, o.t, time.Time{}); !errors.Is(err, dns.ErrNXDomain) {
+			break
+		}
+	}
+	return p.answer(o, a, err)
+}
+
+// names are those to ask for, in order: with +search, in the domains to search too.
+func (o *digAsk) names() []string {
+	if !o.search {
+		return []string{o.name}
+	}
+	c := systemConfig()
+	if o.domain != "" {
+		c = &dns.Config{Search: []string{o.domain}, Ndots: 1}
+	}
+	if o.ndots >= 0 {
+		c.Ndots = o.ndots
+	}
+	return dns.SearchNames(o.name, c.Search, c.Ndots)
 }
 
 // answer prints what came. A server's No is an answer too.
-func (p *program) answer(f *digFlags, a *dns.Answer, err error) error {
+func (p *program) answer(o *digAsk, a *dns.Answer, err error) error {
 	if a == nil || a.Last() == nil {
 		if err == nil {
 			err = errors.New("no server answered")
 		}
 		return fail(digNoReply, err)
 	}
-	text := digText(a, time.Now())
-	if f.short {
+	text := ""
+	switch {
+	case o.json:
+		text = jsonText(a, err)
+	case o.short:
 		text = shortText(a)
+	default:
+		text = o.text(a, time.Now())
 	}
 	if _, werr := io.WriteString(p.out, text); werr != nil {
 		return fail(digInternal, werr)
@@ -100,93 +210,24 @@ func (p *program) answer(f *digFlags, a *dns.Answer, err error) error {
 	return nil
 }
 
-// shortText is the data of the records alone, the CNAME chain included.
-func shortText(a *dns.Answer) string {
-	var b strings.Builder
-	for _, r := range append(a.Chain[:len(a.Chain):len(a.Chain)], a.Records...) {
-		fmt.Fprintln(&b, a.Spelt(r).DataString())
-	}
-	return b.String()
+// systemConfig is what the system says of searching names.
+func systemConfig() *dns.Config {
+	b, _ := os.ReadFile("/etc/resolv.conf") // not there: the defaults
+	return dns.ParseConfig(string(b))
 }
 
-// digText is the deciding answer as dig(1) prints it.
-func digText(a *dns.Answer, now time.Time) string {
-	x := a.Last()
-	m := x.Message
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n; <<>> sockeye dig <<>> %s %s\n", typed(a), dns.TypeString(a.Type))
-	if m == nil {
-		return b.String()
-	}
-	extra := len(m.Additionals)
-	if m.EDNS != nil {
-		extra++
-	}
-	b.WriteString(";; Got answer:\n")
-	fmt.Fprintf(&b, ";; ->>HEADER<<- opcode: %s, status: %s, id: %d\n", opcode(m.OpCode), dns.RCodeString(m.RCode), m.ID)
-	fmt.Fprintf(&b, ";; flags:%s; QUERY: %d, ANSWER: %d, AUTHORITY: %d, ADDITIONAL: %d\n",
-		digFlagNames(m), len(m.Questions), len(m.Answers), len(m.Authorities), extra)
-	if m.RD && !m.RA {
-		b.WriteString(";; WARNING: recursion requested but not available\n")
-	}
-	if m.EDNS != nil {
-		do := ""
-		if m.EDNS.DO {
-			do = " do"
-		}
-		fmt.Fprintf(&b, "\n;; OPT PSEUDOSECTION:\n; EDNS: version: %d, flags:%s; udp: %d", m.EDNS.Version, do, m.EDNS.UDPSize)
-	}
-	b.WriteString("\n;; QUESTION SECTION:\n")
-	for _, q := range m.Questions {
-		q.Name = a.SpeltName(q.Name)
-		fmt.Fprintf(&b, ";%s\n", q)
-	}
-	section(&b, "ANSWER", a, m.Answers)
-	section(&b, "AUTHORITY", a, m.Authorities)
-	section(&b, "ADDITIONAL", a, m.Additionals)
-	fmt.Fprintf(&b, "\n;; Query time: %d msec\n", x.RoundTrip.Milliseconds())
-	fmt.Fprintf(&b, ";; SERVER: %s#%d(%s) (%s)\n", x.Server.Addr(), x.Server.Port(), x.Server.Addr(), x.Transport)
-	fmt.Fprintf(&b, ";; WHEN: %s\n", now.Format("Mon Jan 02 15:04:05 MST 2006"))
-	fmt.Fprintf(&b, ";; MSG SIZE  rcvd: %d\n\n", len(x.Raw))
-	return b.String()
-}
-
-// typed is the name as people type it: without the final dot, unless it is all.
-func typed(a *dns.Answer) string {
-	name := dns.Escape(a.Name.String())
-	if len(name) > 1 {
-		name = strings.TrimSuffix(name, ".")
-	}
-	return name
-}
-
-func section(b *strings.Builder, name string, a *dns.Answer, rs []dns.Record) {
-	if len(rs) == 0 {
-		return
-	}
-	fmt.Fprintf(b, "\n;; %s SECTION:\n", name)
-	for _, r := range rs {
-		fmt.Fprintln(b, a.Spelt(r))
-	}
-}
-
-func opcode(n uint8) string {
-	if n == 0 {
-		return "QUERY"
-	}
-	return fmt.Sprintf("OPCODE%d", n)
-}
-
-// digFlagNames are the flags that are set, each after a blank.
-func digFlagNames(m *dns.Message) string {
-	var s string
-	for _, f := range []struct {
-		set  bool
-		name string
-	}{{m.Response, "qr"}, {m.AA, "aa"}, {m.TC, "tc"}, {m.RD, "rd"}, {m.RA, "ra"}, {m.AD, "ad"}, {m.CD, "cd"}} {
-		if f.set {
-			s += " " + f.name
+// atPort are servers at another port, where one was asked for.
+func atPort(servers []netip.AddrPort, port uint16) []netip.AddrPort {
+	out := slices.Clone(servers)
+	for i := range out {
+		if port != dns.Port {
+			out[i] = netip.AddrPortFrom(out[i].Addr(), port)
 		}
 	}
-	return s
+	return out
+}
+
+// dnsFailed says whether nobody answered, rather than that there is nothing.
+func dnsFailed(err error) bool {
+	return err != nil && !errors.Is(err, dns.ErrNXDomain) && !errors.Is(err, dns.ErrNoData)
 }

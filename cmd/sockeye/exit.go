@@ -13,15 +13,21 @@ import (
 // Exit codes of get: curl(1)'s.
 const (
 	curlFailedInit = 2
+	curlNoProxy    = 5
 	curlNoHTTP     = 22 // --fail and a status of 400 or more
 	curlWrite      = 23
+	curlRead       = 26
+	curlRange      = 33 // the server cannot resume
 	curlInterface  = 45 // the TUN cannot be used
+	curlOption     = 49 // an option that cannot be, such as of --resolve
 	curlRecv       = 56
+	curlCACert     = 77
 )
 
 // Exit codes of dig(1): 0 for any answer of a server.
 const (
 	digUsage    = 1
+	digNoBatch  = 8
 	digNoReply  = 9
 	digInternal = 10
 )
@@ -104,6 +110,8 @@ func curlCode(err error) int {
 		return 1
 	case http.BadURL, http.BadRequest:
 		return 3
+	case http.UnresolvedProxy:
+		return 5
 	case http.Unresolved:
 		return 6
 	case http.NotConnected:
@@ -112,12 +120,20 @@ func curlCode(err error) int {
 		return 8
 	case http.Partial:
 		return 18
+	case http.BadUpload:
+		return 26
 	case http.Timeout:
 		return 28
+	case http.TLSFailed:
+		return 35
 	case http.EmptyReply:
 		return 52
+	case http.BadRedirect:
+		return 47
 	case http.SendFailed:
 		return 55
+	case http.BadCertificate:
+		return 60
 	case http.BadCoding:
 		return 61
 	}

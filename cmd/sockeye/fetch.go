@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 	"time"
 
+	"github.com/sockeye-net/sockeye/apps/browse"
 	"github.com/sockeye-net/sockeye/apps/dns"
 	"github.com/sockeye-net/sockeye/apps/http"
 	"github.com/sockeye-net/sockeye/apps/journey"
@@ -22,22 +24,26 @@ const shown = 800
 // A fetch is one request that is told as a journey. Where nothing is to be
 // told it is the client's Do and no more.
 type fetch struct {
-	s      *session
-	client *http.Client
-	aside  *held // the page waits here for its place in the journey; nil: it does not
-	brief  bool  // leave out what an earlier fetch has told
-
-	request, response []byte // heads, as they were on the wire
-	code              int    // the response's status
+	s       *session
+	browser *browse.Browser
+	client  *http.Client            // the browser's
+	known   map[string][]netip.Addr // hosts that nobody has to be asked for
+	aside   *held                   // the page waits here for its place in the journey; nil: it does not
+	brief   bool                    // leave out what an earlier fetch has told
+	zipped  bool                    // undo gzip
+	begins  func(*browse.Response)  // called when the head is there; nil: nobody wants to know
+	timed   written
+	request []byte           // the head, as it was on the wire
+	resp    *browse.Response // nil: there is none yet
 }
 
 // newFetch returns a fetch with a client of its own.
 func newFetch(s *session) *fetch {
 	f := &fetch{s: s}
-	f.client = &http.Client{API: s.api, Resolve: f.resolve, UserAgent: "sockeye"}
-	if s.tell != nil {
-		f.client.Observe = f.step
-	}
+	f.browser = browse.New(s.api, f.resolve)
+	f.client = f.browser.Client
+	f.client.UserAgent = "sockeye"
+	f.client.Observe = f.step
 	return f
 }
 
@@ -52,18 +58,19 @@ func (s *session) resolver() *dns.Resolver {
 
 // resolve is what the client asks for addresses.
 func (f *fetch) resolve(host string, deadline time.Time) ([]netip.Addr, error) {
-	if len(f.s.servers) == 0 && f.s.noDNS != nil {
-		return nil, f.s.noDNS
+	if addrs := f.known[strings.ToLower(host)]; addrs != nil {
+		return addrs, nil
 	}
-	if f.s.tell != nil {
-		f.s.tell.Question(host, dns.TypeA, f.s.servers)
-	}
-	return f.s.resolver().LookupA(host, deadline)
+	return f.s.addrs(host, deadline)
 }
 
 // step tells a step of the client.
 func (f *fetch) step(st http.Step) {
+	f.timed.step(st)
 	tell := f.s.tell
+	if tell == nil {
+		return
+	}
 	switch st.Kind {
 	case http.Resolved:
 		if !f.brief && st.Err == nil {
@@ -90,30 +97,49 @@ func (s *session) way(to netip.Addr) journey.Way {
 
 // do sends r, copies the body to w and tells what was exchanged. It leaves
 // the connection open where the server does.
-func (f *fetch) do(r *http.Request, w io.Writer) (*http.Response, int64, error) {
-	resp, err := f.client.Do(r)
+func (f *fetch) do(r *http.Request, w io.Writer) (n int64, err error) {
+	f.timed.begun = time.Now()
+	defer func() { f.timed.bytes, f.timed.all = n, time.Since(f.timed.begun) }()
+	resp, err := f.browser.Do(r)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
-	f.code, f.response = resp.Code, resp.Raw
+	f.resp, f.timed.resp = resp, resp
+	if f.begins != nil {
+		f.begins(resp)
+	}
 	n, body, err := f.copy(resp, w)
 	if f.s.tell != nil && err == nil && !f.brief {
 		if f.aside != nil { // the page itself follows: once is enough
-			f.s.tell.Messages(f.request, f.response, nil, 0)
+			f.s.tell.Messages(f.request, resp.Head(), nil, 0)
 			err = pageLost(f.aside.end())
 		} else {
-			f.s.tell.Messages(f.request, f.response, body, n)
+			f.s.tell.Messages(f.request, resp.Head(), body, n)
 		}
-		f.s.tell.Bytes(int64(len(f.request)), 0, int64(len(f.response)), n)
+		f.s.tell.Bytes(int64(len(f.request)), 0, int64(len(resp.Head())), n)
 	}
-	return resp, n, err
+	return n, err
+}
+
+// heads are the heads of all responses of a chain.
+func (f *fetch) heads() (all []byte) {
+	for _, h := range f.resp.Via {
+		all = append(all, h.Raw...)
+	}
+	return append(all, f.resp.Head()...)
 }
 
 // copy copies the body and keeps its beginning.
-func (f *fetch) copy(resp *http.Response, w io.Writer) (n int64, begin []byte, err error) {
+func (f *fetch) copy(resp *browse.Response, w io.Writer) (n int64, begin []byte, err error) {
 	keep := &beginning{w: w}
+	var body io.Reader = resp.Body
+	if f.zipped {
+		if body, err = resp.Decoded(); err != nil {
+			return 0, nil, err
+		}
+	}
 	buf := make([]byte, 64<<10)
-	n, err = io.CopyBuffer(keep, onlyReader{resp.Body}, buf)
+	n, err = io.CopyBuffer(keep, onlyReader{body}, buf)
 	if keep.err != nil {
 		err = pageLost(keep.err)
 	}

@@ -2,9 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,171 +9,146 @@ import (
 	"github.com/sockeye-net/sockeye/apps/http"
 )
 
-// getFlags are get's own flags, with curl's letters.
+// getFlags are get's own flags, with curl's names and letters.
 type getFlags struct {
 	linkFlags
-	output  string
-	head    bool
-	include bool
-	failing bool
-	most    time.Duration
-	connect time.Duration
+	url string
+
+	method   string
+	headers  []string
+	data     []string // each with a first letter that says how it is meant: see dataFlag
+	user     string
+	agent    string
+	referer  string
+	cookie   string
+	head     bool
+	old      bool // HTTP/1.0
+	only1    bool // HTTP/1.1 at most
+	http2    bool
+	zipped   bool
+	follow   bool
+	downward bool
+
+	output   string
+	remote   bool
+	jar      string
+	include  bool
+	failing  bool
+	silent   bool
+	showErr  bool
+	writeOut string
+	resume   string
+	every    time.Duration
+
+	proxy    string
+	insecure bool
+	cacert   string
+	resolve  []string
+	most     time.Duration
+	connect  time.Duration
 }
 
 func (p *program) get() *cobra.Command {
 	f := &getFlags{}
 	cmd := &cobra.Command{
 		Use:   "get URL",
-		Short: "Fetch a URL over HTTP/1.1",
-		Long: `Get fetches a URL with our own TCP, IP, DNS and HTTP. The page goes to standard
-output; exit codes are those of curl(1).`,
+		Short: "Fetch a URL over HTTP or HTTPS",
+		Long: `Get fetches a URL with our own TCP, IP, DNS and HTTP/1; TLS and HTTP/2 are Go's,
+on our sockets. The page goes to standard output; flags and exit codes are those
+of curl(1).`,
 		Example: `  sockeye get http://example.com/                     # over the device of sockeye up
-  sockeye get -v -o page.html http://example.com/     # tell the journey
+  sockeye get -L -o page.html https://example.com/    # follow redirects, into a file
+  sockeye get -v http://example.com/                  # tell the journey
+  sockeye get -d user=me -d text=hello http://example.com/form
+  sockeye get -C - -O http://example.com/large.iso    # go on where it stopped
+  sockeye get --every 2s -s http://example.com/state  # again and again, when it changes
   sudo sockeye get --tun tun7 --addr 192.0.2.2/24 --pcap get.pcapng http://192.0.2.1/`,
 		Args: oneArgument("a URL, such as http://example.com/"),
-		RunE: func(cmd *cobra.Command, args []string) error { return p.runGet(cmd, f, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.url = args[0]
+			return p.runGet(cmd, f)
+		},
 	}
-	fl := cmd.Flags()
-	fl.StringVarP(&f.output, "output", "o", "", "write the page to `FILE`")
-	fl.BoolVarP(&f.head, "head", "I", false, "ask for the head only, and print it")
-	fl.BoolVarP(&f.include, "include", "i", false, "print the response's head too")
-	fl.BoolVarP(&f.failing, "fail", "f", false, "exit with 22 and without output where the status is 400 or more")
-	f.connect = 30 * time.Second
-	secondsVar(cmd, &f.most, "max-time", "m", "give up after this `TIME`, in seconds or such as 1m30s (default: never)")
-	secondsVar(cmd, &f.connect, "connect-timeout", "", "give up connecting, the name included, after this `TIME`")
+	f.requestFlags(cmd)
+	f.resultFlags(cmd)
+	f.wayFlags(cmd)
 	f.register(cmd)
 	return cmd
 }
 
-func (p *program) runGet(cmd *cobra.Command, f *getFlags, url string) error {
-	if _, err := http.ParseURL(url); err != nil { // before anything is touched
+// requestFlags are those of what is asked.
+func (f *getFlags) requestFlags(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVarP(&f.method, "request", "X", "", "use this `METHOD`")
+	fl.StringArrayVarP(&f.headers, "header", "H", nil, "send this `HEADER`, such as \"Accept: text/html\"")
+	fl.VarP(&dataFlag{&f.data, 'd'}, "data", "d", "POST these `BYTES`; @FILE: what is in the file, without its line ends")
+	fl.Var(&dataFlag{&f.data, 'r'}, "data-raw", "-d in which @ has no meaning (`BYTES`)")
+	fl.Var(&dataFlag{&f.data, 'b'}, "data-binary", "-d in which a file keeps its line ends (`BYTES`)")
+	fl.StringVarP(&f.user, "user", "u", "", "`USER:PASSWORD` for Basic authentication")
+	fl.StringVarP(&f.agent, "user-agent", "A", "", "what to say we are (`NAME`)")
+	fl.StringVarP(&f.referer, "referer", "e", "", "what page led here (`URL`)")
+	fl.StringVarP(&f.cookie, "cookie", "b", "", "send these `COOKIES`, such as \"a=1; b=2\", or those of a file")
+	fl.BoolVarP(&f.head, "head", "I", false, "ask for the head only, and print it")
+	fl.BoolVarP(&f.old, "http1.0", "0", false, "speak HTTP/1.0")
+	fl.BoolVar(&f.only1, "http1.1", false, "do not offer HTTP/2")
+	fl.BoolVar(&f.http2, "http2", false, "offer HTTP/2 to servers with https; it is offered anyhow")
+	fl.BoolVar(&f.zipped, "compressed", false, "ask for gzip, and undo it")
+	fl.BoolVarP(&f.follow, "location", "L", false, "follow redirects, ten at most")
+	fl.BoolVar(&f.downward, "downgrade", false, "follow redirects from https to http, too")
+}
+
+// resultFlags are those of what becomes of the answer.
+func (f *getFlags) resultFlags(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVarP(&f.output, "output", "o", "", "write the page to `FILE`")
+	fl.BoolVarP(&f.remote, "remote-name", "O", false, "write the page to a file of its own name")
+	fl.StringVarP(&f.jar, "cookie-jar", "c", "", "keep cookies, and write them to `FILE` in the end")
+	fl.BoolVarP(&f.include, "include", "i", false, "print the response's head too")
+	fl.BoolVarP(&f.failing, "fail", "f", false, "exit with 22 and without output where the status is 400 or more")
+	fl.BoolVarP(&f.silent, "silent", "s", false, "no progress and no errors")
+	fl.BoolVarP(&f.showErr, "show-error", "S", false, "with -s: errors all the same")
+	fl.StringVarP(&f.writeOut, "write-out", "w", "", "print `TEXT` afterwards, with variables such as %{http_code}")
+	fl.StringVarP(&f.resume, "continue-at", "C", "", "go on at byte `N`; -: where the file ends")
+	secondsVar(cmd, &f.every, "every", "", "fetch each `TIME` and print what has changed, until interrupted")
+}
+
+// wayFlags are those of how to get there.
+func (f *getFlags) wayFlags(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVarP(&f.proxy, "proxy", "x", "", "go through this HTTP `PROXY`, host:port or user:password@host:port")
+	fl.BoolVarP(&f.insecure, "insecure", "k", false, "believe any certificate")
+	fl.StringVar(&f.cacert, "cacert", "", "believe whom the certificates in `FILE` vouch for, nobody else")
+	fl.StringArrayVar(&f.resolve, "resolve", nil, "this `HOST:PORT:ADDR` is known; nobody is asked")
+	f.connect = 30 * time.Second
+	secondsVar(cmd, &f.most, "max-time", "m", "give up after this `TIME`, such as 2 or 1m30s (default: never)")
+	secondsVar(cmd, &f.connect, "connect-timeout", "", "give up connecting, name included, after this `TIME`")
+}
+
+func (p *program) runGet(cmd *cobra.Command, f *getFlags) error {
+	if _, err := http.ParseURL(f.url); err != nil { // before anything is touched
 		return fail(curlCode(err), err)
 	}
-	if f.most < 0 || f.connect <= 0 {
-		return usage(cmd, errors.New("-m must not be negative, and --connect-timeout must be more than 0"))
+	if f.most < 0 || f.connect <= 0 || f.every < 0 {
+		return usage(cmd, errors.New("-m and --every must not be negative, and --connect-timeout must be more than 0"))
 	}
-	return p.within(&f.linkFlags, unusable(cmd), func(s *session, stop *interruption) error {
-		return stop.interrupted(p.fetch(s, f, url))
+	r, err := f.request()
+	if err != nil {
+		return usage(cmd, err)
+	}
+	err = p.within(&f.linkFlags, unusable(cmd), func(s *session, stop *interruption) error {
+		return stop.interrupted(p.fetchAll(s, stop, f, r))
 	})
+	if f.silent && !f.showErr {
+		err = hushed(err)
+	}
+	return err
 }
 
-// fetch does one request and writes what came.
-func (p *program) fetch(s *session, f *getFlags, url string) error {
-	r := &http.Request{Method: "GET", URL: url}
-	if f.head {
-		r.Method = "HEAD"
+// hushed is err without its text.
+func hushed(err error) error {
+	var e *exit
+	if errors.As(err, &e) {
+		return fail(e.code, nil)
 	}
-	if f.most > 0 {
-		r.Deadline = time.Now().Add(f.most)
-	}
-	job := newFetch(s)
-	job.client.ConnectTimeout = f.connect
-	if s.tell != nil {
-		s.tell.URL(url)
-	}
-	out := &output{path: f.output, std: p.out}
-	if f.head || f.include {
-		out.head = func() []byte { return job.response }
-	}
-	var page io.Writer = out
-	if p.mixed && s.tell != nil && (f.output == "" || f.output == "-") {
-		job.aside = &held{page: out, told: p.err}
-		page = job.aside
-	}
-	resp, n, err := p.transfer(job, f, r, out, page)
-	if resp != nil && s.tell != nil {
-		s.tell.Heading("The close")
-	}
-	if resp != nil {
-		_ = resp.Body.Close()
-	}
-	_ = job.client.Close()
-	if err == nil && s.tell != nil {
-		job.closed()
-		s.tell.End() // the rest is cleaning up
-	}
-	return errors.Join(finish(err, n), out.close())
-}
-
-// transfer fetches into out, the body by way of page.
-func (p *program) transfer(job *fetch, f *getFlags, r *http.Request, out *output, page io.Writer) (*http.Response, int64, error) {
-	out.refuse = func() error {
-		if code := job.code; f.failing && code >= 400 {
-			return fail(curlNoHTTP, fmt.Errorf("the server answered %d", code))
-		}
-		return nil
-	}
-	resp, n, err := job.do(r, page)
-	if e := pageLost(job.aside.end()); err == nil { // what came before an error is written, too
-		err = e
-	}
-	if err == nil {
-		err = out.begin() // an empty page, too, makes a file
-	}
-	return resp, n, err
-}
-
-// finish gives err curl's code.
-func finish(err error, n int64) error {
-	var done *exit
-	if err == nil || errors.As(err, &done) {
-		return err
-	}
-	if n > 0 {
-		err = fmt.Errorf("%w (after %d bytes)", err, n)
-	}
-	return fail(curlCode(err), err)
-}
-
-// An output is where a page goes: standard output or a file that is made when
-// the first byte is there.
-type output struct {
-	path    string
-	std     io.Writer
-	head    func() []byte // nil: not wanted
-	refuse  func() error
-	file    *os.File
-	started bool
-}
-
-// begin opens the file and writes the head.
-func (o *output) begin() error {
-	if o.started {
-		return nil
-	}
-	o.started = true
-	if err := o.refuse(); err != nil {
-		return err
-	}
-	if o.path != "" && o.path != "-" {
-		f, err := os.Create(o.path)
-		if err != nil {
-			return fail(curlWrite, fmt.Errorf("cannot write the page: %w", err))
-		}
-		o.file, o.std = f, f
-	}
-	if o.head == nil {
-		return nil
-	}
-	if _, err := o.std.Write(o.head()); err != nil {
-		return fail(curlWrite, err)
-	}
-	return nil
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	if err := o.begin(); err != nil {
-		return 0, err
-	}
-	return o.std.Write(p)
-}
-
-func (o *output) close() error {
-	if o.file == nil {
-		return nil
-	}
-	if err := o.file.Close(); err != nil {
-		return fail(curlWrite, err)
-	}
-	return nil
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -58,6 +59,10 @@ type session struct {
 	device  string // "": two hosts joined in memory
 	servers []netip.AddrPort
 	noDNS   error // why servers is empty
+	system  bool  // servers are the system's
+
+	naming sync.Once
+	names  *dns.Client // see client
 }
 
 // A plan is which device to use, and how.
@@ -82,7 +87,7 @@ func (p *program) open(f *linkFlags) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{us: pl.us, gateway: pl.gateway, device: dev.Name()}
+	s := &session{us: pl.us, gateway: pl.gateway, device: dev.Name(), system: f.dns == "" && pl.state != nil && pl.state.NAT != ""}
 	if s.servers, s.noDNS = f.servers(pl); f.dns != "" && s.noDNS != nil {
 		_ = dev.Close()
 		return nil, s.noDNS

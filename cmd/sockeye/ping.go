@@ -76,10 +76,7 @@ func (s *session) address(host string) (netip.Addr, error) {
 		}
 		return a, nil
 	}
-	if s.noDNS != nil {
-		return netip.Addr{}, s.noDNS
-	}
-	all, err := s.resolver().LookupA(host, time.Time{})
+	all, err := s.addrs(host, time.Time{})
 	if err != nil {
 		return netip.Addr{}, err
 	}

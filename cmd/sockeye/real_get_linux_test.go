@@ -69,7 +69,7 @@ func TestGetFromNginx(t *testing.T) {
 			s, err = p.open(&f.linkFlags)
 			return err
 		})
-		require.NoError(t, p.fetch(s, f, fmt.Sprintf("http://%s/short", kernelIP)))
+		require.NoError(t, p.fetch(s, f, &http.Request{URL: fmt.Sprintf("http://%s/short", kernelIP)}, nil))
 		require.NoError(t, s.close(grace))
 		require.Equal(t, 1, strings.Count(all.String(), "five!"), "once: %s", all.String())
 		require.Contains(t, all.String(), "\nfive!\n\n", "on a line of its own")
@@ -130,14 +130,14 @@ func TestGetFiftyAtOnce(t *testing.T) {
 			h := sha256.New()
 			f := newFetch(s)
 			defer f.client.Close()
-			resp, n, err := f.do(&http.Request{URL: fmt.Sprintf("http://%s/%d", kernelIP, i)}, h)
+			n, err := f.do(&http.Request{URL: fmt.Sprintf("http://%s/%d", kernelIP, i)}, h)
 			if err != nil {
 				return err
 			}
 			if got := hex.EncodeToString(h.Sum(nil)); n != mib || got != sums[i] {
 				return fmt.Errorf("file %d: %d bytes with SHA-256 %s, want %s", i, n, got, sums[i])
 			}
-			return resp.Body.Close()
+			return f.resp.Body.Close()
 		})
 	}
 	require.NoError(t, g.Wait())

@@ -15,7 +15,7 @@ const (
 	minShift   = 9 // the smallest class: 512 B
 	numClasses = pageShift - minShift + 1
 
-	maxKeptTables = 64
+	maxKeptStores = 1024
 )
 
 // A Budget bounds the memory of one host, in bytes. It also keeps the chunks
@@ -27,9 +27,9 @@ type Budget struct {
 	used  int
 	kept  int // bytes in free
 	free  [numClasses][][]byte
-	// Tables of large Rings, empty. They cost 1/2000 of what they index and are
-	// not counted.
-	tables []*table
+	// Stores without memory, for Rings that cease to be empty. They are not
+	// counted: a tenth of the smallest chunk, and a page's entry is 1/2000 of it.
+	stores []*store
 }
 
 // NewBudget returns a Budget of limit bytes; a negative limit is 0.
@@ -120,21 +120,21 @@ func (b *Budget) evict() {
 	}
 }
 
-// getTable hands out an empty table.
-func (b *Budget) getTable() *table {
-	n := len(b.tables)
+// getStore hands out a store without memory.
+func (b *Budget) getStore() *store {
+	n := len(b.stores)
 	if n == 0 {
-		return new(table)
+		return new(store)
 	}
-	t := b.tables[n-1]
-	b.tables[n-1] = nil
-	b.tables = b.tables[:n-1]
+	t := b.stores[n-1]
+	b.stores[n-1] = nil
+	b.stores = b.stores[:n-1]
 	return t
 }
 
-// putTable takes back an empty table.
-func (b *Budget) putTable(t *table) {
-	if len(b.tables) < maxKeptTables {
-		b.tables = append(b.tables, t)
+// putStore takes back a store without memory.
+func (b *Budget) putStore(t *store) {
+	if len(b.stores) < maxKeptStores {
+		b.stores = append(b.stores, t)
 	}
 }

@@ -12,7 +12,7 @@
 //	small   one chunk of a power of two C, 512 B to 64 KiB; position p lies at
 //	        p mod C; growing copies into a larger chunk (small.go)
 //	large   a table of 64 KiB chunks by page, p / 64 KiB, present where touched;
-//	        growing never copies, draining gives back chunk by chunk (table.go)
+//	        growing never copies, draining gives back chunk by chunk (store.go)
 //
 // A small Ring becomes large when its bytes no longer fit 64 KiB, and a large
 // one becomes empty when it has drained.

@@ -1,18 +1,22 @@
 package buffer
 
+import "math"
+
 // A Ring is a stream of bytes of which a part is held. Positions are counted
 // from the stream's beginning. The zero Ring is empty, at position 0, and
-// holds no memory. All calls on one Ring name the same Budget.
+// holds no memory. All calls on one Ring name the same Budget. It is kept to 32
+// bytes: an idle connection has two.
 type Ring struct {
-	start uint64 // position of the first byte held
-	len   int    // in-order bytes
-	ahead int32  // bytes beyond the end that WriteAt reached, holes included
-	lent  int32  // bytes beyond the end that Tail lent
-
-	chunk  []byte // small; nil otherwise
-	pages  *table // large; nil otherwise
+	start  uint64 // position of the first byte held
+	mem    *store // nil while the Ring is empty
+	size   int32  // in-order bytes
+	ahead  int32  // bytes beyond the end that WriteAt reached, holes included
+	lent   int32  // bytes beyond the end that Tail lent
 	pinned bool
 }
+
+// maxSize is the most bytes that a Ring holds: more than any buffer of TCP.
+const maxSize = math.MaxInt32 - 2*MaxChunk
 
 // maxAhead is how far beyond the end bytes may lie: 1 GiB, which no TCP window
 // exceeds (RFC 7323 2.3).
@@ -22,21 +26,24 @@ const maxAhead = 1 << 30
 func (r *Ring) Start() uint64 { return r.start }
 
 // Len returns how many in-order bytes are held.
-func (r *Ring) Len() int { return r.len }
+func (r *Ring) Len() int { return int(r.size) }
 
 // end returns the position behind the last in-order byte.
-func (r *Ring) end() uint64 { return r.start + uint64(r.len) }
+func (r *Ring) end() uint64 { return r.start + uint64(r.size) }
 
 // extent returns how many bytes from start on must keep their place.
-func (r *Ring) extent() int { return r.len + int(max(r.ahead, r.lent)) }
+func (r *Ring) extent() int { return int(r.size) + int(max(r.ahead, r.lent)) }
 
 // Held returns how many bytes of the Budget the Ring has.
 func (r *Ring) Held() int {
-	if r.pages != nil {
-		return r.pages.len() * MaxChunk
+	if r.mem == nil {
+		return 0
 	}
-	return len(r.chunk)
+	return len(r.mem.chunk) + r.mem.len()*MaxChunk
 }
+
+// large reports whether the bytes lie in pages.
+func (r *Ring) large() bool { return r.mem != nil && r.mem.chunk == nil }
 
 // Append copies p to the end and returns how many bytes the Budget had room for.
 // It overwrites what WriteAt placed there.
@@ -85,7 +92,7 @@ func (r *Ring) Extend(n int) {
 
 // advance moves the end forward by n and ends a loan.
 func (r *Ring) advance(n int) {
-	r.len += n
+	r.size += int32(n)
 	r.ahead = max(r.ahead-int32(min(n, maxAhead)), 0)
 	r.lent = 0
 }
@@ -101,10 +108,10 @@ func (r *Ring) Skip(n int) {
 // Trim gives back the memory of all bytes beyond the end and ends a loan.
 func (r *Ring) Trim(b *Budget) {
 	r.ahead, r.lent = 0, 0
-	if r.len == 0 {
+	if r.size == 0 {
 		r.free(b, r.pinned)
-	} else if r.pages != nil {
-		r.pages.cut(b, r.end(), r.pinned)
+	} else if r.large() {
+		r.mem.cut(b, r.end(), r.pinned)
 	}
 }
 
@@ -112,8 +119,8 @@ func (r *Ring) Trim(b *Budget) {
 // n is at most MaxChunk and off+n at most Len, what is asked for beyond is left
 // off. They are valid until the next call that changes the Ring; with Pin, longer.
 func (r *Ring) Spans(off, n int) [2][]byte {
-	off = min(max(off, 0), r.len)
-	n = min(max(n, 0), r.len-off, MaxChunk)
+	off = min(max(off, 0), r.Len())
+	n = min(max(n, 0), r.Len()-off, MaxChunk)
 	return r.spans(r.start+uint64(off), n)
 }
 
@@ -127,13 +134,13 @@ func (r *Ring) Unpin() { r.pinned = false }
 
 // Discard drops the first n bytes and gives back the chunks that no longer hold any.
 func (r *Ring) Discard(b *Budget, n int) {
-	n = min(max(n, 0), r.len)
+	n = min(max(n, 0), r.Len())
 	r.start += uint64(n)
-	r.len -= n
+	r.size -= int32(n)
 	if r.extent() == 0 {
 		r.free(b, r.pinned)
-	} else if r.pages != nil {
-		r.pages.drain(b, r.start, r.pinned)
+	} else if r.large() {
+		r.mem.drain(b, r.start, r.pinned)
 	}
 }
 
@@ -142,22 +149,19 @@ func (r *Ring) Discard(b *Budget, n int) {
 // Spans are being read.
 func (r *Ring) Release(b *Budget) {
 	inUse := r.inUse()
-	r.start += uint64(r.len)
-	r.len, r.ahead, r.lent = 0, 0, 0
+	r.start += uint64(r.size)
+	r.size, r.ahead, r.lent = 0, 0, 0
 	r.free(b, inUse)
 }
 
 // free gives back all memory; see giveBack for inUse.
 func (r *Ring) free(b *Budget, inUse bool) {
-	if r.pages != nil {
-		r.pages.clear(b, inUse)
-		b.putTable(r.pages)
-		r.pages = nil
+	if r.mem == nil {
+		return
 	}
-	if r.chunk != nil {
-		giveBack(b, r.chunk, inUse)
-		r.chunk = nil
-	}
+	r.mem.clear(b, inUse)
+	b.putStore(r.mem)
+	r.mem = nil
 }
 
 // giveBack returns a chunk to the Budget. One that is inUse outside the lock is
@@ -174,21 +178,22 @@ func giveBack(b *Budget, chunk []byte, inUse bool) {
 // reserve makes room for n bytes after the end, or as many as the Budget allows,
 // and returns how many.
 func (r *Ring) reserve(b *Budget, n int) int {
+	n = min(n, maxSize-r.Len())
 	if n <= 0 {
 		return 0
 	}
-	if r.pages == nil {
-		if n <= MaxChunk-r.len || !r.enlarge(b, 0) {
+	if !r.large() {
+		if n <= MaxChunk-r.Len() || !r.enlarge(b, 0) {
 			return r.reserveSmall(b, n)
 		}
 	}
-	return r.pages.reserve(b, r.end(), n)
+	return r.mem.reserve(b, r.end(), n)
 }
 
 // reserveAt makes room for n bytes off bytes after the end, or takes nothing.
 func (r *Ring) reserveAt(b *Budget, off, n int) bool {
 	from := r.end() + uint64(off)
-	if r.pages == nil {
+	if !r.large() {
 		if need := from + uint64(n) - r.start; need <= MaxChunk {
 			return r.grow(b, sizeFor(int(need)))
 		}
@@ -196,10 +201,10 @@ func (r *Ring) reserveAt(b *Budget, off, n int) bool {
 			return false
 		}
 	}
-	if r.pages.missing(from, n) > b.Free()/MaxChunk {
+	if r.mem.missing(from, n) > b.Free()/MaxChunk {
 		return false
 	}
-	return r.pages.reserve(b, from, n) == n
+	return r.mem.reserve(b, from, n) == n
 }
 
 // newPages returns how many pages a Ring about to become large needs for n bytes
@@ -240,13 +245,20 @@ func (r *Ring) copyIn(pos uint64, p []byte) {
 // piece returns the memory of up to n bytes at pos that lie in one chunk; nil
 // where there is none.
 func (r *Ring) piece(pos uint64, n int) []byte {
-	chunk := r.chunk
-	if r.pages != nil {
-		chunk = r.pages.at(pageOf(pos))
-	}
-	if chunk == nil {
+	if r.mem == nil {
 		return nil
 	}
+	chunk := r.mem.chunk
+	if chunk == nil {
+		if chunk = r.mem.at(pageOf(pos)); chunk == nil {
+			return nil
+		}
+	}
+	return within(chunk, pos, n)
+}
+
+// within returns the memory of up to n bytes at pos in chunk.
+func within(chunk []byte, pos uint64, n int) []byte {
 	at := int(pos & uint64(len(chunk)-1))
 	return chunk[at:min(at+n, len(chunk))]
 }

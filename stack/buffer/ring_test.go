@@ -26,7 +26,7 @@ func pattern(n int, seed byte) []byte {
 }
 
 func TestRingIsSmallForIdleConnections(t *testing.T) {
-	require.LessOrEqual(t, unsafe.Sizeof(Ring{}), uintptr(64))
+	require.LessOrEqual(t, unsafe.Sizeof(Ring{}), uintptr(32))
 }
 
 func TestRingTakesTheSmallestClass(t *testing.T) {

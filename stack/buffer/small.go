@@ -6,14 +6,14 @@ package buffer
 // reserveSmall makes room for n bytes after the end in one chunk, or as many as
 // the Budget and MaxChunk allow, and returns how many.
 func (r *Ring) reserveSmall(b *Budget, n int) int {
-	size := sizeFor(min(r.len+n, MaxChunk))
-	for size > len(r.chunk) && !r.grow(b, size) {
+	size := sizeFor(min(r.Len()+n, MaxChunk))
+	for size > r.Held() && !r.grow(b, size) {
 		if size == 1<<minShift {
 			break
 		}
 		size >>= 1
 	}
-	return min(n, len(r.chunk)-r.len)
+	return min(n, r.Held()-r.Len())
 }
 
 // leapFrom is the size of a chunk that, where memory abounds, grows to MaxChunk at
@@ -23,19 +23,22 @@ const leapFrom = 8 << 10
 // grow makes the chunk at least size bytes large, a class's size, and reports
 // whether it is.
 func (r *Ring) grow(b *Budget, size int) bool {
-	if size <= len(r.chunk) {
+	if size <= r.Held() {
 		return true
 	}
-	if len(r.chunk) >= leapFrom && b.Free() > b.Limit()/2 {
+	if r.Held() >= leapFrom && b.Free() > b.Limit()/2 {
 		size = MaxChunk
 	}
-	next := b.replace(len(r.chunk), size)
+	next := b.replace(r.Held(), size)
 	if next == nil {
 		return false
 	}
-	old := *r
-	r.chunk = next
-	r.take(b, &old)
+	if r.mem == nil {
+		r.mem = b.getStore()
+	}
+	old := r.mem.chunk
+	r.mem.chunk = next
+	r.take(b, old)
 	return true
 }
 
@@ -51,50 +54,54 @@ func (r *Ring) enlarge(b *Budget, more int) bool {
 	if more == 0 {
 		want = 2 // the page of start, and the next one, where start+MaxChunk lies
 	}
-	if want > (b.Free()+len(r.chunk))/MaxChunk {
+	if want > (b.Free()+r.Held())/MaxChunk {
 		return false
 	}
-	old := *r
-	r.chunk, r.pages = nil, b.getTable()
-	if len(old.chunk) == MaxChunk {
-		r.adopt(b, &old, count)
+	if r.mem == nil {
+		r.mem = b.getStore()
+	}
+	old := r.mem.chunk
+	r.mem.chunk = nil
+	if len(old) == MaxChunk {
+		r.adopt(b, old, count)
 		return true
 	}
 	// What the old chunk has is given back only when it has been copied.
-	b.used -= len(old.chunk)
-	r.pages.reserve(b, r.start, r.extent())
-	b.used += len(old.chunk)
-	r.take(b, &old)
+	b.used -= len(old)
+	r.mem.reserve(b, r.start, r.extent())
+	b.used += len(old)
+	r.take(b, old)
 	return true
 }
 
-// adopt makes old's chunk of 64 KiB, which has the layout of a page, a page: the
+// adopt makes a chunk of 64 KiB, which has the layout of a page, a page: the
 // first, or none where there are no bytes. Bytes that wrapped move to the second.
-func (r *Ring) adopt(b *Budget, old *Ring, count int) {
+func (r *Ring) adopt(b *Budget, chunk []byte, count int) {
 	if count == 0 {
-		giveBack(b, old.chunk, old.inUse())
+		giveBack(b, chunk, r.inUse())
 		return
 	}
-	r.pages.insert(pageOf(r.start), old.chunk)
+	r.mem.insert(pageOf(r.start), chunk)
 	if count > 1 {
-		r.pages.reserve(b, r.start, r.extent())
+		r.mem.reserve(b, r.start, r.extent())
 		second := (pageOf(r.start) + 1) << pageShift
 		wrapped := r.extent() - int(second-r.start)
-		copy(r.pages.at(pageOf(second)), old.chunk[:wrapped])
+		copy(r.mem.at(pageOf(second)), chunk[:wrapped])
 	}
 }
 
-// take copies old's bytes, whose chunk is another, and gives that chunk back.
-func (r *Ring) take(b *Budget, old *Ring) {
-	for pos, n := r.start, r.extent(); n > 0 && old.chunk != nil; {
-		from := old.piece(pos, n)
+// take copies the bytes from an old chunk, if there is one, and gives that back.
+func (r *Ring) take(b *Budget, old []byte) {
+	if old == nil {
+		return
+	}
+	for pos, n := r.start, r.extent(); n > 0; {
+		from := within(old, pos, n)
 		r.copyIn(pos, from)
 		pos += uint64(len(from))
 		n -= len(from)
 	}
-	if old.chunk != nil {
-		giveBack(b, old.chunk, old.inUse())
-	}
+	giveBack(b, old, r.inUse())
 }
 
 // inUse reports whether memory may be in use outside the lock.

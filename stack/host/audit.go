@@ -51,7 +51,7 @@ func (a *Audit) Check(h *Host) error {
 			*k = kept{id: s.id}
 		}
 		memory += connCost + k.audit.Memory(s.conn)
-		if err := k.check(s); err != nil {
+		if err := k.check(h, s); err != nil {
 			return err
 		}
 	}
@@ -67,7 +67,7 @@ func (a *Audit) Check(h *Host) error {
 }
 
 // check looks at one connection and what the host keeps of it.
-func (k *kept) check(s *socket) error {
+func (k *kept) check(h *Host, s *socket) error {
 	if err := k.audit.Check(s.conn, !s.queued); err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (k *kept) check(s *socket) error {
 	if s.conn.State() == tcp.StateClosed {
 		return tcp.Breach("a connection that is over, and nobody takes it away")
 	}
-	if at := s.conn.Deadline(); at != clock.Never && (s.timer.pos == 0 || s.timer.at > at) {
+	if at := s.conn.Deadline(); at != clock.Never && (s.timer.pos == 0 || h.due.of(&s.timer) > at) {
 		return tcp.Breach("a connection's timer that the host will miss")
 	}
 	return nil

@@ -23,6 +23,7 @@ func BenchmarkIdleConnection(b *testing.B) {
 			w.flush()
 			_, err := w.a.Accept(w.now, l)
 			require.NoError(b, err)
+			w.drainNews()
 		}
 		b.ReportMetric(float64(heap()-before)/(2*conns), "B/conn")
 		runtime.KeepAlive(w)

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // RecvFlags modify a Recv.
@@ -61,7 +62,7 @@ func peerAddress(a netip.AddrPort) (netip.AddrPort, error) {
 // connectDatagram fixes or dissolves the peer of a datagram or echo socket.
 func (h *Host) connectDatagram(e *socket, remote netip.AddrPort) error {
 	if !remote.Addr().IsValid() {
-		e.remote = netip.AddrPort{}
+		e.remote = wire.Endpoint{}
 		return nil
 	}
 	to, err := peerAddress(remote)
@@ -77,9 +78,9 @@ func (h *Host) connectDatagram(e *socket, remote netip.AddrPort) error {
 			return err
 		}
 	} else if e.local.Addr().IsUnspecified() {
-		e.local = netip.AddrPortFrom(src, e.local.Port())
+		e.local = wire.EndpointOf(netip.AddrPortFrom(src, e.local.Port()))
 	}
-	e.remote, e.connected, e.err = to, true, nil
+	e.remote, e.connected, e.err = wire.EndpointOf(to), true, nil
 	return nil
 }
 
@@ -97,7 +98,7 @@ func (h *Host) Send(now clock.Instant, s Handle, p []byte) (int, error) {
 	if !e.remote.IsValid() {
 		return 0, ErrDestAddrRequired
 	}
-	return h.sendDatagram(now, e, p, e.remote)
+	return h.sendDatagram(now, e, p, e.remote.AddrPort())
 }
 
 // SendTo queues one datagram; an invalid to stands for the connected peer. A
@@ -154,7 +155,7 @@ func (h *Host) RecvMsg(now clock.Instant, s Handle, p []byte, f RecvFlags) (int,
 	}
 	if e.kind == Stream {
 		n, err := h.recvStream(now, e, p, f)
-		return n, Meta{Size: n, From: e.remote, TOS: e.gotTOS}, err
+		return n, Meta{Size: n, From: e.remote.AddrPort(), TOS: e.gotTOS}, err
 	}
 	return h.recvDatagram(e, p, f)
 }
@@ -205,7 +206,7 @@ func (h *Host) Abort(now clock.Instant, s Handle) error {
 func (h *Host) give(now clock.Instant, s *socket, abort bool) {
 	s.tellGone = s.owned && s.lingerOn && s.linger > 0 && !abort
 	s.owned, s.parent = false, 0
-	s.reader = nil
+	h.unread(s)
 	s.alarms = [2]clock.Instant{}
 	switch {
 	case s.lis != nil:

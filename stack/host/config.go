@@ -17,6 +17,7 @@ type Config struct {
 	TTL      uint8          // of packets sent; 0: 64
 	TCP      tcp.Config
 	Trace    *trace.Log // nil: off
+	Share    Share      // which of several Hosts that are one; zero: alone
 	Tap      *link.Tap  // nil: off; gets every packet in, out and across the host
 }
 
@@ -27,8 +28,10 @@ type Route struct {
 }
 
 const (
-	defaultMemory = 64 << 20
-	defaultTTL    = 64 // RFC 1700's recommendation
+	// DefaultMemory is Config.Memory where that is 0.
+	DefaultMemory = 64 << 20
+
+	defaultTTL = 64 // RFC 1700's recommendation
 
 	minMTU = 68 // RFC 791 3.2: every link carries this much
 	maxMTU = 65535
@@ -38,5 +41,6 @@ const (
 func cleanFeatures(f link.Features) link.Features {
 	f.MTU = min(max(f.MTU, minMTU), maxMTU)
 	f.MaxGSO = min(max(f.MaxGSO, 0), maxMTU)
+	f.USO = f.USO && f.ChecksumOffload
 	return f
 }

@@ -57,14 +57,17 @@ type TCPCounters struct {
 // Counters returns the SNMP-named counters (RFC 4293, 4022, 4113). What it
 // points to changes with the next call only.
 func (h *Host) Counters() *Counters {
-	h.shown = h.counters
+	if h.shown == nil {
+		h.shown = new(Counters)
+	}
+	*h.shown = h.counters
 	for why, n := range h.env.Stats.Dropped {
 		h.shown.Drop[why] += n
 	}
 	h.shown.TCP.RetransSegs = h.env.Stats.Retransmitted
 	h.shown.TCP.CurrTimeWait, h.shown.TCP.CurrOrphans = uint64(h.waits.n), uint64(h.orphans.n)
 	h.shown.TCP.ListenStats = h.env.Stats.ListenStats
-	return &h.shown
+	return h.shown
 }
 
 // drop counts a packet without effect, once, and names it in the trace.

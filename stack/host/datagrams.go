@@ -21,6 +21,7 @@ type datagrams struct {
 	out       int // bytes of memory on their way out
 	recvLimit int // bytes; 0: defaultBuffer
 	sendLimit int
+	segment   int // bytes of payload of each datagram that one call makes; 0: one call, one datagram
 }
 
 func (d *datagrams) recvRoom() int { return limitOr(d.recvLimit) - d.in.bytes }
@@ -146,9 +147,12 @@ func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.Add
 		return 0, ErrWouldBlock
 	}
 	m := message{src: src, dst: to.Addr(), tos: s.tos, ttl: s.ttl, df: true, discover: s.discover, owner: s.id}
-	if s.kind == Echo {
+	switch {
+	case s.kind == Echo:
 		err = h.sendEcho(s, &m, p)
-	} else {
+	case s.dg.segment > 0 && len(p) > s.dg.segment:
+		err = h.sendSuper(s, &m, p, s.dg.segment, to.Port())
+	default:
 		err = h.sendUDP(s, &m, p, to.Port())
 	}
 	if err != nil {

@@ -6,23 +6,29 @@ import "github.com/sockeye-net/sockeye/stack/clock"
 // belongs to: a socket (connection, listener and alarms together), or something
 // of which a host has one.
 type timer struct {
-	at   clock.Instant
-	pos  int32   // place in the heap, counted from 1; 0: not there
-	rank int32   // of what a host has one of: what it is
-	sock *socket // nil: see rank
+	pos   int32 // place in the heap, counted from 1; 0: not there
+	owner int32 // the socket's index, or one of the ranks
 }
 
-// The ranks: what goes off first at the same time, before any socket.
+// The ranks of what a host has one of: what goes off first at the same time,
+// before any socket.
 const (
-	rankFragments int32 = iota - 3
+	rankFragments int32 = iota - 4
 	rankWaits
 	rankRelief
+	rankRest
 )
 
-// deadlines is a binary heap of timers, earliest first, ties by socket index.
-// A deadline that moves later stays where it is until it pops: timers are
-// moved far more often than they fire.
-type deadlines struct{ heap []*timer }
+// deadlines is a binary heap of timers, earliest first, ties by owner. A deadline
+// that moves later stays where it is until it pops: timers are moved far more
+// often than they fire.
+type deadlines struct{ heap []deadline }
+
+// A deadline has its time beside it, so that ordering the heap looks nowhere else.
+type deadline struct {
+	at clock.Instant
+	t  *timer
+}
 
 // next returns the earliest deadline, which may be one that has moved later since.
 func (d *deadlines) next() clock.Instant {
@@ -37,12 +43,11 @@ func (d *deadlines) set(t *timer, at clock.Instant) {
 	switch {
 	case at == clock.Never:
 	case t.pos == 0:
-		t.at = at
-		d.heap = append(d.heap, t)
+		d.heap = append(d.heap, deadline{at, t})
 		t.pos = int32(len(d.heap))
 		d.up(len(d.heap) - 1)
-	case at < t.at:
-		t.at = at
+	case at < d.heap[t.pos-1].at:
+		d.heap[t.pos-1].at = at
 		d.up(int(t.pos) - 1)
 	}
 }
@@ -52,7 +57,7 @@ func (d *deadlines) pop(now clock.Instant) *timer {
 	if len(d.heap) == 0 || !d.heap[0].at.Due(now) {
 		return nil
 	}
-	t := d.heap[0]
+	t := d.heap[0].t
 	d.remove(t)
 	return t
 }
@@ -64,36 +69,37 @@ func (d *deadlines) remove(t *timer) {
 	}
 	i, last := int(t.pos)-1, len(d.heap)-1
 	moved := d.heap[last]
-	d.heap[last] = nil
+	d.heap[last] = deadline{}
 	d.heap = d.heap[:last]
 	t.pos = 0
 	if i == last {
 		return
 	}
 	d.heap[i] = moved
-	moved.pos = int32(i + 1)
+	moved.t.pos = int32(i + 1)
 	d.up(i)
-	d.down(int(moved.pos) - 1)
+	d.down(int(moved.t.pos) - 1)
 }
 
-func (t *timer) index() int {
-	if t.sock == nil {
-		return int(t.rank)
+// of returns when t goes off at the latest, or Never.
+func (d *deadlines) of(t *timer) clock.Instant {
+	if t.pos == 0 {
+		return clock.Never
 	}
-	return t.sock.id.Index()
+	return d.heap[t.pos-1].at
 }
 
 func (d *deadlines) less(i, j int) bool {
-	a, b := d.heap[i], d.heap[j]
+	a, b := &d.heap[i], &d.heap[j]
 	if a.at != b.at {
 		return a.at < b.at
 	}
-	return a.index() < b.index()
+	return a.t.owner < b.t.owner
 }
 
 func (d *deadlines) swap(i, j int) {
 	d.heap[i], d.heap[j] = d.heap[j], d.heap[i]
-	d.heap[i].pos, d.heap[j].pos = int32(i+1), int32(j+1)
+	d.heap[i].t.pos, d.heap[j].t.pos = int32(i+1), int32(j+1)
 }
 
 func (d *deadlines) up(i int) {

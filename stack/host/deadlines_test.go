@@ -14,9 +14,7 @@ func TestDeadlinesOrder(t *testing.T) {
 	var d deadlines
 	ts := make([]*timer, 300)
 	for i := range ts {
-		s := &socket{id: Handle(i)}
-		s.timer.sock = s
-		ts[i] = &s.timer
+		ts[i] = &timer{owner: int32(i)}
 	}
 	for range 5000 {
 		x := ts[r.IntN(len(ts))]
@@ -27,14 +25,16 @@ func TestDeadlinesOrder(t *testing.T) {
 			d.set(x, clock.Instant(1+r.IntN(50)))
 		}
 		for i, e := range d.heap {
-			require.EqualValues(t, i+1, e.pos)
+			require.EqualValues(t, i+1, e.t.pos)
 		}
 	}
-	var last *timer
-	for x := d.pop(100); x != nil; x = d.pop(100) {
-		if last != nil {
-			require.True(t, last.at < x.at || last.at == x.at && last.index() < x.index(), "by time, ties by index")
+	var last deadline
+	for at := d.next(); at != clock.Never; at = d.next() {
+		x := deadline{at, d.pop(100)}
+		if last.t != nil {
+			require.True(t, last.at < x.at || last.at == x.at && last.t.owner < x.t.owner, "by time, ties by owner")
 		}
+		require.Equal(t, clock.Never, d.of(x.t))
 		last = x
 	}
 	require.Equal(t, clock.Never, d.next())
@@ -43,7 +43,6 @@ func TestDeadlinesOrder(t *testing.T) {
 func TestDeadlineLater(t *testing.T) {
 	var d deadlines
 	s := &socket{}
-	s.timer.sock = s
 	d.set(&s.timer, 10)
 	d.set(&s.timer, 20)
 	require.EqualValues(t, 10, d.next(), "a later deadline waits for the pop")

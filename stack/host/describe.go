@@ -20,7 +20,7 @@ func (s *socket) localAddr() netip.AddrPort {
 	if !s.local.IsValid() {
 		return netip.AddrPortFrom(anyAddress, 0)
 	}
-	return s.local
+	return s.local.AddrPort()
 }
 
 // RemoteAddr returns the address of the peer. ErrNotConnected.
@@ -32,7 +32,7 @@ func (h *Host) RemoteAddr(s Handle) (netip.AddrPort, error) {
 	case !e.remote.IsValid() || e.kind == Stream && (!e.connected || e.ended):
 		return netip.AddrPort{}, ErrNotConnected
 	}
-	return e.remote, nil
+	return e.remote.AddrPort(), nil
 }
 
 // Info describes a stream socket as Linux's tcp_info does. ErrNotSupported.
@@ -84,7 +84,7 @@ func (h *Host) Sockets(dst []Description) []Description {
 }
 
 func (s *socket) describe() Description {
-	d := Description{Kind: s.kind, State: s.streamState(), Local: s.localAddr(), Remote: s.remote}
+	d := Description{Kind: s.kind, State: s.streamState(), Local: s.localAddr(), Remote: s.remote.AddrPort()}
 	if s.owned {
 		d.Socket = s.id
 	}

@@ -46,7 +46,11 @@ func (h *Host) Events() []Ready {
 			continue
 		}
 		s.noted = false
-		if m := s.conditions() | s.news; m != 0 {
+		m := s.conditions() | s.news
+		if r := h.reader(s); r != nil && r.N > 0 {
+			m |= Readable
+		}
+		if m != 0 {
 			h.events = append(h.events, Ready{id, m})
 		}
 		s.news = 0
@@ -82,7 +86,7 @@ func (s *socket) conditions() Mask {
 	case s.dg != nil:
 		return m | s.datagramConditions()
 	case s.lis != nil:
-		if s.lis.head != nil {
+		if s.lis.accept.head != nil {
 			m |= Readable
 		}
 		return m
@@ -117,7 +121,7 @@ func (s *socket) streamConditions() Mask {
 		return m
 	}
 	closed := st == tcp.StateClosed
-	if c.Readable() > 0 || s.shutRead || c.AtEOF() || closed || s.reader != nil && s.reader.N > 0 {
+	if c.Readable() > 0 || s.shutRead || c.AtEOF() || closed {
 		m |= Readable
 	}
 	if s.shutRead || closed || peerClosed(st) {
@@ -170,14 +174,16 @@ func (h *Host) Expire(now clock.Instant) {
 	h.now = max(h.now, now)
 	for t := h.due.pop(now); t != nil; t = h.due.pop(now) {
 		switch {
-		case t.sock != nil:
-			h.expireSocket(now, t.sock)
-		case t.rank == rankFragments:
+		case t.owner >= 0:
+			h.expireSocket(now, h.sockets[t.owner])
+		case t.owner == rankFragments:
 			h.expireFragments(now)
-		case t.rank == rankWaits:
+		case t.owner == rankWaits:
 			h.expireWaits(now)
-		case t.rank == rankRelief:
+		case t.owner == rankRelief:
 			h.relieve(now)
+		case t.owner == rankRest:
+			h.restIdle(now)
 		}
 	}
 }

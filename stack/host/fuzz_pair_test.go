@@ -175,7 +175,7 @@ func (d *duel) accept(i int) {
 	if err != nil {
 		return
 	}
-	d.join(i, s, h.lookup(s).remote)
+	d.join(i, s, h.lookup(s).remote.AddrPort())
 }
 
 // join begins a talk. A four-tuple that lives again may meet old frames of its

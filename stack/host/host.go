@@ -21,17 +21,21 @@ type Host struct {
 	log      *trace.Log
 	tap      *link.Tap
 	counters Counters
-	shown    Counters // what Counters last returned
+	shown    *Counters // what Counters last returned; nil: nobody has asked
 
 	// What the host itself keeps and sends.
 	parcels parcelPool
 	out     parcelQueue // packets of its own for the link
 	loop    parcelQueue // packets to itself
 	lent    parcelQueue // given out by the last Transmit
-	stuck   []Handle    // datagram sockets that found out or loop full
-	turn    int         // who gets the odd place of a batch
+	away    parcelQueue // for other Hosts that are one with this
+	steer   Steer
+	stuck   []Handle // datagram sockets that found out or loop full
+	turn    int      // who gets the odd place of a batch
 	idKey   secret
 	ids     [numIDCounters]uint16
+	idStep  uint16
+	idFirst uint16
 	frags   reassembler
 	kept    int // bytes of memory in the receive queues of datagram sockets
 	paths   [numPathUsers]pathCache
@@ -58,12 +62,13 @@ type Host struct {
 	flows      hashTable // connections
 	listeners  hashTable // by port
 	waits      timeWaits
-	orphans    ageList // connections without an owner
-	stalled    ageList // connections with one, whose peers' windows are closed
-	relief     timer   // of relieve
-	stand      socket  // stands for the socket that a record had
-	ready      readyQueue
-	readyLocal readyQueue // connections with ourselves
+	orphans    socketList // connections without an owner
+	stalled    socketList // connections with one, whose peers' windows are closed
+	relief     timer      // of relieve
+	stand      socket     // stands for the socket that a record had
+	rest       timer      // of restIdle
+	ready      socketList // connections and listeners that have, or may have, something to send
+	readyLocal socketList // connections with ourselves
 	freeConns  []*tcp.Conn
 	freeLis    []*listener
 	arrivalTOS uint8
@@ -71,21 +76,25 @@ type Host struct {
 	segment    tcp.Segment
 	flow       tcp.Flow
 	heading    heading
+	readers    []reading
 	latest     *socket // the connection that the last segment to arrive was for
 	heads      [maxBatch * maxHeadSize]byte
 }
 
-// New returns a host. Errors: ErrSeed, ErrPrefix, ErrRoute.
+// New returns a host. Errors: ErrSeed, ErrPrefix, ErrRoute, ErrInvalid (Share).
 func New(cfg Config, feat link.Features) (*Host, error) {
 	if cfg.Seed == [32]byte{} {
 		return nil, ErrSeed
+	}
+	if !cfg.Share.valid() {
+		return nil, ErrInvalid
 	}
 	net, err := newAddresses(cfg.Prefixes, cfg.Routes)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.Memory <= 0 {
-		cfg.Memory = defaultMemory
+		cfg.Memory = DefaultMemory
 	}
 	if cfg.TTL == 0 {
 		cfg.TTL = defaultTTL
@@ -96,6 +105,7 @@ func New(cfg Config, feat link.Features) (*Host, error) {
 	h.rand.key = derive(&cfg.Seed, useRandom)
 	h.flowKey = derive(&cfg.Seed, useFlows)
 	h.idKey = derive(&cfg.Seed, useIDs)
+	h.setShare(cfg.Share)
 	h.frags.key = derive(&cfg.Seed, useFragments)
 	h.frags.limit = min(maxReassembly, max(minReassembly, cfg.Memory/reassemblyMemory))
 	for i := range h.paths {
@@ -103,7 +113,8 @@ func New(cfg Config, feat link.Features) (*Host, error) {
 	}
 	h.env = tcp.NewEnv(cfg.TCP, cfg.Seed, h.budget, cfg.Trace)
 	h.env.MTU, h.env.MaxGSO = h.feat.MTU, h.feat.MaxGSO
-	h.frags.timer.rank, h.waits.timer.rank, h.relief.rank = rankFragments, rankWaits, rankRelief
+	h.frags.timer.owner, h.waits.timer.owner, h.relief.owner, h.rest.owner = rankFragments, rankWaits, rankRelief, rankRest
+	h.orphans.kind, h.stalled.kind = linkAge, linkAge
 	return h, nil
 }
 
@@ -141,4 +152,5 @@ func (h *Host) CloseAll(now clock.Instant) {
 	h.closeWaits()
 	h.due.remove(&h.frags.timer)
 	h.due.remove(&h.relief)
+	h.due.remove(&h.rest)
 }

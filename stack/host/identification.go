@@ -20,7 +20,7 @@ func (h *Host) nextID(src, dst netip.Addr, protocol uint8) uint16 {
 	tweak := h.idKey.addresses(number(src), number(dst), uint32(protocol))
 	c := &h.ids[tweak%numIDCounters]
 	*c++
-	return h.idKey.permute(tweak, *c)
+	return h.idKey.permute(tweak, *c*h.idStep+h.idFirst)
 }
 
 // permute is a permutation of 16 bits, for each tweak another: four rounds of a

@@ -30,6 +30,11 @@ func (h *Host) Input(now clock.Instant, p *link.Packet) {
 // receive takes a packet from the link, or from ourselves.
 func (h *Host) receive(now clock.Instant, b []byte, gso uint16, done, local bool) {
 	h.counters.IP.InReceives++
+	h.admit(now, b, gso, done, local)
+}
+
+// admit looks whether a packet is for us, and hands it on.
+func (h *Host) admit(now clock.Instant, b []byte, gso uint16, done, local bool) {
 	var in datagram
 	ip := &in.ip
 	payload, err := ip.Decode(b)

@@ -12,10 +12,10 @@ import (
 // A listener is what a stream has while it listens: TCP's part with the SYN
 // records, and the accept queue.
 type listener struct {
-	tcp        tcp.Listener
-	head, tail *socket // accept queue: connected, not yet accepted
-	waiting    int     // its length, and the connections about to join it
-	backlog    int
+	tcp     tcp.Listener
+	accept  socketList // connected, not yet accepted
+	waiting int        // its length, and the connections about to join it
+	backlog int
 }
 
 // maxBacklog is Linux's net.core.somaxconn.
@@ -93,7 +93,7 @@ func (h *Host) listenerFor(local netip.AddrPort) *socket {
 func (h *Host) newListener() *listener {
 	n := len(h.freeLis)
 	if n == 0 {
-		return &listener{}
+		return &listener{accept: socketList{kind: linkAge}}
 	}
 	l := h.freeLis[n-1]
 	h.freeLis = h.freeLis[:n-1]
@@ -122,27 +122,12 @@ func (h *Host) Accept(now clock.Instant, s Handle) (Handle, error) {
 	return child.id, nil
 }
 
-func (l *listener) push(s *socket) {
-	s.acceptNext = nil
-	if l.tail == nil {
-		l.head = s
-	} else {
-		l.tail.acceptNext = s
-	}
-	l.tail = s
-}
-
+// pop takes the first out of the accept queue, or returns nil.
 func (l *listener) pop() *socket {
-	s := l.head
-	if s == nil {
-		return nil
+	s := l.accept.pop()
+	if s != nil {
+		l.waiting--
 	}
-	l.head = s.acceptNext
-	if l.head == nil {
-		l.tail = nil
-	}
-	s.acceptNext = nil
-	l.waiting--
 	return s
 }
 
@@ -157,7 +142,7 @@ func (h *Host) closeListener(now clock.Instant, e *socket) {
 	for s := l.pop(); s != nil; s = l.pop() {
 		h.give(now, s, true)
 	}
-	*l = listener{tcp: l.tcp}
+	*l = listener{tcp: l.tcp, accept: socketList{kind: linkAge}}
 	h.freeLis = append(h.freeLis, l)
 	h.budget.Give(connCost)
 }

@@ -30,6 +30,9 @@ func (h *Host) cross(now clock.Instant) {
 	if h.tap != nil {
 		h.tap.Put(now, link.Local, p.why, uint64(p.owner), &link.Packet{Head: p.data, GSOSize: p.gso, CsumDone: p.done})
 	}
+	if h.hand(p, true) {
+		return
+	}
 	h.receive(now, p.data, p.gso, true, true)
 	h.parcels.put(p)
 }

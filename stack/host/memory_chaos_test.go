@@ -28,13 +28,13 @@ func checkMemoryLists(t testing.TB, h *Host) {
 		require.True(t, s.watched == unwatched || s.conn != nil && !s.ended)
 	}
 	for _, l := range []struct {
-		list *ageList
+		list *socketList
 		is   watched
 	}{{&h.orphans, inOrphans}, {&h.stalled, inStalled}} {
 		n := 0
-		for s := l.list.head; s != nil; s = s.age.next {
+		for s := l.list.head; s != nil; s = s.in[linkAge].next {
 			require.Equal(t, l.is, s.watched)
-			require.True(t, s.age.next == nil || s.agedAt <= s.age.next.agedAt, "not in the order of age")
+			require.True(t, s.in[linkAge].next == nil || s.agedAt <= s.in[linkAge].next.agedAt, "not in the order of age")
 			n++
 		}
 		require.Equal(t, count[l.is], n)

@@ -17,6 +17,7 @@ type Options struct {
 	LingerOn   bool
 	RecvBuffer int         // datagrams: bytes of memory queued at most; 0: 208 KiB as Linux
 	SendBuffer int         // datagrams: likewise on their way out
+	Segment    int         // datagrams: what one call sends goes as datagrams of so many bytes (UDP_SEGMENT); 0: as one
 	Discover   Discovery   // path MTU discovery and DF; 0: DiscoverWant
 	RecvErr    bool        // soft ICMP errors become the pending error (IP_RECVERR); off by default
 	TCP        tcp.Options // streams
@@ -31,7 +32,7 @@ func (h *Host) Options(s Handle) (Options, error) {
 	o := Options{TTL: e.ttl, TOS: e.tos, ReuseAddr: e.reuse, Broadcast: e.broadcast,
 		Linger: e.linger, LingerOn: e.lingerOn, Discover: e.discover, RecvErr: e.recvErr, TCP: e.tcpOptions()}
 	if e.dg != nil {
-		o.RecvBuffer, o.SendBuffer = e.dg.recvLimit, e.dg.sendLimit
+		o.RecvBuffer, o.SendBuffer, o.Segment = e.dg.recvLimit, e.dg.sendLimit, e.dg.segment
 	}
 	return o, nil
 }
@@ -48,7 +49,7 @@ func (s *socket) tcpOptions() tcp.Options {
 }
 
 // SetOptions replaces a socket's options. Accepted sockets inherit the
-// listener's. ErrNotSupported: TCP options on another kind; ErrInvalid: no such Discovery.
+// listener's. ErrNotSupported: an option of another kind; ErrInvalid: no such Discovery, or Segment.
 func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 	e, err := h.find(now, s)
 	if err != nil {
@@ -57,8 +58,11 @@ func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 	if e.kind != Stream && o.TCP != (tcp.Options{}) {
 		return ErrNotSupported
 	}
-	if !o.Discover.valid() {
+	if !o.Discover.valid() || o.Segment < 0 || o.Segment > maxMTU {
 		return ErrInvalid
+	}
+	if e.kind != Datagram && o.Segment != 0 {
+		return ErrNotSupported
 	}
 	e.ttl, e.tos, e.reuse, e.broadcast = o.TTL, o.TOS, o.ReuseAddr, o.Broadcast
 	e.discover, e.recvErr = o.Discover, o.RecvErr
@@ -66,7 +70,7 @@ func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 	e.linger, e.lingerOn = o.Linger, o.LingerOn
 	if e.dg != nil {
 		full := e.dg.sendRoom() <= 0
-		e.dg.recvLimit, e.dg.sendLimit = o.RecvBuffer, o.SendBuffer
+		e.dg.recvLimit, e.dg.sendLimit, e.dg.segment = o.RecvBuffer, o.SendBuffer, o.Segment
 		if full && e.dg.sendRoom() > 0 {
 			h.raise(e)
 		}

@@ -26,39 +26,6 @@ const (
 	inStalled
 )
 
-// An ageList holds sockets, the one that came first at its head.
-type ageList struct {
-	head, tail *socket
-	n          int
-}
-
-func (l *ageList) push(now clock.Instant, s *socket) {
-	s.agedAt = now
-	s.age = links{prev: l.tail}
-	if l.tail == nil {
-		l.head = s
-	} else {
-		l.tail.age.next = s
-	}
-	l.tail = s
-	l.n++
-}
-
-func (l *ageList) remove(s *socket) {
-	if s.age.prev == nil {
-		l.head = s.age.next
-	} else {
-		s.age.prev.age.next = s.age.next
-	}
-	if s.age.next == nil {
-		l.tail = s.age.prev
-	} else {
-		s.age.next.age.prev = s.age.prev
-	}
-	s.age = links{}
-	l.n--
-}
-
 // watch puts a connection into the list by age that it belongs to now.
 func (h *Host) watch(now clock.Instant, s *socket) {
 	w := s.category()
@@ -69,15 +36,21 @@ func (h *Host) watch(now clock.Instant, s *socket) {
 	s.watched = w
 	switch w {
 	case inStalled:
-		s.agedBytes = s.conn.Delivered()
-		h.stalled.push(now, s)
+		s.agedBytes = uint32(s.conn.Delivered())
+		h.age(now, &h.stalled, s)
 	case inOrphans:
-		h.orphans.push(now, s)
+		h.age(now, &h.orphans, s)
 		if h.orphans.n > h.orphanLimit() {
 			h.counters.TCP.AbortOnOrphans++
 			h.sacrifice(now, h.idlestOrphan(now), trace.EndOrphans)
 		}
 	}
+}
+
+// age puts s at the end of a list by age: it comes there now.
+func (h *Host) age(now clock.Instant, l *socketList, s *socket) {
+	s.agedAt = now
+	l.push(s)
 }
 
 // secondChances is how many orphans that progress one new orphan may put behind
@@ -99,7 +72,7 @@ func (h *Host) idlestOrphan(now clock.Instant) *socket {
 // spare puts an orphan behind the others.
 func (h *Host) spare(now clock.Instant, s *socket) {
 	h.orphans.remove(s)
-	h.orphans.push(now, s)
+	h.age(now, &h.orphans, s)
 }
 
 // category says which list by age s belongs to.
@@ -107,11 +80,13 @@ func (s *socket) category() watched {
 	switch {
 	case s.ended || s.state == tcp.StateClosed || s.state == tcp.StateTimeWait:
 		return unwatched
-	case !s.owned && s.parent == 0:
+	case s.parent != 0: // on its way to the accept queue, or there; it has nothing to send
+		return unwatched
+	case !s.owned:
 		return inOrphans
 	case s.conn.Stalled():
 		return inStalled
-	case s.watched == inStalled && s.conn.Unacked() > 0 && s.conn.Delivered()-s.agedBytes < int64(s.conn.MSS()):
+	case s.watched == inStalled && s.conn.Unacked() > 0 && uint32(s.conn.Delivered())-s.agedBytes < uint32(s.conn.MSS()):
 		return inStalled // a byte now and then is no progress
 	}
 	return unwatched

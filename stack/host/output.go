@@ -73,10 +73,22 @@ func (h *Host) sendOne(m *message, q *parcelQueue, local bool) error {
 	if !h.roomFor(q, 1, local) {
 		return ErrWouldBlock
 	}
+	p := h.makeOne(m)
+	if p == nil {
+		return ErrNoMemory
+	}
+	p.done = local
+	h.charge(p)
+	q.push(p)
+	return nil
+}
+
+// makeOne makes m a packet; nil: there is no memory.
+func (h *Host) makeOne(m *message) *parcel {
 	size := transportHeaderLen + len(m.body)
 	p := h.parcels.get(ipHeaderLen + size)
 	if p == nil {
-		return ErrNoMemory
+		return nil
 	}
 	ip := h.header(m)
 	if !ip.DF {
@@ -85,10 +97,8 @@ func (h *Host) sendOne(m *message, q *parcelQueue, local bool) error {
 	n := ip.Encode(p.data, size)
 	n += copy(p.data[n:], m.head[:])
 	copy(p.data[n:], m.body)
-	p.owner, p.why, p.done = m.owner, m.why, local
-	h.charge(p)
-	q.push(p)
-	return nil
+	p.owner, p.why = m.owner, m.why
+	return p
 }
 
 // roomFor reports whether n more packets fit into q. Any number fits into an
@@ -123,6 +133,7 @@ func (h *Host) Transmit(now clock.Instant, out []link.Packet) int {
 	h.now = now
 	h.lent.drain(&h.parcels)
 	h.notePressure(now)
+	h.noteAwake(now)
 	out = out[:min(len(out), maxBatch)]
 	n, crossings := 0, maxCrossings
 	for {
@@ -163,7 +174,7 @@ func (h *Host) transmitQueued(now clock.Instant, out []link.Packet, n int) int {
 		}
 		h.uncharge(p)
 		h.lent.push(p)
-		out[n] = link.Packet{Head: p.data}
+		out[n] = link.Packet{Head: p.data, GSOSize: p.gso, CsumDone: p.gso > 0}
 		h.sent(now, p)
 		if h.tap != nil {
 			h.tap.Put(now, link.Out, p.why, uint64(p.owner), &out[n])

@@ -2,6 +2,7 @@ package host
 
 import (
 	"net/netip"
+	"unsafe"
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
 	"github.com/sockeye-net/sockeye/stack/trace"
@@ -13,12 +14,12 @@ import (
 type parcel struct {
 	next  *parcel
 	data  []byte         // what is used of mem
-	mem   []byte         // of the size of its class, paid for out of the Budget
+	mem   []byte         // of the size of its class; it and the parcel are paid for out of the Budget
 	peer  netip.AddrPort // of a datagram received: its sender
 	to    netip.Addr     // and the address that it was sent to
 	owner Handle         // of a packet on the way out: the socket it left
 	off   int            // of a fragment: its place in the datagram, bytes
-	gso   uint16         // of a packet to ourselves: payload bytes per segment
+	gso   uint16         // of a super-segment or super-datagram: payload bytes per segment
 	class uint8
 	ttl   uint8 // of a datagram received, as tos
 	tos   uint8
@@ -29,6 +30,9 @@ type parcel struct {
 // parcelClasses are the sizes of parcels: an ICMP message or a small datagram,
 // a full frame, a jumbo frame, anything.
 var parcelClasses = [...]int{256, 2 << 10, 16 << 10, 64 << 10}
+
+// parcelSize is what a parcel takes beside its bytes.
+const parcelSize = int(unsafe.Sizeof(parcel{}))
 
 // parcelsKept says how many unused parcels of each class are kept.
 var parcelsKept = [...]int{512, 256, 16, 8}
@@ -46,7 +50,7 @@ func (l *parcelPool) get(n int) *parcel {
 	for class < len(parcelClasses) && parcelClasses[class] < n {
 		class++
 	}
-	if class == len(parcelClasses) || !l.budget.Take(parcelClasses[class]) {
+	if class == len(parcelClasses) || !l.budget.Take(parcelSize+parcelClasses[class]) {
 		return nil
 	}
 	p := l.free[class]
@@ -63,7 +67,7 @@ func (l *parcelPool) get(n int) *parcel {
 // put takes p back.
 func (l *parcelPool) put(p *parcel) {
 	class := p.class
-	l.budget.Give(len(p.mem))
+	l.budget.Give(parcelSize + len(p.mem))
 	if l.kept[class] >= parcelsKept[class] {
 		return
 	}
@@ -76,7 +80,7 @@ func (l *parcelPool) put(p *parcel) {
 type parcelQueue struct {
 	head, tail *parcel
 	n          int
-	bytes      int // of Budget
+	bytes      int // of mem
 }
 
 func (q *parcelQueue) push(p *parcel) {

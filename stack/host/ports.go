@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // Ports that the host picks (RFC 6056 3.3.1: a random one, then the next free),
@@ -65,7 +66,7 @@ func (h *Host) mayBind(e *socket, a netip.Addr) bool {
 }
 
 func (h *Host) bind(e *socket, local netip.AddrPort) {
-	e.local, e.bound = local, true
+	e.local, e.bound = wire.EndpointOf(local), true
 	h.table(e.kind).add(e)
 }
 
@@ -90,7 +91,7 @@ func (h *Host) bindFree(e *socket, addr netip.Addr) error {
 	start := h.rand.below(numEphemeral)
 	for i := range numEphemeral {
 		local := netip.AddrPortFrom(addr, uint16(firstEphemeral+(start+i)%numEphemeral))
-		if h.taken(e, local) {
+		if !h.mine(e.kind, local.Port()) || h.taken(e, local) {
 			continue
 		}
 		h.bind(e, local)
@@ -139,7 +140,7 @@ func (h *Host) pickPort(now clock.Instant, e *socket, addr netip.Addr, remote ne
 	start := h.rand.below(numEphemeral)
 	for i := range numEphemeral {
 		local := netip.AddrPortFrom(addr, uint16(firstEphemeral+(start+i)%numEphemeral))
-		if h.chosen(local) || !h.mayOpen(now, local, remote) {
+		if !h.myFlow(local, remote) || h.chosen(local) || !h.mayOpen(now, local, remote) {
 			continue
 		}
 		h.bind(e, local)

@@ -89,3 +89,28 @@ func (h *Host) oldest(now clock.Instant) *socket {
 	}
 	return o
 }
+
+// How often restIdle looks at the connections that are not at rest, and how soon
+// again where there are more than one look is for.
+const (
+	restEvery = 2 * time.Second
+	restSoon  = 10 * time.Millisecond
+)
+
+// noteAwake starts restIdle when there is a connection that is not at rest.
+func (h *Host) noteAwake(now clock.Instant) {
+	if h.rest.pos == 0 && h.env.Awake() && !h.closed {
+		h.due.set(&h.rest, now.Add(restEvery))
+	}
+}
+
+// restIdle puts what is silent to rest, and comes again while there is more.
+func (h *Host) restIdle(now clock.Instant) {
+	switch left, all := h.env.RestIdle(now); {
+	case !left:
+	case all:
+		h.due.set(&h.rest, now.Add(restEvery))
+	default:
+		h.due.set(&h.rest, now.Add(restSoon))
+	}
+}

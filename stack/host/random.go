@@ -28,6 +28,7 @@ const (
 	useIDs
 	useFragments
 	usePMTU
+	useShares
 )
 
 // A random is the host's one source of random choices: SipHash of a counter.

@@ -10,7 +10,7 @@ import (
 // The ready queue takes sockets out from anywhere.
 func TestReadyQueueModel(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 9))
-	var q readyQueue
+	var q socketList
 	var all [20]socket
 	var want []*socket
 	for range 20000 {
@@ -18,12 +18,15 @@ func TestReadyQueueModel(t *testing.T) {
 		switch {
 		case !s.queued:
 			q.push(s)
+			s.queued = true
 			want = append(want, s)
 		case rnd.IntN(3) == 0:
 			require.Equal(t, want[0], q.pop())
+			want[0].queued = false
 			want = want[1:]
 		default:
 			q.remove(s)
+			s.queued = false
 			for i := range want {
 				if want[i] == s {
 					want = append(want[:i:i], want[i+1:]...)
@@ -32,7 +35,7 @@ func TestReadyQueueModel(t *testing.T) {
 			}
 		}
 		i := 0
-		for s := q.head; s != nil; s = s.ready.next {
+		for s := q.head; s != nil; s = s.in[linkReady].next {
 			require.True(t, s == want[i])
 			i++
 		}

@@ -237,6 +237,9 @@ func (h *Host) completePartial(now clock.Instant, d *partial, in *datagram) {
 	whole := datagram{ip: ip, packet: p.data, payload: p.data[d.headLen:], cast: in.cast, local: in.local}
 	h.closePartial(d)
 	h.counters.IP.ReasmOKs++
+	if h.hand(p, in.local) {
+		return
+	}
 	h.deliver(now, &whole)
 	h.parcels.put(p)
 }

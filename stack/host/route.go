@@ -56,10 +56,22 @@ func newAddresses(ps []netip.Prefix, rs []Route) (addresses, error) {
 			return addresses{}, err
 		}
 	}
-	slices.Sort(a.own)
-	slices.Sort(a.broadcasts)
-	slices.SortStableFunc(a.table, func(x, y hop) int { return y.prefix.Bits() - x.prefix.Bits() })
 	return a, nil
+}
+
+// addHop keeps the longest prefixes first, equal ones in the order in which they came.
+func (a *addresses) addHop(h hop) {
+	i := len(a.table)
+	for i > 0 && a.table[i-1].prefix.Bits() < h.prefix.Bits() {
+		i--
+	}
+	a.table = slices.Insert(a.table, i, h)
+}
+
+// sorted puts n where it belongs in list.
+func sorted(list []uint32, n uint32) []uint32 {
+	i, _ := slices.BinarySearch(list, n)
+	return slices.Insert(list, i, n)
 }
 
 func (a *addresses) addPrefix(p netip.Prefix) error {
@@ -75,10 +87,10 @@ func (a *addresses) addPrefix(p netip.Prefix) error {
 		if n&host == 0 || n&host == host {
 			return ErrPrefix
 		}
-		a.broadcasts = append(a.broadcasts, n|host, n&^host)
+		a.broadcasts = sorted(sorted(a.broadcasts, n|host), n&^host)
 	}
-	a.own = append(a.own, n)
-	a.table = append(a.table, hop{prefix: p.Masked(), src: p.Addr()})
+	a.own = sorted(a.own, n)
+	a.addHop(hop{prefix: p.Masked(), src: p.Addr()})
 	return nil
 }
 
@@ -94,7 +106,7 @@ func (a *addresses) addRoute(r Route) error {
 		}
 		h.src = near
 	}
-	a.table = append(a.table, h)
+	a.addHop(h)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // A Handle names a socket of a host: an index and a generation, so that a stale
@@ -13,7 +14,11 @@ import (
 type Handle uint64
 
 // Index is a small number that no two live sockets share, for tables beside the host's.
-func (s Handle) Index() int { return int(uint32(s)) }
+func (s Handle) Index() int { return int(uint32(s) & (1<<shareShift - 1)) }
+
+// shareShift is where a Handle says which of several Hosts it is of, so that
+// it names one socket of all of them.
+const shareShift = 24
 
 // Kind is the kind of a socket.
 type Kind uint8
@@ -27,42 +32,41 @@ const (
 
 // A socket is one entry of the table: what a Handle names, a connection that
 // waits to be accepted, or an orphan whose owner has closed it.
+//
+// The order of the fields keeps it small: there is one for each connection.
 type socket struct {
 	id    Handle // of the present life; the next has a higher generation
 	timer timer  // of the earliest deadline of conn or listener, and the alarms
 
-	local, remote netip.AddrPort // remote is valid once there is a peer
-	conn          *tcp.Conn      // streams, from Connect on
-	lis           *listener      // listening streams
-	dg            *datagrams     // datagram and echo sockets
-	preset        *tcp.Options   // of a stream without conn; nil: defaults
-	err           error          // pending
+	local, remote wire.Endpoint // remote is valid once there is a peer
+	conn          *tcp.Conn     // streams, from Connect on
+	lis           *listener     // listening streams
+	dg            *datagrams    // datagram and echo sockets
+	preset        *tcp.Options  // of a stream without conn; nil: defaults
+	err           error         // pending
 	linger        time.Duration
 	alarms        [2]clock.Instant // read, write
 	agedAt        clock.Instant    // when it came to orphans or stalled
 
-	hashNext           *socket     // in the table of connections or of listeners
-	portNext, portPrev *socket     // in the table of local ports
-	ready              links       // in a queue of those with something to send
-	age                links       // in orphans or stalled
-	acceptNext         *socket     // in the listener's accept queue
-	reader             *tcp.Reader // who waits to receive, and takes it at once; nil: nobody
-	parent             Handle      // the listener, until accepted
+	hashNext           *socket         // in the table of connections or of listeners
+	portNext, portPrev *socket         // in the table of local ports
+	in                 [numLinks]links // in lists
+	parent             Handle          // the listener, until accepted
 
 	hash      uint32
 	pathGen   uint32 // of what conn was last told of its path
+	reading   uint32 // 1 + the place in Host.readers of who waits to receive; 0: nobody
+	agedBytes uint32 // that had reached the peer when it came to stalled, mod 2^32
 	news      Mask   // alarm bits and Urgent, to tell once
-	agedBytes int64  // that had reached the peer when it came to stalled
 	kind      Kind
 	state     tcp.State // of conn when last looked at
 	ttl       uint8
 	tos       uint8
 	soft      tcp.Error // of datagram sockets: what the latest ICMP error says
-	by        [4]byte   // who sent the latest ICMP error
 	gotTOS    uint8     // of the latest segment
+	by        [4]byte   // who sent the latest ICMP error
 	discover  Discovery
-
-	watched watched // which of orphans and stalled it is in
+	watched   watched // which of orphans and stalled it is in
 
 	live       bool // in use
 	owned      bool // a caller has the handle
@@ -84,10 +88,13 @@ type socket struct {
 	recvErr    bool // soft errors are pending errors too
 }
 
+// flow returns the four-tuple of a stream with a peer.
+func (s *socket) flow() tcp.Flow {
+	return tcp.Flow{Local: s.local.AddrPort(), Remote: s.remote.AddrPort()}
+}
+
 const (
 	maxSockets = 1 << 20
-	socketCost = 512  // bytes of Budget for an entry of the table with its queues
-	connCost   = 1024 // bytes of Budget for a connection, its rings not counted
 )
 
 // takeError returns the pending error and clears it.
@@ -134,8 +141,9 @@ func (h *Host) Open(now clock.Instant, k Kind) (Handle, error) {
 	if err != nil {
 		return 0, err
 	}
-	if k != Stream {
-		s.dg = h.newDatagrams()
+	if k != Stream && !h.giveDatagrams(s) {
+		h.freeSocket(s)
+		return 0, ErrNoMemory
 	}
 	s.owned = true
 	return s.id, nil
@@ -154,11 +162,11 @@ func (h *Host) newSocket(k Kind) (*socket, error) {
 		s = h.freeSockets[n-1]
 		h.freeSockets = h.freeSockets[:n-1]
 	} else {
-		s = &socket{id: Handle(len(h.sockets))}
+		s = &socket{id: Handle(h.cfg.Share.Index<<shareShift | len(h.sockets))}
 		h.sockets = append(h.sockets, s)
 	}
 	*s = socket{id: s.id + 1<<32, kind: k, live: true, linger: -1}
-	s.timer.sock = s
+	s.timer.owner = int32(s.id.Index())
 	return s, nil
 }
 
@@ -172,6 +180,7 @@ func (h *Host) freeSocket(s *socket) {
 		h.kept -= s.dg.in.bytes
 		s.dg.in.drain(&h.parcels)
 		h.freeDatagrams = append(h.freeDatagrams, s.dg)
+		h.budget.Give(datagramCost)
 	}
 	if s.preset != nil {
 		h.freePresets = append(h.freePresets, s.preset)
@@ -181,15 +190,20 @@ func (h *Host) freeSocket(s *socket) {
 	h.freeSockets = append(h.freeSockets, s)
 }
 
-func (h *Host) newDatagrams() *datagrams {
+// giveDatagrams gives s what a datagram or echo socket has, if there is memory.
+func (h *Host) giveDatagrams(s *socket) bool {
+	if !h.budget.Take(datagramCost) {
+		return false
+	}
 	n := len(h.freeDatagrams)
 	if n == 0 {
-		return &datagrams{}
+		s.dg = new(datagrams)
+		return true
 	}
-	d := h.freeDatagrams[n-1]
+	s.dg = h.freeDatagrams[n-1]
 	h.freeDatagrams = h.freeDatagrams[:n-1]
-	*d = datagrams{}
-	return d
+	*s.dg = datagrams{}
+	return true
 }
 
 // A portTable finds sockets by their local port; a bucket is a doubly linked

@@ -6,6 +6,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/buffer"
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // connectStream begins an active open.
@@ -28,18 +29,18 @@ func (h *Host) connectStream(now clock.Instant, e *socket, to netip.AddrPort) er
 		return ErrNoMemory
 	}
 	if e.bound {
-		e.local = local
+		e.local = wire.EndpointOf(local)
 	} else if err := h.pickPort(now, e, src, to); err != nil {
 		h.budget.Give(connCost)
 		return err
 	}
-	e.remote = to
+	e.remote = wire.EndpointOf(to)
 	h.counters.TCP.ActiveOpens++
 	o := e.tcpOptions()
 	e.conn = h.newConn()
-	e.conn.Init(h.env, uint64(e.id), tcp.Flow{Local: e.local, Remote: to}, o, h.streamMTU(e))
+	e.conn.Init(h.env, uint64(e.id), e.flow(), o, h.streamMTU(e))
 	e.state = tcp.StateClosed
-	h.flows.add(e, h.flowHash(e.local, to))
+	h.flows.add(e, h.flowHash(e.local.AddrPort(), to))
 	h.openStream(now, e)
 	h.collect(now, e)
 	h.touch(e)
@@ -61,7 +62,7 @@ func (h *Host) mayConnect(e *socket) error {
 	h.dropConn(e)
 	e.ended, e.shutRead, e.shutWrite, e.err = false, false, false, nil
 	if !e.bound {
-		e.local = netip.AddrPort{}
+		e.local = wire.Endpoint{}
 	}
 	return nil
 }
@@ -225,18 +226,6 @@ func (h *Host) RecvCommit(now clock.Instant, s Handle, n int) error {
 		h.touch(e)
 	}
 	return nil
-}
-
-// RecvInto lends a reader's memory to a stream until the next RecvInto: what
-// arrives in order, and finds nothing before it, is not queued but put there, and
-// Readable is told of it. nil takes it back. One that is closed meanwhile has no
-// use for it any more; what it was given counts.
-func (h *Host) RecvInto(now clock.Instant, s Handle, r *tcp.Reader) error {
-	e, err := h.stream(now, s)
-	if err == nil {
-		e.reader = r
-	}
-	return err
 }
 
 // LastTOS returns the TOS of the latest segment that arrived for a stream (RFC

@@ -50,7 +50,8 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 // demux finds who the segment in h.arrival is for.
 func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 	// Packets come in trains: mostly it is for whom the one before was.
-	if s := h.latest; s != nil && s.hashed && s.conn != nil && s.remote == remote && s.local == local && established(s.conn.State()) {
+	if s := h.latest; s != nil && s.hashed && s.conn != nil && s.remote == wire.EndpointOf(remote) &&
+		s.local == wire.EndpointOf(local) && established(s.conn.State()) {
 		h.arrive(now, s)
 		return
 	}
@@ -77,7 +78,7 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 // replace ends a connection in TIME-WAIT whose four-tuple the segment in
 // h.arrival uses anew (RFC 6191), and reports whether it did.
 func (h *Host) replace(now clock.Instant, s *socket) bool {
-	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listenerFor(s.local) == nil || !s.conn.Reusable(now, &h.arrival) {
+	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listenerFor(s.local.AddrPort()) == nil || !s.conn.Reusable(now, &h.arrival) {
 		return false
 	}
 	h.counters.TCP.TWRecycled++
@@ -92,11 +93,12 @@ func (h *Host) replace(now clock.Instant, s *socket) bool {
 
 // arrive hands the segment in h.arrival to a connection.
 func (h *Host) arrive(now clock.Instant, s *socket) {
-	h.arrival.Reader = s.reader
+	r := h.reader(s)
+	h.arrival.Reader = r
 	s.conn.Arrive(now, &h.arrival)
 	s.gotTOS = h.arrivalTOS
-	if s.reader != nil {
-		s.reader.TOS = s.gotTOS
+	if r != nil {
+		r.TOS = s.gotTOS
 	}
 	h.collect(now, s)
 	h.touch(s)
@@ -113,7 +115,7 @@ func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
 		return
 	}
 	flow := hs.Flow()
-	s.local, s.remote = flow.Local, flow.Remote
+	s.local, s.remote = wire.EndpointOf(flow.Local), wire.EndpointOf(flow.Remote)
 	s.ttl, s.tos, s.reuse = l.ttl, l.tos, l.reuse
 	s.linger, s.lingerOn = l.linger, l.lingerOn
 	s.parent = l.id
@@ -124,8 +126,8 @@ func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
 	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), h.streamMTU(s))
 	s.conn.Unclaimed()
 	s.state = tcp.StateSynReceived
-	h.bind(s, s.local)
-	h.flows.add(s, h.flowHash(s.local, s.remote))
+	h.bind(s, flow.Local)
+	h.flows.add(s, h.flowHash(flow.Local, flow.Remote))
 	h.arrive(now, s)
 }
 
@@ -145,8 +147,9 @@ func (h *Host) flowSocket(local, remote netip.AddrPort) *socket {
 }
 
 func (h *Host) flowByHash(hash uint32, local, remote netip.AddrPort) *socket {
+	l, r := wire.EndpointOf(local), wire.EndpointOf(remote)
 	for s := h.flows.bucket(hash); s != nil; s = s.hashNext {
-		if s.hash == hash && s.remote == remote && s.local == local {
+		if s.hash == hash && s.remote == r && s.local == l {
 			return s
 		}
 	}
@@ -199,7 +202,7 @@ func (h *Host) joinAccept(now clock.Instant, s *socket) {
 		h.give(now, s, true)
 		return
 	}
-	l.lis.push(s)
+	l.lis.accept.push(s)
 	h.raise(l)
 }
 

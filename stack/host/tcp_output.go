@@ -11,45 +11,6 @@ import (
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
-// links are the neighbours of a socket in a list.
-type links struct{ prev, next *socket }
-
-// A readyQueue holds the connections and listeners that have, or may have,
-// something to send. Each gives one packet in its turn.
-type readyQueue struct{ head, tail *socket }
-
-func (q *readyQueue) push(s *socket) {
-	s.ready = links{prev: q.tail}
-	if q.tail == nil {
-		q.head = s
-	} else {
-		q.tail.ready.next = s
-	}
-	q.tail = s
-	s.queued = true
-}
-
-func (q *readyQueue) pop() *socket {
-	s := q.head
-	q.remove(s)
-	return s
-}
-
-// remove takes s, which is in q, out.
-func (q *readyQueue) remove(s *socket) {
-	if s.ready.prev == nil {
-		q.head = s.ready.next
-	} else {
-		s.ready.prev.ready.next = s.ready.next
-	}
-	if s.ready.next == nil {
-		q.tail = s.ready.prev
-	} else {
-		s.ready.next.ready.prev = s.ready.prev
-	}
-	s.ready, s.queued = links{}, false
-}
-
 // touch puts s into a ready queue: something happened to it. Listeners go with
 // the local ones: what they answer is queued, for the link or for ourselves.
 func (h *Host) touch(s *socket) {
@@ -57,11 +18,25 @@ func (h *Host) touch(s *socket) {
 		return
 	}
 	s.amongLocal = s.lis != nil || s.conn != nil && h.net.inside(s.local.Addr(), s.remote.Addr())
+	h.queue(s)
+}
+
+// queue puts s at the end of its ready queue. Each socket there gives one packet
+// in its turn.
+func (h *Host) queue(s *socket) {
 	h.queueOf(s).push(s)
+	s.queued = true
+}
+
+// next takes the first out of a ready queue that is not empty.
+func (h *Host) next(q *socketList) *socket {
+	s := q.pop()
+	s.queued = false
+	return s
 }
 
 // queueOf returns the ready queue that s belongs to since it was touched.
-func (h *Host) queueOf(s *socket) *readyQueue {
+func (h *Host) queueOf(s *socket) *socketList {
 	if s.amongLocal {
 		return &h.readyLocal
 	}
@@ -72,19 +47,20 @@ func (h *Host) queueOf(s *socket) *readyQueue {
 func (h *Host) unready(s *socket) {
 	if s.queued {
 		h.queueOf(s).remove(s)
+		s.queued = false
 	}
 }
 
 // transmitReady fills out from the connections, one packet each in turn.
 func (h *Host) transmitReady(now clock.Instant, out []link.Packet, n int) int {
 	for n < len(out) && h.ready.head != nil {
-		s := h.ready.pop()
+		s := h.next(&h.ready)
 		flow := h.nextSegment(now, s)
 		if flow == nil {
 			h.settle(now, s)
 			continue
 		}
-		h.ready.push(s)
+		h.queue(s)
 		if !h.mayLeave(flow.Local.Addr()) {
 			h.drop(trace.DropNoRoute)
 			continue
@@ -102,13 +78,13 @@ func (h *Host) transmitReady(now clock.Instant, out []link.Packet, n int) int {
 // transmitLocal does the same for connections with ourselves and for listeners.
 func (h *Host) transmitLocal(now clock.Instant) {
 	for h.readyLocal.head != nil && h.loopHasRoom() && h.roomFor(&h.out, 1, false) {
-		s := h.readyLocal.pop()
+		s := h.next(&h.readyLocal)
 		flow := h.nextSegment(now, s)
 		if flow == nil {
 			h.settle(now, s)
 			continue
 		}
-		h.readyLocal.push(s)
+		h.queue(s)
 		h.queueSegment(s, flow)
 	}
 }
@@ -131,7 +107,7 @@ func (h *Host) nextSegment(now clock.Instant, s *socket) *tcp.Flow {
 	if !s.conn.Transmit(now, &h.segment) {
 		return nil
 	}
-	return s.conn.FlowRef()
+	return h.heading.of(s)
 }
 
 // settle is what follows when a socket has nothing more to send.
@@ -150,15 +126,6 @@ func (h *Host) settle(now clock.Instant, s *socket) {
 	h.rearm(now, s)
 }
 
-// A heading is the IP header of the last segment that left, with what it was made
-// of: the next one is mostly of the same connection.
-type heading struct {
-	flow     tcp.Flow
-	tos, ttl uint8
-	df       bool
-	head     wire.Template
-}
-
 // segmentHeader writes the headers of h.segment to b, checksum field zero, and
 // returns their length. The IP header is that of h.heading.
 func (h *Host) segmentHeader(s *socket, flow *tcp.Flow, b []byte) int {
@@ -172,11 +139,7 @@ func (h *Host) segmentHeader(s *socket, flow *tcp.Flow, b []byte) int {
 	}
 	tos = tos&^3 | seg.ECN&3
 	g := &h.heading
-	if g.tos != tos || g.ttl != ttl || g.df != seg.DF || g.flow != *flow {
-		g.flow, g.tos, g.ttl, g.df = *flow, tos, ttl, seg.DF
-		g.head.Set(wire.IPv4{TOS: tos, TTL: ttl, DF: seg.DF, Protocol: wire.ProtoTCP,
-			Src: flow.Local.Addr(), Dst: flow.Remote.Addr()})
-	}
+	g.turn(flow, wire.IPv4{TOS: tos, TTL: ttl, DF: seg.DF})
 	id := uint16(0)
 	if !seg.DF { // RFC 6864 4.1: an atomic datagram's ID means nothing, ours is 0
 		id = h.nextID(flow.Local.Addr(), flow.Remote.Addr(), wire.ProtoTCP)
@@ -189,8 +152,7 @@ func (h *Host) segmentHeader(s *socket, flow *tcp.Flow, b []byte) int {
 func (h *Host) writeSegment(now clock.Instant, s *socket, flow *tcp.Flow, p *link.Packet, head []byte) {
 	seg := &h.segment
 	n := h.segmentHeader(s, flow, head)
-	p.Head, p.Body = head[:n], seg.Payload
-	p.GSOSize = uint16(seg.GSOSize)
+	*p = link.Packet{Head: head[:n], Body: seg.Payload, GSOSize: uint16(seg.GSOSize)}
 	sum := h.heading.head.SumPseudo(n - ipHeaderLen + seg.Len())
 	// What virtio wants is the pseudo-header's sum, not complemented, over the
 	// length of the whole super-segment. The device does the rest.

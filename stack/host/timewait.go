@@ -355,7 +355,8 @@ func (w *timeWaits) first() int32 {
 // openStream begins the active open of e; where a record has its four-tuple,
 // mayOpen has found that it makes room.
 func (h *Host) openStream(now clock.Instant, e *socket) {
-	i := h.waits.find(now, h.flowHash(e.local, e.remote), e.local, e.remote)
+	f := e.flow()
+	i := h.waits.find(now, h.flowHash(f.Local, f.Remote), f.Local, f.Remote)
 	if i == none {
 		e.conn.Open(now)
 		return

@@ -24,15 +24,17 @@ func (h *Host) inputUDP(now clock.Instant, in *datagram) {
 	}
 	from := netip.AddrPortFrom(in.ip.Src, u.SrcPort)
 	to := netip.AddrPortFrom(in.ip.Dst, u.DstPort)
+	if in.gso > 0 && len(payload) > int(in.gso) {
+		h.inputSuper(now, in, h.udp.match(to, from, true), payload, from, to)
+		return
+	}
 	if in.cast == broadcast {
 		h.deliverBroadcast(in, payload, from, to)
 		return
 	}
 	s := h.udp.match(to, from, true)
 	if s == nil {
-		h.counters.UDP.NoPorts++
-		h.drop(trace.DropUDPNoPort)
-		h.sendICMPError(now, in, wire.ICMPUnreachable, wire.UnreachPort, 0)
+		h.noPort(now, in, true)
 		return
 	}
 	h.deliverUDP(in, s, payload, from)
@@ -72,14 +74,7 @@ func (h *Host) sendUDP(s *socket, m *message, p []byte, port uint16) error {
 		return ErrMsgSize
 	}
 	m.protocol, m.body, m.why = wire.ProtoUDP, p, trace.SendUDP
-	u := wire.UDP{SrcPort: s.local.Port(), DstPort: port, Length: uint16(size)}
-	u.Encode(m.head[:])
-	sum := wire.SumPseudo(m.src, m.dst, wire.ProtoUDP, size)
-	u.Checksum = wire.Fold(wire.Sum(wire.Sum(sum, m.head[:]), p))
-	if u.Checksum == 0 {
-		u.Checksum = 0xFFFF // RFC 768: all zero means that there is none
-	}
-	u.Encode(m.head[:])
+	h.udpHead(s, m, port)
 	if err := h.send(m); err != nil {
 		if err != ErrMsgSize {
 			h.counters.UDP.SndbufErrors++
@@ -88,4 +83,17 @@ func (h *Host) sendUDP(s *socket, m *message, p []byte, port uint16) error {
 	}
 	h.counters.UDP.OutDatagrams++
 	return nil
+}
+
+// udpHead writes the header of the datagram m.
+func (h *Host) udpHead(s *socket, m *message, port uint16) {
+	size := wire.UDPHeaderLen + len(m.body)
+	u := wire.UDP{SrcPort: s.local.Port(), DstPort: port, Length: uint16(size)}
+	u.Encode(m.head[:])
+	sum := wire.SumPseudo(m.src, m.dst, wire.ProtoUDP, size)
+	u.Checksum = wire.Fold(wire.Sum(wire.Sum(sum, m.head[:]), m.body))
+	if u.Checksum == 0 {
+		u.Checksum = 0xFFFF // RFC 768: all zero means that there is none
+	}
+	u.Encode(m.head[:])
 }

@@ -3,7 +3,8 @@ package link
 import "errors"
 
 // A Packet is one IP packet, or one super-segment of up to 64 KiB that the
-// device cuts into GSOSize-byte segments. Body has at most two spans because a
+// device cuts into GSOSize-byte segments: of TCP, or of UDP, where it stands for
+// datagrams of that size, the last one perhaps smaller. Body has at most two spans because a
 // ring wraps once.
 type Packet struct {
 	Head     []byte    // IP and transport headers; for input, the whole packet
@@ -27,6 +28,7 @@ func (p *Packet) AppendTo(b []byte) []byte {
 type Features struct {
 	MTU             int  // largest IP packet in bytes, at least 68 (RFC 791)
 	MaxGSO          int  // largest super-segment (whole IP packet) in bytes; 0: none
+	USO             bool // super-segments of UDP too; MaxGSO bounds them as well
 	ChecksumOffload bool // out: leave the transport checksum to the device (Packet.CsumDone)
 }
 

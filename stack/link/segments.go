@@ -16,8 +16,18 @@ func (f Features) Carries(p *Packet) bool {
 	if p.GSOSize == 0 || n > f.MaxGSO {
 		return false
 	}
-	headers, ok := tcpHeaders(p.Head)
-	return ok && headers+int(p.GSOSize) <= f.MTU
+	headers, ok := superHeaders(p.Head)
+	return ok && headers+int(p.GSOSize) <= f.MTU && (f.USO || p.Head[9] == wire.ProtoTCP)
+}
+
+// superHeaders returns the length of the headers that each segment of the
+// super-segment b has: IPv4 and TCP, or IPv4 and UDP.
+func superHeaders(b []byte) (n int, ok bool) {
+	if len(b) < 20 || b[0]>>4 != 4 || b[9] != wire.ProtoUDP {
+		return tcpHeaders(b)
+	}
+	n = int(b[0]&0xF)*4 + wire.UDPHeaderLen
+	return n, n >= 20+wire.UDPHeaderLen && n <= len(b)
 }
 
 // tcpHeaders returns the length of the IPv4 and TCP headers that b begins with.
@@ -39,9 +49,10 @@ func tcpHeaders(b []byte) (n int, ok bool) {
 //
 // Each segment has the super-segment's headers with its own length, ID (counted
 // up), sequence number and checksums; FIN and PSH belong to the last segment
-// (RFC 9293 3.8.2, 3.9.1.2), CWR to the first (RFC 3168 6.1.2).
+// (RFC 9293 3.8.2, 3.9.1.2), CWR to the first (RFC 3168 6.1.2). A datagram has
+// its own length instead.
 func (r *Record) Segments(yield func([]byte) bool) {
-	headers, ok := tcpHeaders(r.Data)
+	headers, ok := superHeaders(r.Data)
 	if !ok || r.GSO <= 0 || len(r.Data)-headers <= r.GSO || len(r.Data) < r.Length {
 		if len(r.Data) > 0 {
 			yield(r.Data)
@@ -68,6 +79,11 @@ func mendSegment(b []byte, offset, index int, last bool) {
 	b[10], b[11] = 0, 0
 	binary.BigEndian.PutUint16(b[10:], wire.Fold(wire.Sum(0, b[:ihl])))
 
+	if b[9] == wire.ProtoUDP {
+		binary.BigEndian.PutUint16(b[ihl+4:], uint16(len(b)-ihl))
+		wire.SetTransportChecksum(b, [2][]byte{})
+		return
+	}
 	tcp := b[ihl:]
 	binary.BigEndian.PutUint32(tcp[4:], binary.BigEndian.Uint32(tcp[4:])+uint32(offset))
 	if index > 0 {

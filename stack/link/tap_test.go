@@ -132,12 +132,15 @@ func TestSegmentsLeavesOthersAlone(t *testing.T) {
 func FuzzSegments(f *testing.F) {
 	f.Add(tcpPacket(300, wire.FIN), 100)
 	f.Add(tcpPacket(0, 0), 1)
+	udp := tcpPacket(300, 0)
+	udp[9] = wire.ProtoUDP
+	f.Add(udp, 100)
 	f.Fuzz(func(t *testing.T, b []byte, gso int) {
 		if len(b) > 65535 {
 			return
 		}
 		r := Record{Data: b, Length: len(b), GSO: gso}
-		headers, ok := tcpHeaders(b)
+		headers, ok := superHeaders(b)
 		total := 0
 		for seg := range r.Segments {
 			if total += len(seg); len(seg) < len(b) {

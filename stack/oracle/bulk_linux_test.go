@@ -122,7 +122,7 @@ func bulk(b testing.TB, open func(testing.TB) dialer, up bool) float64 {
 	if !up {
 		from, to = server, client
 	}
-	return measureReads(b, from, to)
+	return measure(b, from, to)
 }
 
 // kernelListener listens on the kernel's side.

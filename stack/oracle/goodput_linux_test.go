@@ -34,6 +34,7 @@ const (
 	pathRate    = 100e6 / 8             // bytes per second
 	pathQueue   = 250_000               // bytes: 100 Mbit/s * 20 ms
 	lateBy      = 3 * time.Millisecond
+	sendBuffer  = 16 << 20 // bytes at most, of each contestant
 )
 
 // A goodputCell is one row of the table: what happens to the data. ACKs are
@@ -162,7 +163,7 @@ var contestants = []string{"ours", "gvisor", "kernel"}
 func contestant(t testing.TB, who, algorithm string, path *shuttle) func(context.Context) (net.Conn, error) {
 	switch who {
 	case "ours":
-		s, err := stack.New(stack.Config{Link: path.link(), Prefixes: []netip.Prefix{ourPrefix}, TCP: tcp.Config{Congestion: algorithm}})
+		s, err := stack.New(stack.Config{Link: path.link(), Prefixes: []netip.Prefix{ourPrefix}, TCP: tcp.Config{Congestion: algorithm, MaxSendBuffer: sendBuffer}})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		n := stdnet.New(s)
@@ -176,6 +177,9 @@ func contestant(t testing.TB, who, algorithm string, path *shuttle) func(context
 		return func(ctx context.Context) (net.Conn, error) { return gvisorDial(ctx, s, kernelAt) }
 	case "kernel":
 		ns := newNS(t)
+		require.NoError(t, ns.Do(func() error {
+			return os.WriteFile("/proc/sys/net/ipv4/tcp_wmem", fmt.Appendf(nil, "4096 16384 %d", sendBuffer), 0)
+		}))
 		path.device(t, kernelTUN(t, ns, ourPrefix))
 		d := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) (err error) {
 			_ = raw.Control(func(fd uintptr) {

@@ -57,6 +57,8 @@ func tuneGvisor(t testing.TB, s *gstack.Stack, rack bool) {
 		recovery = tcpip.TCPRACKLossDetection
 	}
 	require.Nil(t, s.SetTransportProtocolOption(gtcp.ProtocolNumber, &recovery))
+	reuse := tcpip.TCPTimeWaitReuseGlobal
+	require.Nil(t, s.SetTransportProtocolOption(gtcp.ProtocolNumber, &reuse))
 	rcv := tcpip.TCPReceiveBufferSizeRangeOption{Min: 4096, Default: 4 << 20, Max: 16 << 20}
 	require.Nil(t, s.SetTransportProtocolOption(gtcp.ProtocolNumber, &rcv))
 	snd := tcpip.TCPSendBufferSizeRangeOption{Min: 4096, Default: 4 << 20, Max: 16 << 20}

@@ -28,10 +28,10 @@ import (
 func BenchmarkInMemory(b *testing.B) {
 	got := map[string][]float64{}
 	for range bulkRuns {
-		for name, open := range map[string]func(testing.TB) (client, server net.Conn){"ours": ourPair, "gvisor": gvisorPair} {
+		for name, open := range map[string]func(testing.TB) (client, server net.Conn){"ours": ourEnds, "gvisor": gvisorEnds} {
 			r := &run{TB: b}
 			from, to := open(r)
-			got[name] = append(got[name], measureReads(r, from, to))
+			got[name] = append(got[name], measure(r, from, to))
 			r.end()
 		}
 	}
@@ -43,8 +43,8 @@ func BenchmarkInMemory(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// ourPair returns the two ends of a connection between two of our stacks.
-func ourPair(t testing.TB) (client, server net.Conn) {
+// ourEnds returns the two ends of a connection between two of our stacks.
+func ourEnds(t testing.TB) (client, server net.Conn) {
 	var nets []*stdnet.Net
 	near, far := link.NewPipe(link.Features{MTU: mtu}, 4096)
 	for i, l := range []link.Link{near, far} {
@@ -60,8 +60,8 @@ func ourPair(t testing.TB) (client, server net.Conn) {
 	})
 }
 
-// gvisorPair returns the two ends of a connection between two of gVisor's.
-func gvisorPair(t testing.TB) (client, server net.Conn) {
+// gvisorEnds returns the two ends of a connection between two of gVisor's.
+func gvisorEnds(t testing.TB) (client, server net.Conn) {
 	near, far := pipe.New("\x02\x00\x00\x00\x00\x01", "\x02\x00\x00\x00\x00\x02", mtu)
 	a := newGvisor(t, segmenting{near}, ourPrefix, false)
 	z := newGvisor(t, segmenting{far}, gvisorPrefix, false)
@@ -90,8 +90,8 @@ func pairOf(t testing.TB, l net.Listener, dial func(context.Context) (net.Conn, 
 	return client, server
 }
 
-// measureReads sends for bulkTime and counts what was read by then, in Gbit/s.
-func measureReads(t testing.TB, from, to net.Conn) float64 {
+// measure sends for bulkTime and counts what was read by then, in Gbit/s.
+func measure(t testing.TB, from, to net.Conn) float64 {
 	until := time.Now().Add(bulkTime)
 	require.NoError(t, from.SetWriteDeadline(until))
 	require.NoError(t, to.SetReadDeadline(until))

@@ -3,6 +3,7 @@ package oracle
 import (
 	"context"
 	"net"
+	"os"
 	"os/exec"
 	"testing"
 
@@ -21,6 +22,9 @@ func overVeth(t testing.TB) dialer {
 	require.NoError(t, setup.AddVeth(near, "near0", far, "far0"))
 	require.NoError(t, near.Do(func() error { return kernelSide("near0", ourPrefix) }))
 	require.NoError(t, far.Do(func() error { return kernelSide("far0", gvisorPrefix) }))
+	require.NoError(t, near.Do(func() error { // as ours and gVisor do
+		return os.WriteFile("/proc/sys/net/ipv4/tcp_tw_reuse", []byte("1"), 0o644)
+	}))
 	noOffloads(t, near, "near0")
 	noOffloads(t, far, "far0")
 	return dialer{far, func(ctx context.Context) (c net.Conn, err error) {

@@ -31,7 +31,7 @@ func (a *API) socket(domain, typ, proto int) (int, *descriptor, error) {
 	if err != nil {
 		return -1, nil, err
 	}
-	d := &descriptor{typ: SOCK_DGRAM, proto: protoOf(kind)}
+	d := &descriptor{typ: SOCK_DGRAM, proto: uint16(protoOf(kind))}
 	if kind == host.Stream {
 		d.typ = SOCK_STREAM
 	}

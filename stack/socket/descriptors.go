@@ -23,6 +23,7 @@ type API struct {
 
 	mu    sync.Mutex
 	table []*descriptor // by number, less firstFD
+	free  int           // in table: all before are in use
 	limit int
 }
 
@@ -45,7 +46,7 @@ func (a *API) SetLimit(n int) {
 // use it after Close took it out: the stack.Socket says then that it is closed.
 type descriptor struct {
 	sock       *stack.Socket
-	typ, proto int
+	typ, proto uint16
 
 	closed     atomic.Bool // by Close
 	nonblock   atomic.Bool
@@ -54,9 +55,7 @@ type descriptor struct {
 	recvTimeo  atomic.Int64 // nanoseconds; 0: for ever
 	sendTimeo  atomic.Int64
 	told       atomic.Uint32 // see pathOption
-
-	mu      sync.Mutex
-	sendErr error // met after part of a Send was done: the next call's
+	sendErr    atomic.Uint32 // errno, met after part of a Send was done: the next call's
 }
 
 func (d *descriptor) stream() bool { return d.typ == SOCK_STREAM }
@@ -68,7 +67,7 @@ var reserved = new(descriptor)
 func (a *API) reserve() (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	i := 0
+	i := a.free
 	for i < len(a.table) && a.table[i] != nil {
 		i++
 	}
@@ -78,7 +77,7 @@ func (a *API) reserve() (int, error) {
 	if i == len(a.table) {
 		a.table = append(a.table, nil)
 	}
-	a.table[i] = reserved
+	a.table[i], a.free = reserved, i+1
 	return i + firstFD, nil
 }
 
@@ -87,6 +86,9 @@ func (a *API) set(fd int, d *descriptor) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.table[fd-firstFD] = d
+	if d == nil {
+		a.free = min(a.free, fd-firstFD)
+	}
 }
 
 // get returns what fd stands for. EBADF.
@@ -111,6 +113,7 @@ func (a *API) take(fd int) (*descriptor, error) {
 	d, err := a.look(fd)
 	if err == nil {
 		a.table[fd-firstFD] = nil
+		a.free = min(a.free, fd-firstFD)
 		d.closed.Store(true)
 	}
 	return d, err

@@ -30,8 +30,7 @@ func Errno(err error) syscall.Errno {
 	case os.ErrDeadlineExceeded:
 		return syscall.EAGAIN
 	}
-	var e syscall.Errno
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[syscall.Errno](err); ok {
 		return e
 	}
 	return syscall.ENETDOWN

@@ -31,6 +31,8 @@ func (d *descriptor) setInt(level, opt, value int) error {
 		set, err = d.socketOption(opt, value)
 	case level == IPPROTO_IP:
 		set, err = d.ipOption(opt, value)
+	case level == IPPROTO_UDP && d.datagram():
+		set, err = d.udpOption(opt, value)
 	case level == IPPROTO_TCP && d.stream():
 		return d.setTCP(opt, value)
 	}
@@ -153,6 +155,8 @@ func (d *descriptor) getInt(level, opt int) (int, error) {
 		v, err = d.getSocket(&o, opt)
 	case level == IPPROTO_IP:
 		v, err = d.getIP(&o, opt)
+	case level == IPPROTO_UDP && d.datagram():
+		v, err = d.getUDP(&o, opt)
 	case level == IPPROTO_TCP && d.stream():
 		v, err = d.getTCP(&o.TCP, opt)
 	default:
@@ -165,11 +169,11 @@ func (d *descriptor) getInt(level, opt int) (int, error) {
 func (d *descriptor) fact(opt int) (v int, ok bool, err error) {
 	switch opt {
 	case SO_TYPE:
-		return d.typ, true, nil
+		return int(d.typ), true, nil
 	case SO_DOMAIN:
 		return AF_INET, true, nil
 	case SO_PROTOCOL:
-		return d.proto, true, nil
+		return int(d.proto), true, nil
 	case SO_ACCEPTCONN:
 		return number(d.listening.Load()), true, nil
 	case SO_ERROR:

@@ -67,19 +67,16 @@ func (d *descriptor) sent(n int, err error) (int, error) {
 		return -1, e
 	}
 	if e != syscall.EAGAIN && e != syscall.EBADF {
-		d.mu.Lock()
-		d.sendErr = e
-		d.mu.Unlock()
+		d.sendErr.Store(uint32(Errno(e)))
 	}
 	return n, nil
 }
 
 func (d *descriptor) takeSendErr() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	err := d.sendErr
-	d.sendErr = nil
-	return err
+	if e := d.sendErr.Swap(0); e != 0 {
+		return syscall.Errno(e)
+	}
+	return nil
 }
 
 // Recv receives into p and returns how much: 0 is the end of a stream, or an empty

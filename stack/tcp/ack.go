@@ -84,30 +84,15 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 	}
 	c.countDelivered(c.sb.newSegs, c.env.sample.ECE)
 	c.sb.newSegs = 0
-	newly := 0
-	if delivered > 0 || advanced || c.snd.dupacks > 0 {
+	newly, told := 0, delivered > 0 || advanced || c.snd.dupacks > 0
+	if told {
 		newly = c.detectLoss(now, delivered, advanced)
-		smp := &c.env.sample
-		smp.Lost = newly
-		if advanced && !smp.ECE { // only new data acknowledged opens the window (RFC 5681 3.1, RFC 3042 2, RFC 3168 6.1.2)
-			smp.Acked = delivered
-		}
-		smp.Delivered, smp.InFlight = c.count.delivered, inFlight
-		smp.MinRTT = c.rtt.min
-		smp.CwndLimited = c.has&cwndLimited != 0
-		smp.Recovering = c.sb.rec.mode == fastRecovery
-		before := c.cc.Window()
-		c.cc.OnAck(now, smp)
-		c.sizeSend(inFlight)
-		if c.cc.Window() != before {
-			c.traceCwnd(now, trace.CwndACK)
-		}
-		*smp = congestion.Sample{}
-		if delivered > 0 {
-			if c.snd.limited.LessEq(c.snd.una) {
-				c.has &^= cwndLimited
-			}
-		}
+	}
+	recovering := c.sb.rec.mode == fastRecovery
+	c.endRecovery(now, delivered)
+	c.env.sample.Recovered = recovering && c.sb.rec.mode == open
+	if told {
+		c.control(now, delivered, inFlight, newly, advanced)
 	}
 	if c.sb.rec.mode == fastRecovery {
 		c.reduce(delivered, advanced && newly == 0)
@@ -117,11 +102,33 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 			c.sb.rec.cwnd = max(c.sb.rec.cwnd, c.inFlight()+c.sendMSS(0))
 		}
 	}
-	c.endRecovery(now)
 	if c.snd.una == c.snd.nxt {
 		c.dropScoreboard()
 	} else if advanced {
 		c.armTail(now)
+	}
+}
+
+// control tells the controller what the ACK brought.
+func (c *Conn) control(now clock.Instant, delivered, inFlight, newly int, advanced bool) {
+	smp := &c.env.sample
+	smp.Lost = newly
+	if advanced && !smp.ECE { // only new data acknowledged opens the window (RFC 5681 3.1, RFC 3042 2, RFC 3168 6.1.2)
+		smp.Acked = delivered
+	}
+	smp.Delivered, smp.InFlight = c.count.delivered, inFlight
+	smp.MinRTT = c.rtt.min
+	smp.CwndLimited = c.has&cwndLimited != 0
+	smp.Recovering = c.sb.rec.mode == fastRecovery
+	before := c.cc.Window()
+	c.cc.OnAck(now, smp)
+	c.sizeSend(inFlight)
+	if c.cc.Window() != before {
+		c.traceCwnd(now, trace.CwndACK)
+	}
+	*smp = congestion.Sample{}
+	if delivered > 0 && c.snd.limited.LessEq(c.snd.una) {
+		c.has &^= cwndLimited
 	}
 }
 

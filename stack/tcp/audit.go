@@ -34,6 +34,9 @@ func (a *Audit) Check(c *Conn, settled bool) error {
 	if c.env.Budget.Free() < 0 {
 		return Breach("more memory than the Budget has")
 	}
+	if c.awake != 0 && c.env.awake[c.awake-1].conn != c || c.sb != nil && c.resting() {
+		return Breach("a controller that is not where it belongs")
+	}
 	if c.state == StateClosed {
 		a.synced = false
 		return auditClosed(c)
@@ -89,7 +92,7 @@ func (a *Audit) progress(c *Conn) error {
 
 func auditClosed(c *Conn) error {
 	switch {
-	case c.sb != nil || c.re != nil:
+	case c.sb != nil || c.re != nil || !c.resting():
 		return Breach("CLOSED, and memory for sending or receiving")
 	case c.Deadline() != clock.Never:
 		return Breach("CLOSED, and a timer runs")

@@ -14,7 +14,7 @@ import (
 func congestedRig(t *testing.T, algorithm string, mss int) *rig {
 	r := newRig(t, Config{NoSACK: true, NoTimestamps: true, Congestion: algorithm}, Options{NoDelay: true, SendBuffer: 1 << 20})
 	r.env.MTU = 16 << 10
-	r.c.Init(r.env, 1, r.c.flow, r.c.opts.Options, r.env.MTU)
+	r.c.Init(r.env, 1, r.c.Flow(), r.c.opts.Options, r.env.MTU)
 	r.c.Open(r.now)
 	r.out()
 	r.answer(mss)

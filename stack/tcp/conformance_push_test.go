@@ -105,3 +105,23 @@ func TestReq9293_O17_PSHUp(t *testing.T) {
 		require.Equal(t, pattern(1, 10), r.text())
 	}
 }
+
+// With a small window the segment that fills it is pushed, for the peer's
+// delayed ACK would cost a good part of the next round trip; with a large one
+// it is not, for the ACKs would cost more.
+func TestPushEndsSmallFlights(t *testing.T) {
+	r := congestedRig(t, "reno", 1000)
+	r.write(500000)
+	acked := 1
+	for r.c.cc.Window() < 100000 {
+		window := r.c.cc.Window()
+		all := r.segments()
+		for i, s := range all {
+			last := i == len(all)-1 && window < 32000
+			require.Equal(t, last, s.Seg.Flags&wire.PSH != 0, "segment %d of %d", i, len(all))
+			acked += s.Len()
+		}
+		r.now = r.now.Add(20 * ms)
+		r.in("A", 1, acked, 60000, 0)
+	}
+}

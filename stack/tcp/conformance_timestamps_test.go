@@ -40,12 +40,12 @@ func TestReqC_WScaleNegotiation(t *testing.T) { // RFC 7323 2.2
 			l.Init(r.env, 1, o)
 			in := arrival(wire.SYN, peerISS, 0)
 			in.Seg.Options = syn
-			require.Equal(t, Answered, must(l.Arrive(r.now, r.c.flow, in, false)))
+			require.Equal(t, Answered, must(l.Arrive(r.now, r.c.Flow(), in, false)))
 			var f Flow
 			require.True(t, l.Transmit(r.now, &f, &ours))
 			in = arrival(wire.ACK, peerISS.Add(1), ours.Seg.Seq.Add(1))
 			in.Seg.Window = 100
-			v, hs := l.Arrive(r.now, r.c.flow, in, false)
+			v, hs := l.Arrive(r.now, r.c.Flow(), in, false)
 			require.Equal(t, Established, v)
 			r.c.InitPassive(r.now, r.env, 1, hs, o, 1500)
 			r.c.Arrive(r.now, in)

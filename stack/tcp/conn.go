@@ -30,12 +30,12 @@ const (
 // the whole small: an idle connection is this and nothing else.
 type Conn struct {
 	env      *Env
-	sb       *scoreboard // nil while nothing is outstanding
-	re       *reassembly // nil while nothing is out of order
-	search   *mtuSearch  // nil while the path is not suspected
-	cc       congestion.Controller
+	sb       *scoreboard           // nil while nothing is outstanding
+	re       *reassembly           // nil while nothing is out of order
+	search   *mtuSearch            // nil while the path is not suspected
+	cc       congestion.Controller // &rest while at rest
 	id       uint64
-	flow     Flow
+	flow     tuple
 	opts     *settings
 	timers   [numTimers]clock.Instant
 	rtt      rtt
@@ -45,8 +45,9 @@ type Conn struct {
 	rcv      recvVars
 	in       buffer.Ring // bytes received: the first is the next to be read
 	out      buffer.Ring // bytes to send: the first is the oldest unacknowledged
-	ep       episode     // the latest reduction for loss
 	has      facts
+	rest     congestion.Rest
+	awake    int32  // place in Env.awake, counted from 1; 0: the controller is at rest
 	mtu      uint16 // path MTU, bytes
 	mss      uint16 // largest segment: the smaller of peer's MSS and path MTU, options not subtracted
 	tsOff    uint32
@@ -61,6 +62,9 @@ type Conn struct {
 
 	unclaimed bool // nobody has accepted it yet
 }
+
+// A tuple is a Flow in short.
+type tuple struct{ local, remote wire.Endpoint }
 
 // sendVars are the send sequence variables of RFC 9293 3.3.1.
 type sendVars struct {
@@ -156,7 +160,7 @@ const owesAny = owesSYN | owesACK | owesDelayed | owesChallenge | owesProbe | ow
 // Init makes c a closed connection of flow, ready to Open. id goes into trace
 // events; mtu is the path MTU in bytes.
 func (c *Conn) Init(e *Env, id uint64, flow Flow, o Options, mtu int) {
-	*c = Conn{env: e, id: id, flow: flow, opts: e.settings.use(&o), state: StateClosed}
+	*c = Conn{env: e, id: id, flow: tuple{wire.EndpointOf(flow.Local), wire.EndpointOf(flow.Remote)}, opts: e.settings.use(&o), state: StateClosed}
 	c.setMTU(mtu)
 	c.opt.peerMSS = defaultPeerMSS
 	c.tsOff = e.tsOffset(flow)
@@ -186,11 +190,8 @@ func (c *Conn) releaseSide() {
 	c.dropScoreboard()
 	c.dropReassembly()
 	c.dropSearch()
-	c.ep = episode{}
-	if c.cc != nil {
-		c.env.putController(c.cc)
-		c.cc = nil
-	}
+	c.dropController()
+	c.cc = nil
 }
 
 // Events returns what happened since the last call, and forgets it.
@@ -221,10 +222,7 @@ func (c *Conn) SoftErr() error {
 }
 
 // Flow returns the four-tuple.
-func (c *Conn) Flow() Flow { return c.flow }
-
-// FlowRef returns the four-tuple where it lies, to be looked at.
-func (c *Conn) FlowRef() *Flow { return &c.flow }
+func (c *Conn) Flow() Flow { return Flow{c.flow.local.AddrPort(), c.flow.remote.AddrPort()} }
 
 // MSS returns how many bytes of data a full segment has now, options subtracted.
 func (c *Conn) MSS() int { return c.sendMSS(0) }

@@ -11,6 +11,9 @@ import (
 // moment with many busy connections does not hold memory for ever.
 const maxPooled = 256
 
+// controllerSize is about what a controller takes, bytes.
+const controllerSize = 256
+
 // controller returns the controller of that name, or the configured one where
 // there is none of that name, new or from the pool.
 func (e *Env) controller(name string) congestion.Controller {
@@ -57,16 +60,16 @@ func (e *Env) putController(cc congestion.Controller) {
 // changeController goes on with the controller that the options name, from the
 // initial window: what another one has learnt of the path means nothing to it.
 func (c *Conn) changeController(now clock.Instant) {
-	cc := c.env.controller(c.opts.Congestion)
-	if cc.Name() == c.cc.Name() {
-		c.env.putController(cc)
+	if c.env.CongestionName(c.opts.Options) == c.cc.Name() {
 		return
 	}
-	c.env.putController(c.cc)
-	c.cc = cc
-	cc.SetMSS(c.sendMSS(0))
-	c.ep = episode{} // there is nothing to undo in it
-	if c.sb != nil && c.sb.rec.mode != open {
-		cc.OnCongestion(now, congestion.Loss, c.snd.nxt.Sub(c.snd.una)) // it has to know of the loss
+	c.dropController()
+	c.beginControl()
+	if c.sb == nil {
+		return
+	}
+	c.wake()
+	if c.sb.rec.mode != open {
+		c.cc.OnCongestion(now, congestion.Loss, c.snd.nxt.Sub(c.snd.una)) // it has to know of the loss
 	}
 }

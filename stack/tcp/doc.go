@@ -21,7 +21,7 @@
 //	delack.go delack_quick.go     RFC 5681 4.2; TCP_QUICKACK
 //	scoreboard.go loss.go recovery.go          one record per transmission; RFC 6582; RFC 9937
 //	rack.go resends.go tlp.go                  RFC 8985, where SACK is agreed; retransmissions in the order of time
-//	ecn.go controllers.go                      RFC 3168; which controller a connection has
+//	ecn.go controllers.go rest.go              RFC 3168; which controller a connection has, and when it needs none
 //	pmtu.go mtuprobe.go           the path MTU by RFC 1191, as the owner tells it, and by RFC 4821, as probes do
 //	undo.go frto.go                            retransmissions that were for nothing: RFC 3522 and 4015, D-SACKs, RFC 5682
 //	close.go timers.go trace.go                FIN, abort, TIME-WAIT; the timer table; events

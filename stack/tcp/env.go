@@ -3,6 +3,7 @@ package tcp
 import (
 	"encoding/binary"
 	"time"
+	"unsafe"
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
 	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
@@ -79,6 +80,16 @@ type ListenStats struct {
 	TCPDeferAcceptDrop             uint64 // bare ACKs that waited for data
 }
 
+// Add adds what the listeners of another Env did.
+func (s *ListenStats) Add(o *ListenStats) {
+	s.SyncookiesSent += o.SyncookiesSent
+	s.SyncookiesRecv += o.SyncookiesRecv
+	s.SyncookiesFailed += o.SyncookiesFailed
+	s.ListenOverflows += o.ListenOverflows
+	s.ListenDrops += o.ListenDrops
+	s.TCPDeferAcceptDrop += o.TCPDeferAcceptDrop
+}
+
 // Env is what the connections of one host share: configuration, memory, trace,
 // secrets and pools. A host has one; it is not safe for concurrent use.
 type Env struct {
@@ -98,12 +109,18 @@ type Env struct {
 	searches     *mtuSearch // free list
 	freeSearches int
 	controllers  []congestion.Controller
+	awake        []awake // of the connections whose controllers are not at rest
+	hand         int     // where RestIdle goes on in it
+	noEpisode    episode // of those that are
 	settings     sharedSettings
 	firstHolder  *reassembly // those in use, the oldest first
 	lastHolder   *reassembly
 	ending       trace.Reason      // why GiveUp ends a connection
 	sample       congestion.Sample // of the ACK under way: one for all, so that none is allocated
 }
+
+// EnvSize is how many bytes an Env is by itself.
+const EnvSize = int(unsafe.Sizeof(Env{}))
 
 // NewEnv returns an Env whose secrets (ISNs, timestamp offsets) come from
 // seed. MTU is 1500 until the host sets it.

@@ -36,7 +36,7 @@ func (s *script) int(bytes int) (n int) {
 func (s *script) segment(c *Conn, body []byte) *Arrival {
 	in := &Arrival{Segments: 1 + int(s.byte()%3)}
 	h := &in.Seg
-	h.SrcPort, h.DstPort = c.flow.Remote.Port(), c.flow.Local.Port()
+	h.SrcPort, h.DstPort = c.Flow().Remote.Port(), c.Flow().Local.Port()
 	h.Flags = wire.Flags(s.byte())
 	near := int(int8(s.byte()))
 	in.ECN = uint8(near) & 3

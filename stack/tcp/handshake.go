@@ -14,7 +14,7 @@ func (c *Conn) Open(now clock.Instant) {
 	if c.state != StateClosed || c.err != 0 {
 		return
 	}
-	c.number(c.env.isn(now, c.flow))
+	c.number(c.env.isn(now, c.Flow()))
 	c.opt.rcvShift = windowShift(c.opts.window(c.env))
 	c.has |= owesSYN
 	c.setState(now, StateSynSent)
@@ -152,12 +152,12 @@ func (c *Conn) establish(now clock.Instant, s *arriving) {
 	c.timers[timerRetransmit] = clock.Never
 	c.firstSample(now, s)
 	c.progress(now)
-	c.cc = c.env.controller(c.opts.Congestion)
-	c.cc.SetMSS(c.sendMSS(0))
+	c.beginControl()
 	c.beginSearch(now)
 	if c.snd.retries > 1 {
 		// More than one SYN was lost: begin with the loss window (RFC 5681 3.1),
 		// but that says nothing about ssthresh, so the flight counts as endless.
+		c.wake()
 		c.cc.OnTimeout(now, math.MaxInt32)
 	}
 	c.setState(now, StateEstablished)

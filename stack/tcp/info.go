@@ -145,7 +145,7 @@ func (c *Conn) infoQueues(i *Info) {
 // infoCounts fills in the counters.
 func (c *Conn) infoCounts(now clock.Instant, i *Info) {
 	n := &c.count
-	i.BytesAcked, i.BytesReceived, i.BytesSent, i.BytesRetrans = n.delivered, n.received, n.sent, n.retrans
+	i.BytesAcked, i.BytesReceived, i.BytesSent, i.BytesRetrans = n.delivered, int64(c.in.Start())+int64(c.in.Len()), n.sent, n.retrans
 	if c.sb != nil {
 		i.BytesAcked -= int64(c.sb.sackedBytes + c.sb.dupBytes)
 	}

@@ -11,7 +11,6 @@ type counters struct {
 	delivered int64 // bytes known to have reached the peer
 	sent      int64 // bytes sent, retransmissions included
 	retrans   int64 // bytes sent again
-	received  int64 // in-order bytes received
 
 	// Segments of the wire: a super-segment counts as those it is cut into.
 	segsIn, segsOut uint32

@@ -86,7 +86,7 @@ func (c *Conn) followSize(now clock.Instant) {
 // their loss before the router did.
 func (c *Conn) excuseLoss(now clock.Instant) {
 	s, mss := c.sb, c.sendMSS(0)
-	if s.rec.mode != fastRecovery || c.ep.is&undoable == 0 {
+	if s.rec.mode != fastRecovery || c.episode().is&undoable == 0 {
 		return
 	}
 	for i := range s.n {
@@ -94,7 +94,7 @@ func (c *Conn) excuseLoss(now clock.Instant) {
 			return
 		}
 	}
-	c.ep = episode{}
+	*c.episode() = episode{}
 	c.cc.OnSpurious()
 	s.rec = recovery{}
 	s.dupBytes = 0

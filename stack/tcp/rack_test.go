@@ -80,8 +80,8 @@ func TestRACK(t *testing.T) {
 		}},
 		{"the probe is new data where there is some (RFC 8985 7.3)", steps{
 			{write(12000), ". 1:1001 ack 1; . 1001:2001 ack 1; . 2001:3001 ack 1; . 3001:4001 ack 1; . 4001:5001 ack 1; " +
-				". 5001:6001 ack 1; . 6001:7001 ack 1; . 7001:8001 ack 1; . 8001:9001 ack 1; . 9001:10001 ack 1"},
-			{wait(200 * ms), ". 10001:11001 ack 1"},
+				". 5001:6001 ack 1; . 6001:7001 ack 1; . 7001:8001 ack 1; . 8001:9001 ack 1; P 9001:10001 ack 1"},
+			{wait(200 * ms), "P 10001:11001 ack 1"},
 			{both(wait(100*ms), sack(11001)), "P 11001:12001 ack 1"},
 			{func(r *rig) { require.Zero(r.t, r.c.has&tailOut) }, ""},
 		}},

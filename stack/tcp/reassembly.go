@@ -283,7 +283,6 @@ func (c *Conn) deliver(n int) {
 func (c *Conn) received(n int) {
 	c.rcv.nxt = c.rcv.nxt.Add(n)
 	c.rcv.adv = wire.MaxSeq(c.rcv.adv, c.rcv.nxt)
-	c.count.received += int64(n)
 	c.events |= EvReadable
 }
 

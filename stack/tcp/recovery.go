@@ -93,7 +93,7 @@ func (c *Conn) detectByCount(now clock.Instant, delivered int, advanced bool) (n
 // enterRecovery begins an episode of fast recovery, or begins it anew, by an ACK
 // that delivered so many bytes.
 func (c *Conn) enterRecovery(now clock.Instant, delivered int) {
-	s := c.sb
+	s, unanswered := c.sb, c.unanswered(delivered)
 	// Once for each window, by loss or by ECE (RFC 3168 6.1.2).
 	done := s.rec.mode == open && c.ecn&ecnReduced != 0
 	c.beginEpisode(s.rec.mode == open && !done, fastOne)
@@ -101,12 +101,28 @@ func (c *Conn) enterRecovery(now clock.Instant, delivered int) {
 		c.cc.OnCongestion(now, congestion.Loss, c.flightSize())
 	}
 	c.leaveLoss(now)
-	s.rec = recovery{mode: fastRecovery, point: c.snd.nxt, since: now}
+	s.rec = recovery{mode: fastRecovery, point: c.snd.nxt, since: now, delivered: unanswered}
 	// RecoverFS (RFC 9937 5): all that may still be delivered in this episode,
 	// this ACK's part with it.
-	s.rec.flight = c.snd.nxt.Sub(c.snd.una) - s.sackedBytes - s.dupBytes + delivered
+	s.rec.flight = c.snd.nxt.Sub(c.snd.una) - s.sackedBytes - s.dupBytes + delivered + unanswered
 	s.rec.cwnd = s.inFlight() + c.sendMSS(0)
 	c.traceCwnd(now, trace.CwndFastRecovery)
+}
+
+// unanswered is what was delivered before this ACK and has let nothing out yet,
+// bytes: ACKs that come together are answered together, so the first duplicates
+// of a batch could not draw new data (RFC 3042, RFC 6675 5 (3)) before its last
+// one told of a loss. Proportional rate reduction counts it as delivered, or a
+// small flight would leave nothing but its fast retransmit out, and the loss of
+// that one would take a timeout.
+func (c *Conn) unanswered(delivered int) int {
+	s := c.sb
+	if s.rec.mode != open {
+		return 0
+	}
+	before := s.inFlight() + s.lostBytes - s.resentBytes + delivered
+	edge := c.snd.una.Add(int(c.snd.wnd))
+	return max(min(c.cc.Window()-before, c.unsent(), edge.Sub(c.snd.nxt)), 0)
 }
 
 // flightSize is FlightSize of RFC 5681 2 for a reduction. What limited transmit
@@ -148,8 +164,9 @@ func (c *Conn) reduce(delivered int, safe bool) {
 	r.cwnd = pipe + max(n, 0)
 }
 
-// endRecovery ends the episode when its point is acknowledged.
-func (c *Conn) endRecovery(now clock.Instant) {
+// endRecovery ends the episode when its point is acknowledged, by an ACK that
+// delivered so many bytes.
+func (c *Conn) endRecovery(now clock.Instant, delivered int) {
 	s := c.sb
 	if s.rec.mode == open || c.snd.una.Less(s.rec.point) {
 		return
@@ -166,7 +183,7 @@ func (c *Conn) endRecovery(now clock.Instant) {
 	c.settleReorder()
 	c.traceCwnd(now, trace.CwndRecovered)
 	if s.lostBytes > 0 && c.opt.sack {
-		c.enterRecovery(now, 0) // what left since then was lost too: another window
+		c.enterRecovery(now, delivered) // what left since then was lost too: another window
 	}
 }
 

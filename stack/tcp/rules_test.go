@@ -92,7 +92,7 @@ func TestRules(t *testing.T) {
 		}, StateFinWait1, nil},
 		{"ten segments at first (RFC 6928)", nodelay, steps{
 			{write(20000), ". 1:1001 ack 1; . 1001:2001 ack 1; . 2001:3001 ack 1; . 3001:4001 ack 1; . 4001:5001 ack 1; " +
-				". 5001:6001 ack 1; . 6001:7001 ack 1; . 7001:8001 ack 1; . 8001:9001 ack 1; . 9001:10001 ack 1"},
+				". 5001:6001 ack 1; . 6001:7001 ack 1; . 7001:8001 ack 1; . 8001:9001 ack 1; P 9001:10001 ack 1"},
 		}, StateEstablished, nil},
 		{"fast retransmit at the third duplicate ACK (RFC 5681 3.2)", nodelay, steps{
 			{write(4000), ". 1:1001 ack 1; . 1001:2001 ack 1; . 2001:3001 ack 1; P 3001:4001 ack 1"},

@@ -63,10 +63,11 @@ type scoreboard struct {
 
 const (
 	firstRecords = 16
-	maxRecords   = 4096
-	exactRecords = 256 // up to here SACK edges split anywhere, beyond at segment borders
+	maxRecords   = 16384 // 23 MB of ordinary segments
+	exactRecords = 256   // up to here SACK edges split anywhere, beyond at segment borders
 	recordSize   = int(unsafe.Sizeof(record{}))
 	resendSize   = int(unsafe.Sizeof(resend{}))
+	sendingSize  = int(unsafe.Sizeof(scoreboard{})+unsafe.Sizeof(awake{})) + controllerSize
 )
 
 // scoreboard returns c's scoreboard, from the pool if it has none.
@@ -74,6 +75,7 @@ func (c *Conn) scoreboard() *scoreboard {
 	if c.sb != nil {
 		return c.sb
 	}
+	c.wake()
 	e := c.env
 	s := e.scoreboards
 	if s != nil {
@@ -85,7 +87,7 @@ func (c *Conn) scoreboard() *scoreboard {
 	}
 	// The first records are granted even when the Budget is used up: a
 	// connection that cannot send can never give memory back.
-	if n := len(s.recs)*recordSize + len(s.again.ring)*resendSize; e.Budget.Take(n) {
+	if n := sendingSize + len(s.recs)*recordSize + len(s.again.ring)*resendSize; e.Budget.Take(n) {
 		s.charged = n
 	}
 	s.hint, s.judged, s.high = c.snd.una, c.snd.una, c.snd.una

@@ -151,7 +151,7 @@ func TestTimeWaitIsConn(t *testing.T) {
 			var got []Segment
 			var out Segment
 			if rec.Arrive(r.now, r.env, 1, in, &out) {
-				out.Seg.SrcPort, out.Seg.DstPort = r.c.flow.Local.Port(), r.c.flow.Remote.Port()
+				out.Seg.SrcPort, out.Seg.DstPort = r.c.Flow().Local.Port(), r.c.Flow().Remote.Port()
 				got = append(got, out)
 				answers++
 			}

@@ -33,7 +33,7 @@ func (c *Conn) Transmit(now clock.Instant, out *Segment) bool {
 // begin fills out's header for sequence number seq.
 func (c *Conn) begin(out *Segment, seq wire.Seq, flags wire.Flags, why trace.Reason) {
 	*out = Segment{DF: !c.fragments(), Why: why}
-	out.Seg.SrcPort, out.Seg.DstPort = c.flow.Local.Port(), c.flow.Remote.Port()
+	out.Seg.SrcPort, out.Seg.DstPort = c.flow.local.Port(), c.flow.remote.Port()
 	out.Seg.Seq = seq
 	out.Seg.Flags = flags
 }
@@ -189,9 +189,10 @@ func (c *Conn) restart(now clock.Instant) {
 		return
 	}
 	if idle := now.Sub(c.snd.lastSend); idle > c.rtt.rto {
+		c.wake()
 		before := c.cc.Window()
 		c.cc.OnRestart(idle)
-		c.ep = episode{} // what is undone now would make a burst
+		*c.episode() = episode{} // what is undone now would make a burst
 		if c.cc.Window() != before {
 			c.traceCwnd(now, trace.CwndIdle)
 		}
@@ -229,7 +230,22 @@ func (c *Conn) sendRange(now clock.Instant, out *Segment, n int, fin bool, mss i
 		c.has |= pingpong // data answers data: the next ACK may wait for a ride
 	}
 	c.sent(now, out, n, sack)
+	if c.lastOfFlight(mss) {
+		out.Seg.Flags |= wire.PSH
+	}
 	c.armTail(now)
+}
+
+// lastOfFlight reports whether nothing follows until an ACK comes: the window,
+// a small one, is full. PSH then tells the peer, who with an odd number of
+// segments would keep the last one's ACK back for its delayed ACK, and the
+// window would carry a segment less in each round trip (RFC 9293 3.9.1.2 leaves
+// PSH to us; Linux sets it on every second segment of a small window). In a
+// large window one segment more is not worth the ACKs.
+func (c *Conn) lastOfFlight(mss int) bool {
+	const small = 32 // segments
+	cwnd := c.cwnd()
+	return cwnd < small*mss && c.inFlight()+mss > cwnd
 }
 
 // whyNew says why n new bytes leave.
@@ -349,8 +365,8 @@ func (c *Conn) resent(now clock.Instant, i, mss int) {
 		c.sb.resentBytes += int(r.len)
 	}
 	r.flags |= everSent
-	if c.ep.is&undoable != 0 && c.sb.rec.mode != open {
-		c.ep.sentAgain(r.seq, r.end(), tsClock(now, c.tsOff))
+	if ep := c.episode(); ep.is&undoable != 0 && c.sb.rec.mode != open {
+		ep.sentAgain(r.seq, r.end(), tsClock(now, c.tsOff))
 	}
 	if c.opt.sack {
 		c.sb.again.push(c.env, c.sb, resend{sent: now, seq: r.seq, len: r.len})

@@ -36,14 +36,15 @@ const (
 // beginEpisode follows a reduction. Where the last episode was not over, what
 // it sent again was lost: nothing is undone then.
 func (c *Conn) beginEpisode(alone bool, is episodeFacts) {
-	c.ep = episode{}
+	ep := c.episode()
+	*ep = episode{}
 	c.reduced()
 	if !alone {
 		return
 	}
-	c.ep.is = undoable | is
+	ep.is = undoable | is
 	if c.has&(tailOut|tailAgain) == tailOut|tailAgain {
-		c.ep.is |= unclear // the probe's own D-SACK is still to come
+		ep.is |= unclear // the probe's own D-SACK is still to come
 	}
 }
 
@@ -72,11 +73,11 @@ func (p *episode) sentAgain(l, r wire.Seq, stamp uint32) {
 // episode was for nothing.
 func (c *Conn) judgeEpisode(now clock.Instant, s *arriving, n int, duplicate bool) {
 	late := c.sb != nil && c.forwardRTO(s, n, duplicate)
-	if c.ep.is&undoable != 0 {
-		late = c.ep.tellsAll(s.dsack) || late
+	if ep := c.episode(); ep.is&undoable != 0 {
+		late = ep.tellsAll(s.dsack) || late
 		late = c.echoesOriginal(s, n) || late
 		if late {
-			timeout := c.ep.is&fastOne == 0
+			timeout := ep.is&fastOne == 0
 			c.undo(now)
 			if timeout {
 				c.afterSpurious(now, s)
@@ -108,7 +109,7 @@ func (p *episode) tellsAll(d span) bool {
 // echoesOriginal is the Eifel detection (RFC 3522 3.2, steps 3 to 5): the first
 // ACK that covers what was sent again echoes a time before that.
 func (c *Conn) echoesOriginal(s *arriving, n int) bool {
-	p, o := &c.ep, &s.in.Seg.Options
+	p, o := c.episode(), &s.in.Seg.Options
 	if n == 0 || p.n == 0 || p.is&echoed != 0 || s.ack.LessEq(p.again[0].l) {
 		return false
 	}
@@ -123,8 +124,9 @@ func (c *Conn) echoesOriginal(s *arriving, n int) bool {
 
 // undo takes the episode back: its reduction, and what it believes to be lost.
 func (c *Conn) undo(now clock.Instant) {
-	fast := c.ep.is&fastOne != 0
-	c.ep = episode{}
+	ep := c.episode()
+	fast := ep.is&fastOne != 0
+	*ep = episode{}
 	c.cc.OnSpurious()
 	if fast && c.opt.sack {
 		c.has |= reordered // what came late was not lost (RFC 8985 6.2, step 3)

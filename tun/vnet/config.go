@@ -15,6 +15,11 @@ type Config struct {
 	// already stays so whatever is said here.
 	Persist bool
 
+	// Queues is how many queues to open, each a link of its own for a shard of
+	// the stack (Device.Links). 0 or 1: one. What the kernel grants may be less:
+	// a persistent device that was made for one queue has one.
+	Queues int
+
 	// Plain asks for a device that carries one packet per read and write and
 	// offloads nothing.
 	Plain bool
@@ -38,6 +43,24 @@ type Stats struct {
 	NoMemory  uint64 // write: ENOBUFS or ENOMEM
 	BadPacket uint64 // write: refused as malformed, or empty
 	Other     uint64 // write: any other errno
+}
+
+// add adds what another queue counted.
+func (s *Stats) add(o Stats) {
+	s.Read += o.Read
+	s.ReadBytes += o.ReadBytes
+	s.ReadSuper += o.ReadSuper
+	s.Written += o.Written
+	s.WrittenBytes += o.WrittenBytes
+	s.WrittenSuper += o.WrittenSuper
+	s.Truncated += o.Truncated
+	s.Unknown += o.Unknown
+	s.Full += o.Full
+	s.Down += o.Down
+	s.Gone += o.Gone
+	s.NoMemory += o.NoMemory
+	s.BadPacket += o.BadPacket
+	s.Other += o.Other
 }
 
 // Dropped is the sum of all reasons.

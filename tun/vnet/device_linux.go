@@ -1,6 +1,7 @@
 package vnet
 
 import (
+	"errors"
 	"os"
 	"sync"
 
@@ -12,7 +13,10 @@ import (
 // A Device is a TUN interface that is open; it is a link.Link. The zero
 // value is not usable: see Open and FromFile.
 type Device struct {
-	q *queue
+	q      *queue
+	more   []*queue // beside q, where there are several
+	wanted int      // queues that were asked for
+	view   view
 
 	mu     sync.Mutex
 	ctl    int    // a socket in the interface's namespace, for its ioctls; -1: closed
@@ -34,7 +38,8 @@ func newDevice(file *os.File, header bool) (_ *Device, err error) {
 	if d.ctl, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
 		return nil, failed("no socket for the device's ioctls", err)
 	}
-	if d.q, err = newQueue(file, header); err != nil {
+	d.view.mtu.Store(MaxMTU)
+	if d.q, err = newQueue(file, &d.view, header); err != nil {
 		return nil, err
 	}
 	if err = d.Refresh(); err != nil {
@@ -60,7 +65,7 @@ func (d *Device) Refresh() error {
 	if d.ctl < 0 {
 		return link.ErrClosed
 	}
-	d.longer = d.q.rd.longer.Load()
+	d.longer = d.view.longer.Load()
 	var flags ifFlags
 	if err := d.q.control(func(fd uintptr) (err error) {
 		flags, err = getIff(int(fd))
@@ -78,7 +83,7 @@ func (d *Device) Refresh() error {
 	if err != nil {
 		return failed("tun: cannot read the MTU of "+d.name, err)
 	}
-	d.q.rd.mtu.Store(int64(min(max(mtu, MinMTU), MaxMTU)))
+	d.view.mtu.Store(int64(min(max(mtu, MinMTU), MaxMTU)))
 	return nil
 }
 
@@ -93,8 +98,12 @@ func goneError(err error) error {
 // TryRead fills ps with at most MaxBatch packets; see link.Link. ErrGone says
 // that the interface was deleted.
 func (d *Device) TryRead(ps []link.Packet) (int, error) {
-	n, err := d.q.tryRead(ps)
-	if d.q.rd.longer.Load() != 0 {
+	return d.tryRead(d.q, ps)
+}
+
+func (d *Device) tryRead(q *queue, ps []link.Packet) (int, error) {
+	n, err := q.tryRead(ps)
+	if d.view.longer.Load() != 0 {
 		d.refreshIfLonger()
 	}
 	return n, err
@@ -104,7 +113,7 @@ func (d *Device) TryRead(ps []link.Packet) (int, error) {
 // the read that meets it too.
 func (d *Device) refreshIfLonger() {
 	d.mu.Lock()
-	stale := d.longer != d.q.rd.longer.Load()
+	stale := d.longer != d.view.longer.Load()
 	d.mu.Unlock()
 	if stale {
 		_ = d.Refresh()
@@ -129,20 +138,30 @@ func (d *Device) Room() int { return d.q.room() }
 // granted: a plain device offloads nothing, and one that refused a
 // super-segment takes no more.
 func (d *Device) Features() link.Features {
-	f := link.Features{MTU: int(d.q.rd.mtu.Load()), ChecksumOffload: d.q.wr.header}
-	if d.q.wr.super.Load() {
+	f := link.Features{MTU: int(d.view.mtu.Load()), ChecksumOffload: d.q.wr.header}
+	if d.view.super.Load() {
 		f.MaxGSO = MaxMTU
 	}
+	f.USO = d.view.uso.Load()
 	return f
 }
 
-// Stats returns the counts since Open.
-func (d *Device) Stats() Stats { return d.q.counts.snapshot() }
+// Stats returns the counts since Open, of all queues.
+func (d *Device) Stats() Stats {
+	s := d.q.counts.snapshot()
+	for _, q := range d.more {
+		s.add(q.counts.snapshot())
+	}
+	return s
+}
 
 // Close ends a Wait and releases the descriptor; a device that is not
 // persistent disappears. It is safe to call twice.
 func (d *Device) Close() error {
 	err := d.q.close()
+	for _, q := range d.more {
+		err = errors.Join(err, q.close())
+	}
 	d.closeControl()
 	return err
 }

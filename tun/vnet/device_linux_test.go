@@ -31,7 +31,7 @@ func TestKernelsDatagramsAreEchoed(t *testing.T) {
 		require.Equal(t, "sktest0", d.Name())
 		want := link.Features{MTU: 1500}
 		if !plain {
-			want = link.Features{MTU: 1500, MaxGSO: 65535, ChecksumOffload: true}
+			want = link.Features{MTU: 1500, MaxGSO: 65535, USO: true, ChecksumOffload: true}
 		}
 		require.Equal(t, want, d.Features())
 		var c net.Conn

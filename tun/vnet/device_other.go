@@ -24,6 +24,7 @@ func FromFile(f *os.File) (*Device, error) {
 
 func (*Device) Name() string                       { return "" }
 func (*Device) Granted() string                    { return "nothing" }
+func (*Device) Links() []link.Link                 { return nil }
 func (*Device) Refresh() error                     { return ErrNotSupported }
 func (*Device) Stats() Stats                       { return Stats{} }
 func (*Device) TryRead([]link.Packet) (int, error) { return 0, ErrNotSupported }

@@ -1,7 +1,7 @@
 // Package vnet opens Linux TUN devices and carries IP packets through them; a
 // Device is a link.Link. With a virtio_net_hdr before each packet, where the
-// kernel grants it, TCP super-segments of up to 64 KiB pass whole in both
-// directions and checksums are left to who needs them.
+// kernel grants it, TCP super-segments and UDP super-datagrams of up to 64 KiB
+// pass whole in both directions and checksums are left to who needs them.
 //
 // Place in the walk: the first and the last step. The shard's leader Waits,
 // TryReads a batch and enters; leave ends in WriteBatch. Making devices,
@@ -9,7 +9,9 @@
 //
 //	open_linux.go      attaching, and what is asked of the kernel, step by step
 //	device_linux.go    what belongs to the interface: its name and its MTU
+//	queues_linux.go    several queues of one device, each a link
 //	queue_linux.go     one non-blocking descriptor
+//	view_linux.go      what all queues of a device know of it
 //	reader_linux.go writer_linux.go wait_linux.go   its three users
 //	header.go          the virtio_net_hdr
 //
@@ -24,7 +26,7 @@
 //     ErrDown, reads find nothing, and both resume when it is up again. An
 //     interface that is deleted ends in ErrGone.
 //   - The first super-segment that the kernel refuses is sent again in pieces,
-//     and Features offers no more of them.
+//     and Features offers no more of them, on any queue. So it is with UDP super-datagrams.
 //
 // It needs little to be linked: no package net, no fmt, no library but
 // golang.org/x/sys. Elsewhere than on Linux every constructor returns

@@ -12,7 +12,7 @@ var (
 	ErrBusy         = errors.New("another program has the device open: stop it, or choose another name")
 	ErrNameTooLong  = errors.New("the name is longer than 15 bytes: choose a shorter one")
 	ErrBadName      = errors.New("not a name for an interface: leave out '/', ':', '%' and spaces")
-	ErrNotTUN       = errors.New("an interface of this name exists and is not a plain TUN device (TAP, several queues, or no TUN at all): choose another name, or delete it")
+	ErrNotTUN       = errors.New("an interface of this name exists and is no TUN device: choose another name, or delete it")
 	ErrBadMTU       = errors.New("the MTU must be from 68 to 65535 bytes")
 	ErrBadFile      = errors.New("the descriptor is not a TUN device: open it with IFF_TUN and IFF_NO_PI")
 )

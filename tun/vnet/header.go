@@ -26,11 +26,13 @@ const (
 
 	gsoNone  = 0
 	gsoTCPv4 = 1
+	gsoUDP   = 5    // virtio 1.3: UDP_L4, datagrams each with a header of its own
 	gsoECN   = 0x80 // CWR is on the first segment only (RFC 3168 6.1.2)
 )
 
 const (
 	ipHeaderLen   = 20
+	udpHeaderLen  = 8
 	tcpCsumOffset = 16
 	udpCsumOffset = 6
 )
@@ -51,12 +53,17 @@ func putHeader(b []byte, p *link.Packet) {
 	if p.GSOSize == 0 {
 		return
 	}
+	put(b, atHeaderLen, uint16(len(p.Head)))
+	put(b, atGSOSize, p.GSOSize)
+	if p.Head[9] == wire.ProtoUDP {
+		b[atGSOType] = gsoUDP
+		put(b, atHeaderLen, ipHeaderLen+udpHeaderLen) // the head may have the payload in it
+		return
+	}
 	b[atGSOType] = gsoTCPv4
 	if len(p.Head) > ipHeaderLen+13 && p.Head[ipHeaderLen+13]&byte(wire.CWR) != 0 {
 		b[atGSOType] |= gsoECN
 	}
-	put(b, atHeaderLen, uint16(len(p.Head)))
-	put(b, atGSOSize, p.GSOSize)
 }
 
 func put(b []byte, at int, v uint16) { binary.NativeEndian.PutUint16(b[at:], v) }
@@ -71,7 +78,7 @@ func takeHeader(b []byte) (link.Packet, bool) {
 	switch b[atGSOType] &^ gsoECN {
 	case gsoNone:
 		return p, true
-	case gsoTCPv4:
+	case gsoTCPv4, gsoUDP:
 		p.GSOSize = binary.NativeEndian.Uint16(b[atGSOSize:])
 		return p, true
 	}

@@ -36,6 +36,7 @@ func TestHeader(t *testing.T) {
 		{"UDP's is 6 bytes after", link.Packet{Head: head(17, 0), CsumDone: true}, header(1, 0, 0, 0, 20, 6)},
 		{"a super-segment says its headers and its size", link.Packet{Head: head(6, 0x10), GSOSize: 1448, CsumDone: true}, header(1, 1, 52, 1448, 20, 16)},
 		{"CWR goes on the first segment only (RFC 3168 6.1.2)", link.Packet{Head: head(6, 0x90), GSOSize: 1448, CsumDone: true}, header(1, 0x81, 52, 1448, 20, 16)},
+		{"a super-datagram's headers are 28 bytes", link.Packet{Head: head(17, 0), GSOSize: 20, CsumDone: true}, header(1, 5, 28, 20, 20, 6)},
 		{"a packet that is no IP packet has no checksum", link.Packet{Head: []byte{1}, CsumDone: true}, header(0, 0)},
 	} {
 		got := make([]byte, headerLen)
@@ -58,7 +59,8 @@ func TestHeaderTaken(t *testing.T) {
 		{"a super-segment", header(1, 1, 52, 1448, 20, 16), true, link.Packet{CsumDone: true, GSOSize: 1448}},
 		{"one with CWR", header(1, 0x81, 52, 1448, 20, 16), true, link.Packet{CsumDone: true, GSOSize: 1448}},
 		{"IPv6", header(1, 4, 52, 1448, 20, 16), false, link.Packet{}},
-		{"UDP", header(1, 5, 28, 1448, 20, 6), false, link.Packet{}},
+		{"a super-datagram", header(1, 5, 28, 1448, 20, 6), true, link.Packet{CsumDone: true, GSOSize: 1448}},
+		{"UDP to be fragmented", header(1, 3, 28, 1448, 20, 6), false, link.Packet{}},
 	} {
 		packet := []byte("packet")
 		got, known := takeHeader(append(row.in, packet...))

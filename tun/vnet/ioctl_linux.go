@@ -17,6 +17,9 @@ func (f ifFlags) header() bool { return f.flags&unix.IFF_VNET_HDR != 0 }
 // no filter, so that packet information goes unseen.
 func (f ifFlags) tun() bool { return f.flags&(unix.IFF_TUN|unix.IFF_TAP) == unix.IFF_TUN }
 
+// several reports whether the device may have several queues.
+func (f ifFlags) several() bool { return f.flags&unix.IFF_MULTI_QUEUE != 0 }
+
 func getIff(fd int) (ifFlags, error) {
 	req, err := unix.NewIfreq("")
 	if err != nil {

@@ -36,7 +36,7 @@ func open(cfg Config) (*Device, error) {
 	// The namespace is the thread's: what is opened must be what is looked at.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	fd, err := Attach(cfg.Name, !cfg.Plain)
+	fd, err := attachQueues(cfg.Name, !cfg.Plain, cfg.Queues > 1)
 	if err != nil {
 		return nil, err
 	}
@@ -46,25 +46,28 @@ func open(cfg Config) (*Device, error) {
 			return nil, AttachError(cfg.Name, err)
 		}
 	}
-	return Adopt(os.NewFile(uintptr(fd), ClonePath), cfg.MTU)
+	return adopt(os.NewFile(uintptr(fd), ClonePath), cfg.MTU, cfg.Queues)
 }
 
 // Attach opens a descriptor, non-blocking and closed on exec, and attaches it
 // to the TUN device of that name, which is made if it is not there: with a
 // virtio_net_hdr before each packet where header asks for it and the kernel
-// grants it.
+// grants it. A device that has several queues gives one of them.
 func Attach(name string, header bool) (fd int, err error) {
+	return attachQueues(name, header, false)
+}
+
+// attach is Attach with more IFF_ flags.
+func attach(name string, header bool, flags uint16) (fd int, err error) {
 	fd, err = unix.Open(ClonePath, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return -1, cloneError(err)
 	}
-	flags := uint16(0)
 	if header {
-		flags = unix.IFF_VNET_HDR
+		err = setIff(fd, name, flags|unix.IFF_VNET_HDR)
 	}
-	err = setIff(fd, name, flags)
-	if err == unix.EINVAL && header { // a kernel that has no such flag
-		err = setIff(fd, name, 0)
+	if err == unix.EINVAL || !header { // or a kernel that has no such flag
+		err = setIff(fd, name, flags)
 	}
 	if err != nil {
 		_ = unix.Close(fd)
@@ -122,21 +125,31 @@ func FromFile(f *os.File) (*Device, error) {
 // interface into the state that the device expects: its MTU, where mtu is not
 // 0, and its offloads. A persistent TUN keeps those of whoever had it last, and
 // would hand over packets without checksums. It takes file over, also when it fails.
-func Adopt(file *os.File, mtu int) (*Device, error) {
-	header := false
-	if err := control(file, func(fd uintptr) error {
-		flags, err := getIff(int(fd))
-		header = flags.header()
+func Adopt(file *os.File, mtu int) (*Device, error) { return adopt(file, mtu, 1) }
+
+// adopt is Adopt of a device that is to have several queues, as far as the
+// kernel grants them.
+func adopt(file *os.File, mtu, queues int) (*Device, error) {
+	var flags ifFlags
+	if err := control(file, func(fd uintptr) (err error) {
+		flags, err = getIff(int(fd))
 		return err
 	}); err != nil {
 		_ = file.Close()
 		return nil, goneError(err)
 	}
-	d, err := newDevice(file, header)
+	d, err := newDevice(file, flags.header())
 	if err != nil {
 		return nil, err
 	}
-	if err := d.adopt(mtu); err != nil {
+	d.wanted = queues
+	if flags.several() {
+		err = d.addQueues(queues)
+	}
+	if err == nil {
+		err = d.adopt(mtu)
+	}
+	if err != nil {
 		_ = d.Close()
 		return nil, err
 	}
@@ -145,8 +158,10 @@ func Adopt(file *os.File, mtu int) (*Device, error) {
 
 func (d *Device) adopt(mtu int) error {
 	d.awaitCarrier()
-	if err := d.q.control(d.negotiate); err != nil {
-		return failed("offloads cannot be set", err)
+	for _, q := range append([]*queue{d.q}, d.more...) {
+		if err := q.control(q.negotiate); err != nil {
+			return failed("offloads cannot be set", err)
+		}
 	}
 	if mtu == 0 || mtu == d.Features().MTU {
 		return nil
@@ -163,6 +178,7 @@ func (d *Device) adopt(mtu int) error {
 // offloadSteps is what the kernel is asked to hand over without doing it
 // itself, from much to nothing; it refuses a step that it does not know.
 var offloadSteps = [...]int{
+	unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO_ECN | unix.TUN_F_USO4 | unix.TUN_F_USO6, // Linux 6.2; one USO not without the other
 	unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO_ECN,
 	unix.TUN_F_CSUM | unix.TUN_F_TSO4,
 	unix.TUN_F_CSUM,
@@ -170,8 +186,8 @@ var offloadSteps = [...]int{
 }
 
 // negotiate asks for the offloads, step by step.
-func (d *Device) negotiate(fd uintptr) error {
-	if !d.q.rd.header {
+func (q *queue) negotiate(fd uintptr) error {
+	if !q.rd.header {
 		return unix.IoctlSetInt(int(fd), unix.TUNSETOFFLOAD, 0)
 	}
 	// What the last owner of a persistent device chose is still there.
@@ -181,8 +197,9 @@ func (d *Device) negotiate(fd uintptr) error {
 	var err error
 	for _, step := range offloadSteps {
 		if err = unix.IoctlSetInt(int(fd), unix.TUNSETOFFLOAD, step); err == nil {
-			d.q.rd.whole = step&unix.TUN_F_TSO4 != 0
-			d.q.wr.super.Store(true) // taking them is not a matter of these bits
+			q.rd.whole = step&unix.TUN_F_TSO4 != 0
+			q.wr.view.super.Store(true)                    // taking them is not a matter of these bits
+			q.wr.view.uso.Store(step&unix.TUN_F_USO4 != 0) // nor here, but the kernel that knows them takes them
 			return nil
 		}
 	}
@@ -190,16 +207,20 @@ func (d *Device) negotiate(fd uintptr) error {
 }
 
 // Granted says in a few words what the device does for us, for a log line.
-func (d *Device) Granted() string {
+func (d *Device) Granted() string { return d.grantedOffloads() + d.grantedQueues() }
+
+func (d *Device) grantedOffloads() string {
 	switch {
 	case !d.q.rd.header:
 		return "plain: one packet per read and write"
-	case !d.q.wr.super.Load():
+	case !d.view.super.Load():
 		return "virtio header: checksums offloaded, no super-segments sent"
 	case !d.q.rd.whole:
 		return "virtio header: checksums offloaded, no super-segments received"
+	case !d.view.uso.Load():
+		return "virtio header: checksums and TCP segmentation offloaded"
 	}
-	return "virtio header: checksums and segmentation offloaded"
+	return "virtio header: checksums, TCP and UDP segmentation offloaded"
 }
 
 // awaitCarrier waits until an interface that is up has noticed that it is

@@ -34,14 +34,14 @@ type queue struct {
 
 // newQueue takes over file, which must be non-blocking and known to the
 // runtime's poller. header says that a virtio_net_hdr is before each packet.
-func newQueue(file *os.File, header bool) (*queue, error) {
+func newQueue(file *os.File, v *view, header bool) (*queue, error) {
 	raw, err := file.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
 	q := &queue{file: file, raw: raw}
-	q.rd.init(&q.counts, header)
-	q.wr.init(&q.counts, header)
+	q.rd.init(&q.counts, v, header)
+	q.wr.init(&q.counts, v, header)
 	if err := q.waiter.init(q); err != nil {
 		return nil, err
 	}

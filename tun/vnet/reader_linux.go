@@ -1,7 +1,6 @@
 package vnet
 
 import (
-	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -18,7 +17,7 @@ const batchBytes = 5 << 16
 // one buffer, so that a small packet costs little of it though each might have
 // been a super-segment.
 type reader struct {
-	mtu    atomic.Int64 // of the interface, bytes
+	view   *view
 	header bool
 	whole  bool      // super-segments come: a packet may be longer than the MTU
 	buf    []byte    // the batch
@@ -26,23 +25,21 @@ type reader struct {
 	held   int       // length of the first; 0: none
 	try    func(fd uintptr)
 	counts *counters
-	longer atomic.Uint64 // packets that the MTU known till then does not allow
 
 	ps  []link.Packet // the batch asked for
 	n   int
 	err error
 }
 
-func (r *reader) init(c *counters, header bool) {
-	r.counts, r.header = c, header
-	r.mtu.Store(MaxMTU)
+func (r *reader) init(c *counters, v *view, header bool) {
+	r.counts, r.view, r.header = c, v, header
 	r.try = r.fill
 }
 
 // most is the size of a buffer for one packet: one byte more than it may
 // have, since a TUN cuts what does not fit and does not say so.
 func (r *reader) most() int {
-	n := int(r.mtu.Load()) + 1
+	n := int(r.view.mtu.Load()) + 1
 	if r.whole {
 		n = MaxMTU + 1
 	}
@@ -100,7 +97,7 @@ func (r *reader) deliver(b []byte, n int) {
 	case n == 0:
 		return
 	case n == len(b):
-		r.longer.Add(1)
+		r.view.longer.Add(1)
 		r.counts.truncated.Add(1)
 		return
 	case r.header && n <= headerLen:
@@ -112,8 +109,8 @@ func (r *reader) deliver(b []byte, n int) {
 		r.counts.unknown.Add(1)
 		return
 	}
-	if p.GSOSize == 0 && int64(len(p.Head)) > r.mtu.Load() {
-		r.longer.Add(1)
+	if p.GSOSize == 0 && int64(len(p.Head)) > r.view.mtu.Load() {
+		r.view.longer.Add(1)
 	}
 	r.ps[r.n] = p
 	r.n++

@@ -8,13 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // A writer sends batches, one write(2) or writev(2) per packet: the virtio
 // header, the packet's own, and what the send ring lends.
 type writer struct {
 	header bool
-	super  atomic.Bool // the device takes super-segments
+	view   *view
 	full   atomic.Bool // the device said EAGAIN and has not been writable since
 	try    func(fd uintptr)
 	put    func(fd uintptr, iov []unix.Iovec) syscall.Errno // writev(2)
@@ -27,8 +28,8 @@ type writer struct {
 	err error
 }
 
-func (w *writer) init(c *counters, header bool) {
-	w.counts, w.header = c, header
+func (w *writer) init(c *counters, v *view, header bool) {
+	w.counts, w.view, w.header = c, v, header
 	w.try, w.put = w.drain, writev
 }
 
@@ -36,7 +37,7 @@ func (w *writer) drain(fd uintptr) {
 	for i := range w.ps {
 		p := &w.ps[i]
 		errno := w.write(fd, p)
-		if errno == unix.EINVAL && p.GSOSize > 0 {
+		if errno == unix.EINVAL && p.GSOSize > 0 && len(p.Head) > ipHeaderLen {
 			errno = w.cut(fd, p)
 		}
 		if errno == 0 {
@@ -83,7 +84,12 @@ func (w *writer) write(fd uintptr, p *link.Packet) syscall.Errno {
 // cut sends a super-segment that the device refused in pieces, and makes it
 // the last: from here on Features says that there are none.
 func (w *writer) cut(fd uintptr, p *link.Packet) syscall.Errno {
-	w.super.Store(false)
+	if p.Head[9] == wire.ProtoUDP {
+		w.view.uso.Store(false)
+	} else {
+		w.view.super.Store(false)
+		w.view.uso.Store(false) // Features says so too: no link has this alone
+	}
 	w.flat = p.AppendTo(w.flat[:0])
 	r := link.Record{Data: w.flat, GSO: int(p.GSOSize), Length: len(w.flat)}
 	var first syscall.Errno

@@ -77,3 +77,39 @@ func TestKernelTakesSuperSegments(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, wire.RST, seg.Flags&wire.RST)
 }
+
+// superDatagram is 3,000 bytes in datagrams of 1,400, its checksum left to the device.
+func superDatagram() link.Packet {
+	ip := wire.IPv4{TTL: 64, Protocol: wire.ProtoUDP, Src: tuntest.Ours.Addr(), Dst: tuntest.Theirs.Addr(), DF: true}
+	u := wire.UDP{SrcPort: 1, DstPort: 2, Length: 3008}
+	u.Checksum = ^wire.Fold(wire.SumPseudo(ip.Src, ip.Dst, wire.ProtoUDP, 3008))
+	b := make([]byte, 28+3000)
+	u.Encode(b[ip.Encode(b, 3008):])
+	for i := range b[28:] {
+		b[28+i] = byte(i / 1400)
+	}
+	return link.Packet{Head: b, GSOSize: 1400, CsumDone: true}
+}
+
+func TestRefusedSuperDatagramGoesInPieces(t *testing.T) {
+	d := openUp(t, tuntest.NewNS(t), Config{})
+	wrote := recorded(&d.q.wr)
+	require.True(t, d.Features().USO)
+	require.NoError(t, d.WriteBatch([]link.Packet{superDatagram()}))
+	require.Len(t, *wrote, 3)
+	for i, b := range *wrote {
+		ip, text, err := wire.DecodeIPv4(b)
+		require.NoError(t, err)
+		require.True(t, wire.TransportChecksumOK(ip.Src, ip.Dst, wire.ProtoUDP, text))
+		u, payload, err := wire.DecodeUDP(text)
+		require.NoError(t, err)
+		require.EqualValues(t, len(text), u.Length)
+		require.Len(t, payload, []int{1400, 1400, 200}[i])
+		require.Equal(t, byte(i), payload[0])
+	}
+	require.False(t, d.Features().USO, "a step down")
+	require.Equal(t, MaxMTU, d.Features().MaxGSO, "TCP's are not concerned")
+	require.Contains(t, d.Granted(), "TCP segmentation")
+	s := d.Stats()
+	require.Zero(t, s.Dropped())
+}

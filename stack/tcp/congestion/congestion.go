@@ -83,6 +83,7 @@ type Sample struct {
 	CwndLimited bool          // the window was full since the last ACK
 	AppLimited  bool          // the rate was limited by the application
 	Recovering  bool          // in fast recovery, where TCP sets the window itself
+	Recovered   bool          // this ACK ended fast recovery: OnRecovered came just before
 	ECE         bool          // the ACK echoes congestion
 }
 

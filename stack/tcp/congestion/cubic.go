@@ -65,7 +65,7 @@ func (c *cubic) OnSend(now clock.Instant, bytes, inFlight int) {
 
 func (c *cubic) OnAck(now clock.Instant, s *Sample) {
 	c.pass(now, s)
-	if s.Recovering || s.Acked <= 0 {
+	if s.Recovering || s.Recovered || s.Acked <= 0 { // the stage begins after it (RFC 9438 4.2)
 		return
 	}
 	if left := c.slowStart(s); left > 0 {
@@ -144,7 +144,16 @@ func (c *cubic) OnCongestion(_ clock.Instant, why Signal, inFlight int) {
 		c.wMax = c.wMax * (1000 + beta) / 2000
 	}
 	c.onCongestion(why, inFlight, beta)
+	if why == Loss {
+		c.whole()
+		c.setCwnd(int64(min(c.cwnd, c.ssthresh)))
+	}
 }
+
+// whole takes from ssthresh what is less than a segment, as Linux: RFC 9438
+// counts windows in segments. It would never be sent, but W_est would grow from
+// it, and small windows be larger than Reno's, to which W_est is to be fair.
+func (c *cubic) whole() { c.ssthresh = max(c.ssthresh-c.ssthresh%c.mss, 2*c.mss) }
 
 func (c *cubic) OnRecovered(clock.Instant) { c.onRecovered() }
 
@@ -153,6 +162,7 @@ func (c *cubic) OnTimeout(_ clock.Instant, inFlight int) {
 	c.remember()
 	c.wMax = 0
 	c.onTimeout(inFlight, betaCubic)
+	c.whole()
 }
 
 // remember keeps what OnSpurious brings back, and ends the stage.
@@ -170,10 +180,11 @@ func (c *cubic) OnSpurious() {
 	}
 }
 
-// OnRestart ends the stage when the window falls; else the time of silence
-// just does not count.
+// OnRestart ends the stage: the next begins where the window is, below the same
+// plateau. Nothing else survives silence, so that a controller may rest.
 func (c *cubic) OnRestart(time.Duration) {
-	if c.restart() {
-		c.on = false
-	}
+	c.restart()
+	wMax, prior := c.wMax, c.prior
+	c.stage, c.undo.snapshot, c.undo.stage = stage{curve: curve{wMax: wMax}, prior: prior}, snapshot{}, stage{}
+	c.srtt, c.heard = 0, clock.Never
 }

@@ -20,6 +20,16 @@ func TestCubicReductions(t *testing.T) {
 			func(f *flow) { f.slowStartTo(1000); f.lose(Loss) }, 700, 700, 1000},
 		{"ssthresh comes from the flight, not from cwnd (RFC 9438 4.6)",
 			func(f *flow) { f.slowStartTo(1000); f.OnCongestion(f.now, Loss, 500*1000) }, 350, 350, 1000},
+		{"whole segments (RFC 9438 4.1), as on Linux",
+			func(f *flow) { f.OnCongestion(f.now, Loss, 9*1000) }, 6, 6, 10},
+		{"whole segments of a timeout",
+			func(f *flow) { f.OnTimeout(f.now, 9*1000) }, 1, 6, 0},
+		{"the stage begins after the ACK that ended recovery (RFC 9438 4.2)",
+			func(f *flow) {
+				f.lose(Loss)
+				f.OnRecovered(f.now)
+				f.OnAck(f.now, &Sample{Acked: 1 << 20, CwndLimited: true, Recovered: true})
+			}, 7, 7, 10},
 		{"two segments at least (RFC 9438 4.6)",
 			func(f *flow) { f.OnCongestion(f.now, Loss, 1000) }, 2, 2, 10},
 		{"an ECN echo may leave one (RFC 9438 4.6)",

@@ -33,8 +33,21 @@ func (r *reno) OnAck(_ clock.Instant, s *Sample) {
 	if s.Recovering || s.Acked <= 0 {
 		return
 	}
+	if s.Recovered {
+		r.resume(s)
+		return
+	}
 	if left := r.slowStart(s); left > 0 {
 		r.avoid(min(left, r.cwnd))
+	}
+}
+
+// resume counts what the ACK that ended fast recovery delivered towards the
+// next MSS, as Linux does. It leaves the window at ssthresh itself (RFC 5681
+// 3.2 (6), a MUST), so less than a window of it counts.
+func (r *reno) resume(s *Sample) {
+	if s.CwndLimited {
+		r.acked = min(int64(s.Acked), r.full()-1)
 	}
 }
 
@@ -62,8 +75,8 @@ func (r *reno) OnTimeout(_ clock.Instant, inFlight int) {
 
 func (r *reno) OnSpurious() { r.restore(&r.undo) }
 
+// OnRestart leaves nothing but the window, so that a controller may rest.
 func (r *reno) OnRestart(time.Duration) {
-	if r.restart() {
-		r.acked = 0
-	}
+	r.restart()
+	r.undo, r.acked = snapshot{}, 0
 }

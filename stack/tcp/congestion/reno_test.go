@@ -13,6 +13,9 @@ func TestReno(t *testing.T) {
 	full := func(acked int) func(Controller) {
 		return func(c Controller) { c.OnAck(1, &Sample{Acked: acked, CwndLimited: true}) }
 	}
+	recovered := func(acked int) func(Controller) {
+		return func(c Controller) { c.OnAck(1, &Sample{Acked: acked, CwndLimited: true, Recovered: true}) }
+	}
 	for _, row := range []struct {
 		rule           string
 		do             []func(Controller)
@@ -39,6 +42,15 @@ func TestReno(t *testing.T) {
 		{"and not more for more than a window (RFC 5681 3.1)", []func(Controller){
 			func(c Controller) { c.OnCongestion(1, Loss, 10000) },
 			full(1 << 20), full(1), full(1)}, 6000, 5000},
+		{"the ACK that ends fast recovery counts (RFC 3465 2.1)", []func(Controller){
+			func(c Controller) { c.OnCongestion(1, Loss, 10000); c.OnRecovered(1) },
+			recovered(3000), full(2000)}, 6000, 5000},
+		{"but leaves the window at ssthresh (RFC 5681 3.2 (6))", []func(Controller){
+			func(c Controller) { c.OnCongestion(1, Loss, 10000); c.OnRecovered(1) },
+			recovered(1 << 20)}, 5000, 5000},
+		{"and gives one segment at most", []func(Controller){
+			func(c Controller) { c.OnCongestion(1, Loss, 10000); c.OnRecovered(1) },
+			recovered(1 << 20), full(1), full(1)}, 6000, 5000},
 		{"timeout: one segment (RFC 5681 3.1)", []func(Controller){
 			func(c Controller) { c.OnTimeout(1, 10000) }}, 1000, 5000},
 		{"slow start ends at ssthresh", []func(Controller){

@@ -14,6 +14,9 @@ const (
 	// unlimited is the slow-start threshold before there was congestion
 	// (RFC 5681 3.1: arbitrarily high).
 	unlimited = math.MaxInt32
+
+	// defaultMSS is what counts before SetMSS (RFC 9293 MUST-15).
+	defaultMSS = 536
 )
 
 // A window is what the window-based controllers share: the two variables of
@@ -32,7 +35,7 @@ type snapshot struct {
 }
 
 func (w *window) reset() {
-	*w = window{mss: 536, ssthresh: unlimited}
+	*w = window{mss: defaultMSS, ssthresh: unlimited}
 	w.cwnd = InitialWindow(w.mss)
 }
 
@@ -130,17 +133,13 @@ func (w *window) onTimeout(inFlight int, permille int64) {
 func (w *window) onRecovered() { w.setCwnd(int64(min(w.cwnd, w.ssthresh))) }
 
 // restart limits the first burst after idle to the restart window (RFC 5681
-// 4.1), remembers in ssthresh what the path had carried (RFC 7661 4.3), and
-// reports whether the window became smaller.
-func (w *window) restart() bool {
+// 4.1), remembers in ssthresh what the path had carried (RFC 7661 4.3).
+func (w *window) restart() {
 	w.start = hystart{}
-	rw := InitialWindow(w.mss)
-	if w.cwnd <= rw {
-		return false
+	if rw := InitialWindow(w.mss); w.cwnd > rw {
+		w.ssthresh = max(w.ssthresh, w.cwnd-w.cwnd/4)
+		w.cwnd = rw
 	}
-	w.ssthresh = max(w.ssthresh, w.cwnd-w.cwnd/4)
-	w.cwnd = rw
-	return true
 }
 
 func (w *window) save() snapshot { return snapshot{w.cwnd, w.ssthresh} }

@@ -2,12 +2,14 @@ package buffer
 
 import "slices"
 
-// A table holds the chunks of a large Ring by page number, ascending, and only
-// those that were touched, so that its size does not depend on how far ahead a
-// byte lies. Pages are mostly consecutive: the guess in find then hits at once.
-type table struct {
-	list []page // list[head:] are in use
-	head int
+// A store is the memory of a Ring that is not empty: one chunk where it is
+// small, else a table of chunks by page number, ascending, and only of those that
+// were touched, so that its size does not depend on how far ahead a byte lies.
+// Pages are mostly consecutive: the guess in find then hits at once.
+type store struct {
+	chunk []byte // nil where the Ring is large
+	list  []page // list[head:] are in use
+	head  int
 }
 
 type page struct {
@@ -18,11 +20,11 @@ type page struct {
 // pageOf returns the number of the page that position pos lies in.
 func pageOf(pos uint64) uint64 { return pos >> pageShift }
 
-// len returns how many chunks the table has.
-func (t *table) len() int { return len(t.list) - t.head }
+// len returns how many pages the table has.
+func (t *store) len() int { return len(t.list) - t.head }
 
 // find returns the index in list of page number, or where to insert it.
-func (t *table) find(number uint64) (i int, found bool) {
+func (t *store) find(number uint64) (i int, found bool) {
 	used := t.list[t.head:]
 	if len(used) == 0 || number < used[0].number {
 		return t.head, false
@@ -48,7 +50,7 @@ func (t *table) find(number uint64) (i int, found bool) {
 }
 
 // at returns the chunk of page number, or nil.
-func (t *table) at(number uint64) []byte {
+func (t *store) at(number uint64) []byte {
 	if i, found := t.find(number); found {
 		return t.list[i].chunk
 	}
@@ -56,14 +58,14 @@ func (t *table) at(number uint64) []byte {
 }
 
 // insert adds chunk as page number, which is not there yet.
-func (t *table) insert(number uint64, chunk []byte) {
+func (t *store) insert(number uint64, chunk []byte) {
 	i, _ := t.find(number)
 	t.list = slices.Insert(t.list, i, page{number, chunk})
 }
 
 // reserve makes the n bytes from pos on present, from the first to the last, and
 // returns how many it could.
-func (t *table) reserve(b *Budget, pos uint64, n int) int {
+func (t *store) reserve(b *Budget, pos uint64, n int) int {
 	done := 0
 	for done < n {
 		at := pos + uint64(done)
@@ -81,7 +83,7 @@ func (t *table) reserve(b *Budget, pos uint64, n int) int {
 }
 
 // missing returns how many chunks the n bytes from pos on, n above 0, still need.
-func (t *table) missing(pos uint64, n int) int {
+func (t *store) missing(pos uint64, n int) int {
 	first, last := pageOf(pos), pageOf(pos+uint64(n)-1)
 	i, _ := t.find(first)
 	j, found := t.find(last)
@@ -92,7 +94,7 @@ func (t *table) missing(pos uint64, n int) int {
 }
 
 // drain gives back the pages that lie wholly before start.
-func (t *table) drain(b *Budget, start uint64, inUse bool) {
+func (t *store) drain(b *Budget, start uint64, inUse bool) {
 	for t.head < len(t.list) && t.list[t.head].number < pageOf(start) {
 		giveBack(b, t.list[t.head].chunk, inUse)
 		t.list[t.head] = page{}
@@ -107,7 +109,7 @@ func (t *table) drain(b *Budget, start uint64, inUse bool) {
 }
 
 // cut gives back the pages that lie wholly at or beyond end.
-func (t *table) cut(b *Budget, end uint64, inUse bool) {
+func (t *store) cut(b *Budget, end uint64, inUse bool) {
 	n := len(t.list)
 	for n > t.head && t.list[n-1].number > pageOf(end-1) {
 		n--
@@ -118,7 +120,12 @@ func (t *table) cut(b *Budget, end uint64, inUse bool) {
 }
 
 // clear gives everything back.
-func (t *table) clear(b *Budget, inUse bool) {
+func (t *store) clear(b *Budget, inUse bool) {
+	if t.chunk != nil {
+		giveBack(b, t.chunk, inUse)
+		t.chunk = nil
+		return
+	}
 	for _, p := range t.list[t.head:] {
 		giveBack(b, p.chunk, inUse)
 	}

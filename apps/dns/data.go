@@ -1,0 +1,164 @@
+package dns
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// Records are kept as the bytes that they are on the wire, names uncompressed: a tenth of what
+// dnsmessage's values take, and ready to be sent.
+
+// appendName appends a name in wire form, uncompressed. The name is one that this package parsed.
+func appendName(b []byte, name string) []byte {
+	for start, i := 0, 0; i < len(name); i++ {
+		if name[i] == '.' {
+			if i > start {
+				b = append(b, byte(i-start))
+				b = append(b, name[start:i]...)
+			}
+			start = i + 1
+		}
+	}
+	return append(b, 0)
+}
+
+// readName reads an uncompressed name, and what follows it. ok is false where it is none, or has a dot
+// inside a label, which a name as text cannot show.
+func readName(b []byte) (name string, rest []byte, ok bool) {
+	var out [maxName]byte
+	n, i := 0, 0
+	for {
+		if i >= len(b) {
+			return "", nil, false
+		}
+		c := int(b[i])
+		if c == 0 {
+			break
+		}
+		if c > maxLabel || i+1+c > len(b) || n+c+1 >= maxName || bytes.IndexByte(b[i+1:i+1+c], '.') >= 0 {
+			return "", nil, false
+		}
+		n += copy(out[n:], b[i+1:i+1+c])
+		out[n] = '.'
+		n++
+		i += 1 + c
+	}
+	if n == 0 {
+		return ".", b[1:], true
+	}
+	return string(out[:n]), b[i+1:], true
+}
+
+// appendData appends a record's data in wire form.
+func appendData(b []byte, d dnsmessage.ResourceBody) []byte {
+	be := binary.BigEndian
+	switch d := d.(type) {
+	case *dnsmessage.AResource:
+		return append(b, d.A[:]...)
+	case *dnsmessage.AAAAResource:
+		return append(b, d.AAAA[:]...)
+	case *dnsmessage.NSResource:
+		return appendName(b, text(d.NS))
+	case *dnsmessage.CNAMEResource:
+		return appendName(b, text(d.CNAME))
+	case *dnsmessage.PTRResource:
+		return appendName(b, text(d.PTR))
+	case *dnsmessage.MXResource:
+		return appendName(be.AppendUint16(b, d.Pref), text(d.MX))
+	case *dnsmessage.SRVResource:
+		b = be.AppendUint16(be.AppendUint16(be.AppendUint16(b, d.Priority), d.Weight), d.Port)
+		return appendName(b, text(d.Target))
+	case *dnsmessage.SOAResource:
+		b = appendName(appendName(b, text(d.NS)), text(d.MBox))
+		for _, n := range []uint32{d.Serial, d.Refresh, d.Retry, d.Expire, d.MinTTL} {
+			b = be.AppendUint32(b, n)
+		}
+		return b
+	case *dnsmessage.TXTResource:
+		for _, t := range d.TXT {
+			b = append(append(b, byte(len(t))), t...)
+		}
+		return b
+	case *dnsmessage.UnknownResource:
+		return append(b, d.Data...)
+	}
+	return b
+}
+
+// readData makes a record's data of its wire form. What is not of its type's shape stays bytes.
+func readData(t Type, b []byte) dnsmessage.ResourceBody {
+	if d := readShaped(t, b); d != nil {
+		return d
+	}
+	return &dnsmessage.UnknownResource{Type: t, Data: append([]byte(nil), b...)}
+}
+
+func readShaped(t Type, b []byte) dnsmessage.ResourceBody {
+	be := binary.BigEndian
+	switch {
+	case t == TypeA && len(b) == 4:
+		return &dnsmessage.AResource{A: [4]byte(b)}
+	case t == TypeAAAA && len(b) == 16:
+		return &dnsmessage.AAAAResource{AAAA: [16]byte(b)}
+	case t == TypeTXT:
+		return readTexts(b)
+	case t == TypeSOA:
+		return readSOA(b)
+	}
+	before, ok := map[Type]int{TypeNS: 0, TypeCNAME: 0, TypePTR: 0, TypeMX: 2, TypeSRV: 6}[t]
+	if !ok || len(b) < before {
+		return nil
+	}
+	name, rest, ok := readName(b[before:])
+	n, err := dnsmessage.NewName(name)
+	if !ok || len(rest) > 0 || err != nil {
+		return nil
+	}
+	switch t {
+	case TypeNS:
+		return &dnsmessage.NSResource{NS: n}
+	case TypeCNAME:
+		return &dnsmessage.CNAMEResource{CNAME: n}
+	case TypePTR:
+		return &dnsmessage.PTRResource{PTR: n}
+	case TypeMX:
+		return &dnsmessage.MXResource{Pref: be.Uint16(b), MX: n}
+	}
+	return &dnsmessage.SRVResource{Priority: be.Uint16(b), Weight: be.Uint16(b[2:]), Port: be.Uint16(b[4:]), Target: n}
+}
+
+func readTexts(b []byte) dnsmessage.ResourceBody {
+	d := &dnsmessage.TXTResource{}
+	if checkTexts(b) != nil {
+		return nil
+	}
+	for len(b) > 0 {
+		n := 1 + int(b[0])
+		d.TXT = append(d.TXT, string(b[1:n]))
+		b = b[n:]
+	}
+	return d
+}
+
+func readSOA(b []byte) dnsmessage.ResourceBody {
+	ns, b, ok := readName(b)
+	if !ok {
+		return nil
+	}
+	mbox, b, ok := readName(b)
+	if !ok || len(b) != 20 {
+		return nil
+	}
+	be := binary.BigEndian
+	d := &dnsmessage.SOAResource{Serial: be.Uint32(b), Refresh: be.Uint32(b[4:]), Retry: be.Uint32(b[8:]),
+		Expire: be.Uint32(b[12:]), MinTTL: be.Uint32(b[16:])}
+	var err, err2 error
+	d.NS, err = dnsmessage.NewName(ns)
+	d.MBox, err2 = dnsmessage.NewName(mbox)
+	if err != nil || err2 != nil {
+		return nil
+	}
+	return d
+}

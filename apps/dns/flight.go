@@ -1,0 +1,41 @@
+package dns
+
+import "sync"
+
+// Flights are questions that are being asked, so that nobody else asks the same: who comes later waits for
+// the answer that is on its way (RFC 5452 5: several at once are what a birthday attack lives on).
+type flights struct {
+	mu     sync.Mutex
+	flying map[key]*flight
+}
+
+// A flight is one of them.
+type flight struct {
+	landed chan struct{} // closed when answer and err are there
+	answer *Answer
+	err    error
+}
+
+// join takes part in the flight for k. first: the caller has to fly it, and to land it.
+func (fs *flights) join(k key) (f *flight, first bool) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if f := fs.flying[k]; f != nil {
+		return f, false
+	}
+	if fs.flying == nil {
+		fs.flying = map[key]*flight{}
+	}
+	f = &flight{landed: make(chan struct{})}
+	fs.flying[k] = f
+	return f, true
+}
+
+// land ends the flight.
+func (fs *flights) land(k key, f *flight, a *Answer, err error) {
+	fs.mu.Lock()
+	delete(fs.flying, k)
+	fs.mu.Unlock()
+	f.answer, f.err = a, err
+	close(f.landed)
+}

@@ -1,0 +1,90 @@
+package http
+
+import (
+	"errors"
+	"io"
+	"strconv"
+	"time"
+)
+
+// continueWait is how long a body waits for the server's word before it goes all the same (RFC 9110 10.1.1).
+const continueWait = time.Second
+
+// sendBuffer is how much of a body is read, and sent, at a time.
+const sendBuffer = 64 << 10
+
+// sendBody sends the request's body, if there is one.
+func (cn *conn) sendBody(r *Request) error {
+	if r.Body == nil {
+		return nil
+	}
+	cn.doing = "send the body to " + cn.remote.String()
+	n, err := cn.copyBody(r)
+	if err == nil {
+		cn.observe(Step{Kind: BodySent, Bytes: n})
+	}
+	return err
+}
+
+// copyBody sends Length bytes of the body, or all of it in chunks (RFC 9112 7.1).
+func (cn *conn) copyBody(r *Request) (n int64, err error) {
+	buf := make([]byte, sendBuffer)
+	for r.Length < 0 || n < r.Length {
+		room := buf
+		if r.Length >= 0 {
+			room = buf[:min(int64(len(buf)), r.Length-n)]
+		}
+		got, err := r.Body.Read(room)
+		if got > 0 {
+			if e := cn.sendPart(room[:got], r.Length < 0); e != nil {
+				return n, e
+			}
+			n += int64(got)
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return n, &Error{Kind: BadUpload, Op: cn.doing, Text: "the body could not be read", Err: err}
+		}
+	}
+	if r.Length < 0 {
+		return n, cn.send([]byte("0\r\n\r\n"))
+	}
+	if n < r.Length {
+		return n, &Error{Kind: BadUpload, Op: cn.doing, Text: "the body ended " + strconv.FormatInt(r.Length-n, 10) + " bytes early"}
+	}
+	return n, nil
+}
+
+// sendPart sends a part of the body, as a chunk where it goes in chunks.
+func (cn *conn) sendPart(p []byte, chunked bool) error {
+	if !chunked {
+		return cn.send(p)
+	}
+	if err := cn.send([]byte(strconv.FormatInt(int64(len(p)), 16) + "\r\n")); err != nil {
+		return err
+	}
+	if err := cn.send(p); err != nil {
+		return err
+	}
+	return cn.send([]byte("\r\n"))
+}
+
+// ask waits for the server's word on whether it wants the body. A final response is its
+// answer; silence for a second is none, and the body goes.
+func (cn *conn) ask(final time.Time) (h *head, interim int, err error) {
+	cn.until = earlier(final, time.Now().Add(continueWait))
+	defer func() { cn.until = final }()
+	h, err = readHead(cn, maxHead)
+	var e *Error
+	switch {
+	case errors.As(err, &e) && e.Kind == Timeout && !cn.got:
+		return nil, 0, nil
+	case err != nil:
+		return nil, 0, err
+	case h.code >= 200:
+		return h, 0, nil
+	}
+	return nil, 1, nil // 100, or another that says the request is being looked at
+}

@@ -1,0 +1,84 @@
+package http
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+	"time"
+)
+
+// A Stream is a connection that is more than a socket: TLS over one. A Read that ends with io.EOF is an end
+// that the peer has vouched for; where the connection ends without close_notify the error is ErrTruncated
+// (RFC 9112 9.8). A *tls.Conn is one if the connection below it says ErrTruncated for io.EOF.
+type Stream interface {
+	io.ReadWriteCloser
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+}
+
+// A Peer is whom TLS is made with.
+type Peer struct {
+	FD     int            // the connected socket
+	Host   string         // as the URL has it: whom the certificate has to name
+	Origin string         // as url.URL's
+	Addr   netip.AddrPort // of the server, or of the proxy before it
+}
+
+// ErrTaken is what Client.Secure returns where it has kept the connection for another protocol than HTTP/1:
+// the socket is its own from then on. Do returns it.
+var ErrTaken = errors.New("the connection is for another protocol")
+
+// receive is one recv(2), or a Stream's Read, that waits no longer than wait; 0: for ever.
+func (cn *conn) receive(p []byte, wait time.Duration) (int, error) {
+	if cn.stream == nil {
+		if err := cn.within(&cn.rcv, soRcvTimeo, wait); err != nil {
+			return 0, err
+		}
+		return cn.client.API.Recv(cn.fd, p, 0)
+	}
+	if err := cn.stream.SetReadDeadline(by(wait)); err != nil {
+		return 0, err
+	}
+	n, err := cn.stream.Read(p)
+	if n > 0 {
+		return n, nil // the error comes again
+	}
+	if err == io.EOF {
+		return 0, nil
+	}
+	return 0, err
+}
+
+// transmit is one send(2), or a Stream's Write.
+func (cn *conn) transmit(p []byte, wait time.Duration) (int, error) {
+	if cn.stream == nil {
+		if err := cn.within(&cn.snd, soSndTimeo, wait); err != nil {
+			return 0, err
+		}
+		return cn.client.API.Send(cn.fd, p, msgNoSignal)
+	}
+	if err := cn.stream.SetWriteDeadline(by(wait)); err != nil {
+		return 0, err
+	}
+	return cn.stream.Write(p)
+}
+
+// within sets a time-out of the socket unless it is set so already.
+func (cn *conn) within(now *time.Duration, opt int, wait time.Duration) error {
+	if wait == *now {
+		return nil
+	}
+	err := cn.client.API.SetSockOptTimeval(cn.fd, solSocket, opt, wait)
+	if err == nil {
+		*now = wait
+	}
+	return err
+}
+
+// by is when wait is over; zero: never.
+func by(wait time.Duration) time.Time {
+	if wait == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(wait)
+}

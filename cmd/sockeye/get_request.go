@@ -1,0 +1,174 @@
+package main
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/sockeye-net/sockeye/apps/browse"
+	"github.com/sockeye-net/sockeye/apps/http"
+)
+
+// A dataFlag collects -d and its kin in the order in which they are given; how says which of them it is.
+type dataFlag struct {
+	to  *[]string
+	how byte
+}
+
+func (d *dataFlag) Set(text string) error {
+	*d.to = append(*d.to, string(d.how)+text)
+	return nil
+}
+
+func (d *dataFlag) String() string { return "" }
+func (d *dataFlag) Type() string   { return "BYTES" }
+
+// request is what the flags ask for.
+func (f *getFlags) request() (*http.Request, error) {
+	r := &http.Request{Method: f.method, URL: f.url, Old: f.old}
+	switch {
+	case f.head && len(f.data) > 0:
+		return nil, errors.New("-I asks for no body and -d sends one: use one of them")
+	case f.method == "" && f.head:
+		r.Method = "HEAD"
+	case f.method == "" && len(f.data) > 0:
+		r.Method = "POST"
+	}
+	if err := f.fields(r); err != nil {
+		return nil, err
+	}
+	body, err := f.body()
+	if err != nil {
+		return nil, err
+	}
+	if len(f.data) > 0 {
+		r.Body, r.Length = strings.NewReader(body), int64(len(body))
+		if !given(f.headers, "Content-Type") {
+			r.Fields = append(r.Fields, http.Field{Name: "Content-Type", Value: "application/x-www-form-urlencoded"})
+		}
+		const large = 1 << 20 // from there on curl asks first, too
+		r.Expect = len(body) > large
+	}
+	return r, nil
+}
+
+// fields are the header fields that the flags ask for.
+func (f *getFlags) fields(r *http.Request) error {
+	add := func(name, value string) {
+		if value != "" && !given(f.headers, name) {
+			r.Fields = append(r.Fields, http.Field{Name: name, Value: value})
+		}
+	}
+	if f.user != "" {
+		user, password, _ := strings.Cut(f.user, ":")
+		add("Authorization", browse.Basic(user, password))
+	}
+	add("User-Agent", f.agent)
+	add("Referer", f.referer)
+	if strings.Contains(f.cookie, "=") {
+		add("Cookie", f.cookie)
+	}
+	if f.zipped {
+		add(http.AcceptGzip.Name, http.AcceptGzip.Value)
+	}
+	for _, h := range f.headers {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok {
+			return fmt.Errorf("-H %q: a header is a name, a colon and a value", h)
+		}
+		r.Fields = append(r.Fields, http.Field{Name: name, Value: strings.Trim(value, " \t")})
+	}
+	return nil
+}
+
+// given says whether -H names a field.
+func given(headers []string, name string) bool {
+	for _, h := range headers {
+		if n, _, _ := strings.Cut(h, ":"); strings.EqualFold(n, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// body joins what -d and its kin give with &, as curl.
+func (f *getFlags) body() (string, error) {
+	var parts []string
+	for _, d := range f.data {
+		how, text := d[0], d[1:]
+		if name, ok := strings.CutPrefix(text, "@"); ok && how != 'r' {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				return "", fmt.Errorf("-d: %w", err)
+			}
+			text = string(b)
+			if how == 'd' {
+				text = strings.NewReplacer("\r", "", "\n", "", "\x00", "").Replace(text)
+			}
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, "&"), nil
+}
+
+// equip gives a browser what the flags say of the way.
+func (f *getFlags) equip(b *browse.Browser) error {
+	b.Redirects, b.Downgrade = 0, f.downward
+	if f.follow {
+		b.Redirects = 10
+	}
+	b.Insecure, b.OnlyHTTP1 = f.insecure, f.only1 || f.old
+	b.Client.ConnectTimeout = f.connect
+	if err := f.through(b.Client); err != nil {
+		return err
+	}
+	if f.cacert == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(f.cacert)
+	if err != nil {
+		return fail(curlCACert, fmt.Errorf("--cacert: %w", err))
+	}
+	b.Roots = x509.NewCertPool()
+	if !b.Roots.AppendCertsFromPEM(pem) {
+		return fail(curlCACert, fmt.Errorf("--cacert %s: there is no certificate in it", f.cacert))
+	}
+	return nil
+}
+
+// through sets the proxy.
+func (f *getFlags) through(c *http.Client) error {
+	at := strings.TrimSuffix(strings.TrimPrefix(f.proxy, "http://"), "/")
+	if strings.Contains(at, "://") {
+		return fail(curlNoProxy, fmt.Errorf("-x %s: only HTTP proxies are used, with http:// or without", f.proxy))
+	}
+	if i := strings.LastIndexByte(at, '@'); i >= 0 {
+		user, password, _ := strings.Cut(at[:i], ":")
+		c.ProxyAuth, at = browse.Basic(user, password), at[i+1:]
+	}
+	c.Proxy = at
+	return nil
+}
+
+// known are the addresses that --resolve gives, by host.
+func (f *getFlags) known() (map[string][]netip.Addr, error) {
+	known := make(map[string][]netip.Addr)
+	for _, r := range f.resolve {
+		part := strings.SplitN(r, ":", 3)
+		if len(part) != 3 {
+			return nil, fail(curlOption, fmt.Errorf("--resolve %s: it is HOST:PORT:ADDR", r))
+		}
+		for a := range strings.SplitSeq(part[2], ",") {
+			addr, err := netip.ParseAddr(strings.Trim(a, "[]"))
+			if err != nil {
+				return nil, fail(curlOption, fmt.Errorf("--resolve %s: %q is no address", r, a))
+			}
+			host := strings.ToLower(part[0])
+			known[host] = append(known[host], addr)
+		}
+	}
+	return known, nil
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	nethttp "net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// curl of the world fetches through the balancer from servers of the world; one dies, and one is told of it.
+func TestBalance(t *testing.T) {
+	w := newWorld(t)
+	server := func(port string) *httptest.Server {
+		var l net.Listener
+		w.do(func() (err error) {
+			l, err = net.Listen("tcp4", kernelIP+":"+port)
+			return err
+		})
+		s := httptest.NewUnstartedServer(nethttp.HandlerFunc(func(rw nethttp.ResponseWriter, _ *nethttp.Request) { io.WriteString(rw, port+" ") }))
+		s.Listener.Close()
+		s.Listener = l
+		s.Start()
+		t.Cleanup(s.Close)
+		return s
+	}
+	first := server("81")
+	server("82")
+	b := w.start(sockeye(on("balance", "--to", kernelIP+":81,"+kernelIP+":82", "--every", "20ms")...))
+	w.eventually("it listens", func() bool { return strings.Contains(b.stderr(), "balancing "+ourIP) })
+	fetch := func(n int) string {
+		var all strings.Builder
+		for range n {
+			p := w.run(curl(t, "http://"+ourIP+"/"))
+			require.Zero(t, p.code, p.stderr())
+			all.WriteString(p.stdout())
+		}
+		return all.String()
+	}
+	require.Equal(t, "81 82 81 82 ", fetch(4))
+	first.CloseClientConnections()
+	first.Close()
+	require.Equal(t, "82 82 82 82 ", fetch(4))
+	w.eventually("the counts are told", func() bool {
+		return strings.Contains(b.stderr(), fmt.Sprintf("%s:81 2 (0 open) OUT  %s:82 6 (0 open)\n", kernelIP, kernelIP))
+	})
+	require.NoError(t, b.cmd.Process.Signal(os.Interrupt))
+	b.wait(t)
+	require.Zero(t, b.code, b.stderr())
+}

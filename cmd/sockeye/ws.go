@@ -1,0 +1,306 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/spf13/cobra"
+
+	"github.com/sockeye-net/sockeye/apps/http"
+	"github.com/sockeye-net/sockeye/apps/stomp"
+	"github.com/sockeye-net/sockeye/apps/url"
+	"github.com/sockeye-net/sockeye/stack/stdnet"
+)
+
+// wsFlags are ws's own flags; those that get has too mean the same.
+type wsFlags struct {
+	getFlags
+	binary    bool
+	protocols []string
+	stomp     string
+}
+
+func (p *program) ws() *cobra.Command {
+	f := &wsFlags{}
+	cmd := &cobra.Command{
+		Use:   "ws URL",
+		Short: "Talk over a WebSocket",
+		Long: `Ws opens a WebSocket: each line of standard input is sent as a text message, and
+each message that comes is printed as a line. The end of the input closes it, with
+a handshake. With --binary the input is one message of bytes, and bytes are printed
+as they come. With --stomp the messages are STOMP 1.2: what a destination gets is
+printed, and lines are sent to it. Exit codes are those of get.`,
+		Example: `  sockeye ws ws://192.0.2.1/chat
+  echo hello | sockeye ws --stomp /topic/news ws://192.0.2.1:15674/ws`,
+		Args: oneArgument("a URL, such as ws://192.0.2.1/chat"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.url = args[0]
+			return p.runWS(cmd, f)
+		},
+	}
+	fl := cmd.Flags()
+	fl.BoolVar(&f.binary, "binary", false, "send the input as one message of bytes")
+	fl.StringArrayVar(&f.protocols, "protocol", nil, "offer this `SUBPROTOCOL`")
+	fl.StringVar(&f.stomp, "stomp", "", "speak STOMP, with this `DESTINATION`")
+	fl.StringArrayVarP(&f.headers, "header", "H", nil, "send this `HEADER`")
+	fl.StringVarP(&f.user, "user", "u", "", "`USER:PASSWORD`, for STOMP's login or Basic authentication")
+	fl.BoolVarP(&f.insecure, "insecure", "k", false, "believe any certificate")
+	fl.StringVar(&f.cacert, "cacert", "", "believe whom the certificates in `FILE` vouch for, nobody else")
+	fl.StringArrayVar(&f.resolve, "resolve", nil, "this `HOST:PORT:ADDR` is known; nobody is asked")
+	f.connect = 30 * time.Second
+	secondsVar(cmd, &f.most, "max-time", "m", "give up after this `TIME`, such as 2 or 1m30s (default: never)")
+	secondsVar(cmd, &f.connect, "connect-timeout", "", "give up connecting, name included, after this `TIME`")
+	f.register(cmd)
+	return cmd
+}
+
+func (p *program) runWS(cmd *cobra.Command, f *wsFlags) error {
+	u, err := url.Parse(f.url)
+	if err != nil {
+		return fail(3, err)
+	}
+	r := &http.Request{}
+	if f.stomp != "" {
+		f.protocols = append(f.protocols, "v12.stomp")
+	}
+	user := f.user
+	if f.stomp != "" {
+		f.user = "" // it is the broker's
+	}
+	if err := f.fields(r); err != nil {
+		return usage(cmd, err)
+	}
+	if f.most < 0 || f.connect <= 0 {
+		return usage(cmd, errors.New("-m must not be negative, and --connect-timeout must be more than 0"))
+	}
+	return p.within(&f.linkFlags, unusable(cmd), func(s *session, stop *interruption) error {
+		ctx, cancel := context.WithCancel(stop)
+		if f.most > 0 {
+			ctx, cancel = context.WithTimeout(stop, f.most)
+		}
+		defer cancel()
+		c, err := p.openWS(ctx, s, f, u, r)
+		if err != nil {
+			return stop.interrupted(fail(curlCode(err), err))
+		}
+		defer c.CloseNow()
+		if f.stomp != "" {
+			err = p.talkSTOMP(ctx, c, f, u.Host, user)
+		} else {
+			err = p.talkWS(ctx, c, f.binary)
+		}
+		return stop.interrupted(finish(wsError(ctx, err), 0))
+	})
+}
+
+// openWS connects within the time for that.
+func (p *program) openWS(ctx context.Context, s *session, f *wsFlags, u *url.URL, r *http.Request) (*websocket.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, f.connect)
+	defer cancel()
+	job := newFetch(s)
+	known, err := f.known()
+	if err != nil {
+		return nil, err
+	}
+	job.known = known
+	if err := f.equip(job.browser); err != nil {
+		return nil, err
+	}
+	return job.browser.WebSocket(ctx, job.dial, u, r.Fields, f.protocols)
+}
+
+// dial connects as package net does, by the names that the fetch knows or asks for.
+func (f *fetch) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	addrs := []netip.Addr{}
+	if a, err := netip.ParseAddr(host); err == nil {
+		addrs = append(addrs, a)
+	} else {
+		deadline, _ := ctx.Deadline()
+		if addrs, err = f.resolve(host, deadline); err != nil {
+			return nil, &http.Error{Kind: http.Unresolved, Op: "resolve " + host, Err: err}
+		}
+	}
+	n := stdnet.New(f.s.stack)
+	for _, a := range addrs {
+		var c net.Conn
+		if c, err = n.DialContext(ctx, network, net.JoinHostPort(a.String(), port)); err == nil {
+			return c, nil
+		}
+	}
+	return nil, &http.Error{Kind: http.NotConnected, Op: "connect to " + address, Err: cause(err)}
+}
+
+// wsError is how a conversation ended: not at all badly where both sides have closed it.
+func wsError(ctx context.Context, err error) error {
+	switch status := websocket.CloseStatus(err); {
+	case err == nil, status == websocket.StatusNormalClosure, status == websocket.StatusGoingAway:
+		return nil
+	case status != -1:
+		var c websocket.CloseError
+		errors.As(err, &c)
+		return &http.Error{Kind: http.RecvFailed, Text: fmt.Sprintf("the server closed with %d %s", int(c.Code), c.Reason)}
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &http.Error{Kind: http.Timeout, Text: "the time allowed is over"}
+	}
+	return &http.Error{Kind: http.RecvFailed, Text: "the connection ended without a word", Err: err}
+}
+
+// mostMessage bounds what is taken in one message.
+const mostMessage = 16 << 20
+
+// talkWS sends the input and prints what comes, until one side closes.
+func (p *program) talkWS(ctx context.Context, c *websocket.Conn, bytes bool) error {
+	c.SetReadLimit(mostMessage)
+	sent := make(chan error, 1)
+	go func() { sent <- p.sendAll(ctx, c, bytes) }()
+	got := make(chan error, 1)
+	go func() { got <- p.printAll(ctx, c) }()
+	select {
+	case err := <-got:
+		return err
+	case err := <-sent:
+		if err != nil {
+			return err
+		}
+	}
+	if err := settle(ctx, c, got); err != nil {
+		return err
+	}
+	err := sayClose(c)
+	<-got
+	return err
+}
+
+// settle waits until what we have sent was answered, as far as one can know: the answer to a ping comes after
+// those of the messages before it. got ends early where the other side closes.
+func settle(ctx context.Context, c *websocket.Conn, got chan error) error {
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	pong := make(chan error, 1)
+	go func() { pong <- c.Ping(ctx) }()
+	select {
+	case err := <-got:
+		got <- err
+		return err
+	case err := <-pong:
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		err = <-got // the connection has ended, and the reader knows why
+		got <- err
+		return err
+	}
+}
+
+// sayClose is the close handshake (RFC 6455 7.1.2).
+func sayClose(c *websocket.Conn) error {
+	err := c.Close(websocket.StatusNormalClosure, "")
+	if websocket.CloseStatus(err) != -1 {
+		return nil // the other side was first, or says something else
+	}
+	return err
+}
+
+func (p *program) sendAll(ctx context.Context, c *websocket.Conn, bytes bool) error {
+	if bytes {
+		all, err := io.ReadAll(io.LimitReader(p.in, mostMessage))
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		return c.Write(ctx, websocket.MessageBinary, all)
+	}
+	return eachLine(p.in, func(line string) error { return c.Write(ctx, websocket.MessageText, []byte(line)) })
+}
+
+// eachLine calls f with each line of in.
+func eachLine(in io.Reader, f func(string) error) error {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, mostMessage)
+	for lines.Scan() {
+		if err := f(lines.Text()); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
+
+func (p *program) printAll(ctx context.Context, c *websocket.Conn) error {
+	for {
+		kind, m, err := c.Read(ctx)
+		if err != nil {
+			return err
+		}
+		if kind == websocket.MessageText {
+			m = append(m, '\n')
+		}
+		if _, err := p.out.Write(m); err != nil {
+			return pageLost(err)
+		}
+	}
+}
+
+// A carrier carries STOMP's frames in text messages.
+type carrier struct{ *websocket.Conn }
+
+func (c carrier) Write(ctx context.Context, m string) error {
+	return c.Conn.Write(ctx, websocket.MessageText, []byte(m))
+}
+
+func (c carrier) Read(ctx context.Context) (string, error) {
+	_, m, err := c.Conn.Read(ctx)
+	return string(m), err
+}
+
+// talkSTOMP subscribes, sends the input's lines and prints what comes, until all has arrived.
+func (p *program) talkSTOMP(ctx context.Context, c *websocket.Conn, f *wsFlags, host, user string) error {
+	c.SetReadLimit(mostMessage)
+	name, password := user, ""
+	for i := range user {
+		if user[i] == ':' {
+			name, password = user[:i], user[i+1:]
+			break
+		}
+	}
+	s, err := stomp.Dial(ctx, carrier{c}, host, name, password)
+	if err != nil {
+		return err
+	}
+	if err := s.Subscribe(ctx, f.stomp); err != nil {
+		return err
+	}
+	sent := make(chan error, 1)
+	go func() {
+		err := eachLine(p.in, func(line string) error { return s.Send(ctx, f.stomp, line) })
+		if err == nil {
+			err = s.Disconnect(ctx)
+		}
+		sent <- err
+	}()
+	for {
+		m, err := s.Receive(ctx)
+		switch {
+		case err != nil:
+			return err
+		case m == nil: // all has arrived
+			if err := <-sent; err != nil {
+				return err
+			}
+			return sayClose(c)
+		}
+		if _, err := fmt.Fprintln(p.out, m.Body); err != nil {
+			return pageLost(err)
+		}
+	}
+}

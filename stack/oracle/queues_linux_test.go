@@ -1,0 +1,133 @@
+package oracle
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/stack"
+	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/tun"
+)
+
+// queueFlows is how many connections BenchmarkQueues moves bytes over at once.
+const queueFlows = 4
+
+// BenchmarkQueues moves bytes over several connections between ours and the
+// kernel, with one queue of the device and with several, each a shard of the
+// stack. Scattered, each of our packets leaves through any queue, so that the
+// kernel too brings each flow now here and now there. It reports the median of
+// alternating runs in Gbit/s, all flows together, and the others as ratios of one queue.
+//
+//	go test -run '^$' -bench Queues ./stack/oracle
+func BenchmarkQueues(b *testing.B) {
+	if os.Geteuid() != 0 {
+		b.Skip("needs root: it makes network namespaces and TUN devices")
+	}
+	contestants := []struct {
+		name    string
+		queues  int
+		scatter bool
+	}{{"1-queue", 1, false}, {"2-queues", 2, false}, {"4-queues", 4, false}, {"2-queues-scattered", 2, true}}
+	for _, up := range []bool{true, false} {
+		b.Run(map[bool]string{true: "up", false: "down"}[up], func(b *testing.B) {
+			results := map[string][]float64{}
+			for range bulkRuns {
+				for _, c := range contestants {
+					r := &run{TB: b}
+					results[c.name] = append(results[c.name], flows(r, overQueues(r, c.queues, c.scatter), up))
+					r.end()
+				}
+			}
+			one := median(results[contestants[0].name])
+			b.ReportMetric(one, "1-queue-Gbit/s")
+			for _, c := range contestants[1:] {
+				b.ReportMetric(median(results[c.name])/one, c.name+"/1")
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// flows is bulk over several connections.
+func flows(t testing.TB, d dialer, up bool) (sum float64) {
+	l := kernelListener(t, d)
+	defer l.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	type pair struct{ from, to net.Conn }
+	var pairs []pair
+	for range queueFlows {
+		client, server := connect(ctx, t, l, d.dial)
+		defer client.Close()
+		defer server.Close()
+		kernelBest(t, client)
+		kernelBest(t, server)
+		if up {
+			pairs = append(pairs, pair{client, server})
+		} else {
+			pairs = append(pairs, pair{server, client})
+		}
+	}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, p := range pairs {
+		all.Go(func() {
+			rate := measure(t, p.from, p.to)
+			mu.Lock()
+			defer mu.Unlock()
+			sum += rate
+		})
+	}
+	all.Wait()
+	return sum
+}
+
+// A scatter is one of several queues that writes through any of them.
+type scatter struct {
+	link.Link
+	all []link.Link
+	mu  *sync.Mutex
+}
+
+func (s *scatter) WriteBatch(ps []link.Packet) (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range ps {
+		err = errors.Join(err, s.all[rand.IntN(len(s.all))].WriteBatch(ps[i:i+1]))
+	}
+	return err
+}
+
+func overQueues(t testing.TB, n int, scattered bool) dialer {
+	ns := newNS(t)
+	var dev *tun.Device
+	require.NoError(t, ns.Do(func() (err error) {
+		if dev, err = tun.Open(tun.Config{Name: "bench0", Queues: n}); err != nil {
+			return err
+		}
+		return kernelSide("bench0", gvisorPrefix)
+	}))
+	links := dev.Links()
+	if scattered {
+		mu := new(sync.Mutex)
+		for i, l := range dev.Links() {
+			links[i] = &scatter{l, dev.Links(), mu}
+		}
+	}
+	s, err := stack.New(stack.Config{Links: links, Prefixes: []netip.Prefix{ourPrefix}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	ours := stdnet.New(s)
+	return dialer{ns, func(ctx context.Context) (net.Conn, error) {
+		return ours.DialContext(ctx, "tcp", kernelAt.String())
+	}}
+}
