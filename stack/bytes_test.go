@@ -73,7 +73,7 @@ func TestBytesByAllWays(t *testing.T) {
 // memory of a ring that is given up below a copy goes to no other stream: two that
 // go on meanwhile are not disturbed.
 func TestCloseDuringCopies(t *testing.T) {
-	a, b := two(t, 256, stack.Config{})
+	a, b := two(t, 8192, stack.Config{})
 	l := listen(t, b, 80)
 	want := noise(1<<20, 2)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -105,7 +105,7 @@ func TestCloseDuringCopies(t *testing.T) {
 		})
 	}
 	rnd := rand.New(rand.NewPCG(1, 2))
-	for i := range 150 {
+	for i := range 60 {
 		c, s := connect(t, a, l, port(addrB, 80))
 		pause := time.Duration(rnd.IntN(300)) * time.Microsecond
 		victims.Go(func() {
@@ -195,6 +195,7 @@ func TestSendAndRecvAllocateNothing(t *testing.T) {
 	a, b := two(t, 256, stack.Config{})
 	l := listen(t, b, 80)
 	c, s := connect(t, a, l, port(addrB, 80))
+	require.NoError(t, c.SetOptions(func(o *host.Options) { o.TCP.NoDelay = true }))
 	for _, size := range []int{1, 10_000, 200_000} {
 		p := make([]byte, size)
 		ask, done := make(chan struct{}), make(chan error)
