@@ -218,6 +218,7 @@ func (h *Host) give(now clock.Instant, s *socket, abort bool) {
 		h.fwd.on.closed(s)
 	}
 	s.owned, s.parent = false, 0
+	h.unread(s)
 	s.alarms = [2]clock.Instant{}
 	switch {
 	case s.lis != nil:

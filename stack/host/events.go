@@ -46,7 +46,11 @@ func (h *Host) Events() []Ready {
 			continue
 		}
 		s.noted = false
-		if m := s.conditions() | s.news; m != 0 {
+		m := s.conditions() | s.news
+		if r := h.reader(s); r != nil && r.N > 0 {
+			m |= Readable
+		}
+		if m != 0 {
 			h.events = append(h.events, Ready{id, m})
 		}
 		s.news = 0

@@ -76,6 +76,10 @@ type Host struct {
 	arrivalTOS uint8
 	arrival    tcp.Arrival // scratch: what is passed by pointer does not go to the heap
 	segment    tcp.Segment
+	flow       tcp.Flow
+	heading    heading
+	readers    []reading
+	latest     *socket // the connection that the last segment to arrive was for
 	heads      [maxBatch * maxHeadSize]byte
 }
 

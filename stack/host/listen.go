@@ -171,7 +171,7 @@ func (h *Host) arriveListener(now clock.Instant, s *socket, flow tcp.Flow) {
 		h.refuse(now, flow.Local, flow.Remote)
 	case tcp.Cookie:
 		l.Cookie(now, flow, &h.arrival, &h.segment)
-		h.queueSegment(s, flow)
+		h.queueSegment(s, &flow)
 	}
 }
 

@@ -157,6 +157,9 @@ func (h *Host) Pending() bool {
 	return h.out.n > 0 || h.loop.n > 0 || h.ready.head != nil || h.readyLocal.head != nil
 }
 
+// Quiet reports whether Transmit has nothing to give and nothing to take back.
+func (h *Host) Quiet() bool { return !h.Pending() && h.lent.n == 0 && len(h.stuck) == 0 }
+
 // transmitQueued moves the host's own packets to out.
 func (h *Host) transmitQueued(now clock.Instant, out []link.Packet, n int) int {
 	limit := len(out)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -50,7 +51,25 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	refused := func() {
 		answers0(w.a, w.now, rawSegment, w.out[:])
 	}
-	for name, f := range map[string]func(){"stream": bulk, "datagrams and fragments": datagrams, "to ourselves": local, "refused": refused} {
+	var reader tcp.Reader
+	spans := func() {
+		room, _ := w.a.SendSpan(w.now, c, 20000)
+		n := copy(room[0], data) + copy(room[1], data)
+		w.a.SendCommit(w.now, c, n)
+		reader = tcp.Reader{Buf: buf[:n/2]} // the other half goes to the ring
+		w.b.RecvInto(w.now, s, &reader)
+		w.now = w.now.Add(time.Millisecond)
+		w.run(time.Millisecond)
+		w.b.RecvInto(w.now, s, nil)
+		for left := n - reader.N; left > 0; {
+			lent, _ := w.b.RecvSpan(w.now, s, 20000)
+			left -= len(lent[0]) + len(lent[1])
+			w.b.RecvCommit(w.now, s, len(lent[0])+len(lent[1]))
+		}
+		w.a.Events()
+		w.b.Events()
+	}
+	for name, f := range map[string]func(){"stream": bulk, "spans": spans, "datagrams and fragments": datagrams, "to ourselves": local, "refused": refused} {
 		for range 200 {
 			f()
 		}

@@ -29,7 +29,7 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 	}
 	a := &h.arrival
 	var err error
-	if a.Seg, a.Payload, err = wire.DecodeTCP(in.payload); err != nil || a.Seg.SrcPort == 0 || a.Seg.DstPort == 0 {
+	if a.Payload, err = a.Seg.Decode(in.payload); err != nil || a.Seg.SrcPort == 0 || a.Seg.DstPort == 0 {
 		c.InErrs++
 		h.drop(trace.DropTCPHeader)
 		return
@@ -49,9 +49,16 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 
 // demux finds who the segment in h.arrival is for.
 func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
+	// Packets come in trains: mostly it is for whom the one before was.
+	if s := h.latest; s != nil && s.hashed && s.conn != nil && s.remote == wire.EndpointOf(remote) &&
+		s.local == wire.EndpointOf(local) && established(s.conn.State()) {
+		h.arrive(now, s)
+		return
+	}
 	hash := h.flowHash(local, remote)
 	old := h.flowByHash(hash, local, remote)
 	if old != nil && old.conn.State() != tcp.StateClosed && !h.replace(now, old) {
+		h.latest = old
 		h.arrive(now, old)
 		return
 	}
@@ -89,8 +96,13 @@ func (h *Host) replace(now clock.Instant, s *socket) bool {
 
 // arrive hands the segment in h.arrival to a connection.
 func (h *Host) arrive(now clock.Instant, s *socket) {
+	r := h.reader(s)
+	h.arrival.Reader = r
 	s.conn.Arrive(now, &h.arrival)
 	s.gotTOS = h.arrivalTOS
+	if r != nil {
+		r.TOS = s.gotTOS
+	}
 	h.collect(now, s)
 	h.touch(s)
 }

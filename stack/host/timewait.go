@@ -287,7 +287,8 @@ func (h *Host) arriveWait(now clock.Instant, i int32) {
 	}
 	if answers {
 		h.stand.id, h.stand.ttl, h.stand.tos = r.id, r.ttl, r.tos
-		h.queueSegment(&h.stand, r.flow())
+		h.flow = r.flow()
+		h.queueSegment(&h.stand, &h.flow)
 	}
 }
 
