@@ -267,7 +267,7 @@ func (h *Host) Decide(now clock.Instant, s Handle, f tcp.Flow, r Ruling) (Handle
 		return h.acceptHeld(now, e, f)
 	case ResetFlow:
 		l.Decide(now, f, tcp.DecideReset, &h.segment)
-		h.queueSegment(e, f)
+		h.queueSegment(e, &f)
 		c.Reset++
 	default:
 		hs, _ := l.Decide(now, f, tcp.DecideRefuse, nil)
