@@ -144,6 +144,8 @@ func TestBadInput(t *testing.T) {
 		{"bench: no rounds", "bench --rounds 0", 2, "above zero"},
 		{"bench: MTU below what every host takes", "bench --mtu 100", 2, "576"},
 		{"bench: nobody asks", "bench --conns 0", 2, "1 to 10000"},
+		{"bench: nobody sends", "bench --flows 0", 2, "1 to 10000"},
+		{"bench: an unknown contestant", "bench --only lwip", 2, "kernel, veth"},
 		{"demo: no such link", "demo --link wire", 2, "tun, pipe or auto"},
 		{"demo: prefix too long", "demo --link pipe --addr 192.0.2.2/32", 2, "/30"},
 		{"up: prefix too long", "up --addr 192.0.2.2/31 --state " + none, 1, "/30"},

@@ -10,6 +10,7 @@
 //	  -> inputICMP (icmp.go, icmp_errors.go, echo.go)
 //	  -> inputUDP (udp.go) -> datagram queue (datagrams.go)
 //	  -> inputTCP (tcp.go) -> tcp.Conn.Arrive -> ready queue
+//	                          (its bytes straight to who waits for them: readers.go)
 //	                       -> tcp.TimeWait.Arrive (timewait.go)
 //	     or arriveListener (listen.go) -> tcp.Listener.Arrive -> establish -> accept queue
 //

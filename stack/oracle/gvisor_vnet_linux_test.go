@@ -48,8 +48,8 @@ func (e *vnetEndpoint) Attach(to gstack.NetworkDispatcher) {
 		e.reader.Go(func() { e.read(to) })
 		return
 	}
+	// Nobody waits for the reader here: it may stand at a lock that the caller has.
 	_, _ = unix.Write(e.stop, []byte{1, 0, 0, 0, 0, 0, 0, 1})
-	e.reader.Wait()
 }
 
 func (e *vnetEndpoint) read(to gstack.NetworkDispatcher) {
@@ -147,6 +147,7 @@ func gvisorOverVnet(t testing.TB) dialer {
 	ep, err := newVnetEndpoint(fd)
 	require.NoError(t, err)
 	t.Cleanup(func() { // runs after the stack's own
+		ep.Wait()
 		require.NoError(t, unix.Close(fd))
 		require.NoError(t, unix.Close(ep.stop))
 	})

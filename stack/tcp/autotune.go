@@ -9,8 +9,8 @@ import (
 
 // Buffers whose size the owner has not set follow the flow: the receive buffer
 // what the owner reads in a round trip (dynamic right-sizing), the send buffer
-// the congestion window. They only grow, and hold memory only while bytes are
-// in them; what they may hold is bounded by the Config, and what they do hold,
+// the congestion window. They only grow, but for the send buffer of a near path,
+// and hold memory only while bytes are in them; what they may hold is bounded by the Config, and what they do hold,
 // and what is offered to the peer, by the Budget.
 
 // How large the buffers begin, bytes. The receiver's is little to lose to an
