@@ -14,6 +14,9 @@ const maxPooled = 256
 // controllerSize is about what a controller takes, bytes.
 const controllerSize = 256
 
+// modelSize is how much larger one is that models its path.
+const modelSize = 192
+
 // controller returns the controller of that name, or the configured one where
 // there is none of that name, new or from the pool.
 func (e *Env) controller(name string) congestion.Controller {
