@@ -18,6 +18,9 @@ const (
 	maxKinds        = 8 // of controllers that are kept
 )
 
+// modelSize is how much larger one is that models its path.
+const modelSize = 192
+
 // controller returns the controller of that name, or the configured one where
 // there is none of that name, new or from the pool.
 func (e *Env) controller(name string) congestion.Controller {

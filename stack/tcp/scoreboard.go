@@ -97,18 +97,26 @@ func (c *Conn) scoreboard() *scoreboard {
 	}
 	// The first records are granted even when the Budget is used up: a
 	// connection that cannot send can never give memory back.
-	if n := sendingSize + len(s.recs)*recordSize + len(s.again.ring)*resendSize; e.Budget.Take(n) {
+	s.owner, s.models = c, c.cc != nil && c.cc.Models()
+	if n := s.size() + len(s.recs)*recordSize + len(s.again.ring)*resendSize; e.Budget.Take(n) {
 		s.charged = n
 	}
 	s.hint, s.judged, s.high = c.snd.una, c.snd.una, c.snd.una
 	s.round = uint32(c.count.delivered)
-	s.owner, s.models = c, c.cc != nil && c.cc.Models()
 	if c.has&backlog == 0 {
 		s.rates.limited = max(c.count.delivered, 1) // there was nothing to send
 	}
 	c.has &^= backlog
 	c.sb = s
 	return s
+}
+
+// size is what sending takes beside the records.
+func (s *scoreboard) size() int {
+	if s.models {
+		return sendingSize + modelSize
+	}
+	return sendingSize
 }
 
 // dropScoreboard gives the scoreboard back to the pool.
