@@ -37,8 +37,6 @@ type FileConfig struct {
 	// Control is a socket of the network namespace that the interface lives in, of
 	// any kind, where that is not the calling thread's. FromFileWith takes it over.
 	Control *os.File
-
-	handed bool
 }
 
 // Stats counts packets since the device was opened.

@@ -28,23 +28,25 @@ type Device struct {
 var _ link.Link = (*Device)(nil)
 
 // newDevice takes over file, an attached TUN, also when it fails.
-func newDevice(file *os.File, header bool, cfg FileConfig) (_ *Device, err error) {
-	d := &Device{ctl: -1}
+func newDevice(file *os.File, header bool, how *adoption) (_ *Device, err error) {
+	d := &Device{ctl: how.ctl}
 	defer func() {
 		if err != nil {
 			_ = file.Close()
 			d.closeControl()
 		}
 	}()
-	if d.ctl, err = cfg.control(); err != nil {
-		return nil, failed("no socket for the device's ioctls", err)
+	if d.ctl < 0 {
+		if d.ctl, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
+			return nil, failed("no socket for the device's ioctls", err)
+		}
 	}
 	d.view.mtu.Store(MaxMTU)
 	if d.q, err = newQueue(file, &d.view, header); err != nil {
 		return nil, err
 	}
-	if cfg.handed && cfg.MTU != 0 {
-		d.view.mtu.Store(int64(cfg.MTU))
+	if how.handed && how.mtu != 0 {
+		d.view.mtu.Store(int64(how.mtu))
 		d.fixed = true
 	}
 	if err = d.Refresh(); err != nil {

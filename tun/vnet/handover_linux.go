@@ -37,8 +37,14 @@ func FromFileWith(f *os.File, cfg FileConfig) (*Device, error) {
 		_ = unix.Close(fd)
 		return nil, failed("tun: cannot use the descriptor", err)
 	}
-	cfg.handed = true
-	d, err := adopt(os.NewFile(uintptr(fd), ClonePath), cfg, 1)
+	how := adoption{handed: true, mtu: cfg.MTU, ctl: -1, queues: 1}
+	if cfg.Control != nil {
+		if how.ctl, err = duplicate(cfg.Control); err != nil {
+			_ = unix.Close(fd)
+			return nil, failed("tun: cannot use the control socket", err)
+		}
+	}
+	d, err := adopt(os.NewFile(uintptr(fd), ClonePath), &how)
 	if err != nil {
 		return nil, failed("tun", err)
 	}
@@ -54,12 +60,12 @@ func duplicate(f *os.File) (fd int, err error) {
 	return fd, err
 }
 
-// control returns a socket for the interface's ioctls.
-func (cfg *FileConfig) control() (int, error) {
-	if cfg.Control != nil {
-		return duplicate(cfg.Control)
-	}
-	return unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+// An adoption says how a device is taken over.
+type adoption struct {
+	mtu    int  // to be set, or, where handed, what it is; 0: neither
+	ctl    int  // a socket for the interface's ioctls; -1: one is made
+	queues int  // that it is to have
+	handed bool // somebody else has set it up
 }
 
 // denied reports whether err says that we may not. A phone lets nobody set the

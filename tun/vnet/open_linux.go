@@ -46,7 +46,7 @@ func open(cfg Config) (*Device, error) {
 			return nil, AttachError(cfg.Name, err)
 		}
 	}
-	return adopt(os.NewFile(uintptr(fd), ClonePath), FileConfig{MTU: cfg.MTU}, cfg.Queues)
+	return adopt(os.NewFile(uintptr(fd), ClonePath), &adoption{mtu: cfg.MTU, ctl: -1, queues: cfg.Queues})
 }
 
 // Attach opens a descriptor, non-blocking and closed on exec, and attaches it
@@ -94,11 +94,13 @@ func (cfg *Config) Check() error {
 // interface into the state that the device expects: its MTU, where mtu is not
 // 0, and its offloads. A persistent TUN keeps those of whoever had it last, and
 // would hand over packets without checksums. It takes file over, also when it fails.
-func Adopt(file *os.File, mtu int) (*Device, error) { return adopt(file, FileConfig{MTU: mtu}, 1) }
+func Adopt(file *os.File, mtu int) (*Device, error) {
+	return adopt(file, &adoption{mtu: mtu, ctl: -1, queues: 1})
+}
 
 // adopt is Adopt of a device that is to have several queues, as far as the
 // kernel grants them.
-func adopt(file *os.File, cfg FileConfig, queues int) (*Device, error) {
+func adopt(file *os.File, how *adoption) (*Device, error) {
 	var flags ifFlags
 	if err := control(file, func(fd uintptr) (err error) {
 		flags, err = getIff(int(fd))
@@ -107,16 +109,16 @@ func adopt(file *os.File, cfg FileConfig, queues int) (*Device, error) {
 		_ = file.Close()
 		return nil, goneError(err)
 	}
-	d, err := newDevice(file, flags.header(), cfg)
+	d, err := newDevice(file, flags.header(), how)
 	if err != nil {
 		return nil, err
 	}
-	d.wanted = queues
+	d.wanted = how.queues
 	if flags.several() {
-		err = d.addQueues(queues)
+		err = d.addQueues(how.queues)
 	}
 	if err == nil {
-		err = d.adopt(cfg)
+		err = d.adopt(how)
 	}
 	if err != nil {
 		_ = d.Close()
@@ -125,18 +127,15 @@ func adopt(file *os.File, cfg FileConfig, queues int) (*Device, error) {
 	return d, nil
 }
 
-func (d *Device) adopt(cfg FileConfig) error {
+func (d *Device) adopt(how *adoption) error {
 	d.awaitCarrier()
 	for _, q := range append([]*queue{d.q}, d.more...) {
-		if err := q.control(q.negotiate); err != nil && !(cfg.handed && !q.rd.header && denied(err)) {
+		if err := q.control(q.negotiate); err != nil && !(how.handed && !q.rd.header && denied(err)) {
 			return failed("offloads cannot be set", err)
 		}
 	}
-	if cfg.handed {
-		return nil // its maker has set it up
-	}
-	mtu := cfg.MTU
-	if mtu == 0 || mtu == d.Features().MTU {
+	mtu := how.mtu
+	if how.handed || mtu == 0 || mtu == d.Features().MTU {
 		return nil
 	}
 	if err := setMTU(d.ctl, d.name, mtu); err != nil {
