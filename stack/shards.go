@@ -149,6 +149,7 @@ type letter struct {
 const (
 	boxLetters = 256
 	boxBytes   = 1 << 20
+	boxKept    = 64 << 10
 )
 
 func (h *heap) empty() bool { return len(h.letters) == 0 && len(h.sockets) == 0 }
@@ -185,6 +186,9 @@ func (b *box) turn() bool {
 	defer b.mu.Unlock()
 	b.write, b.read = b.read, b.write
 	w := &b.write
+	if cap(w.bytes) > boxKept && len(w.bytes) < cap(w.bytes)/8 {
+		w.bytes = nil // what a burst needed is not for ever
+	}
 	w.letters, w.bytes, w.sockets = w.letters[:0], w.bytes[:0], w.sockets[:0]
 	return !b.read.empty()
 }

@@ -49,4 +49,9 @@ func TestBox(t *testing.T) {
 	}
 	_, ok := b.put(&host.Letter{Data: big})
 	require.False(t, ok, "its bytes are bounded too")
+	for range 4 {
+		_, _ = b.put(&host.Letter{Data: text})
+		b.turn()
+	}
+	require.LessOrEqual(t, cap(b.read.bytes)+cap(b.write.bytes), 2*boxKept, "and given back")
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/host"
+	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/trace"
 	"github.com/sockeye-net/sockeye/tun"
 	"github.com/sockeye-net/sockeye/tun/setup"
@@ -31,7 +32,7 @@ func queued(t testing.TB, n int, plain, any bool) (*stack.Stack, *setup.NetNS, *
 	require.NoError(t, ns.Do(func() error { return setup.SetTxQueueLen(d.Name(), 10000) }))
 	links := d.Links()
 	if any {
-		links = scatterAll(links, 3)
+		links = link.Scatter(links, 3)
 	}
 	s, err := stack.New(stack.Config{Links: links, Prefixes: []netip.Prefix{tuntest.Ours}})
 	require.NoError(t, err)

@@ -23,48 +23,13 @@ import (
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
-// A scatter is one queue of a device that steers at its own will: each packet
-// goes through any of the queues.
-type scatter struct {
-	link.Link
-	all []link.Link
-	mu  *sync.Mutex
-	rng *rand.PCG
-}
-
-func (s *scatter) WriteBatch(ps []link.Packet) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var err error
-	for i := range ps {
-		err = errors.Join(err, s.all[s.rng.Uint64()%uint64(len(s.all))].WriteBatch(ps[i:i+1]))
-	}
-	return err
-}
-
-func (s *scatter) Room() int {
-	n := s.all[0].Room()
-	for _, l := range s.all {
-		n = min(n, l.Room())
-	}
-	return n
-}
-
-// scattered returns the queues of two devices that are joined.
+// scattered returns the queues of two devices that are joined and steer at random.
 func scattered(n int, f link.Features) (as, bs []link.Link) {
 	for range n {
 		a, b := link.NewPipe(f, 4096)
 		as, bs = append(as, a), append(bs, b)
 	}
-	return scatterAll(as, 1), scatterAll(bs, 2)
-}
-
-func scatterAll(ls []link.Link, seed uint64) (out []link.Link) {
-	mu, rng := new(sync.Mutex), rand.NewPCG(seed, 0)
-	for _, l := range ls {
-		out = append(out, &scatter{l, ls, mu, rng})
-	}
-	return out
+	return link.Scatter(as, 1), link.Scatter(bs, 2)
 }
 
 // many returns two stacks of n shards each.
@@ -139,6 +104,9 @@ func TestShardsAccept(t *testing.T) {
 		require.NoError(t, err)
 		require.NotZero(t, m&host.Readable)
 		require.Equal(t, conns, listenQueue(b))
+		info, err := l.Info()
+		require.NoError(t, err)
+		require.EqualValues(t, conns, info.Unacked)
 		seen := map[netip.AddrPort]bool{}
 		for range conns {
 			s, err := l.Accept(stack.DontWait)
@@ -184,6 +152,7 @@ func TestShardsAccept(t *testing.T) {
 		require.Equal(t, -1, listenQueue(b))
 		for range 2 {
 			require.NoError(t, listen(t, b, 81).Close(), "the port is free again")
+			require.NoError(t, listen(t, b, 81).Abort())
 		}
 	})
 }
@@ -206,7 +175,7 @@ func listenQueue(s *stack.Stack) int {
 // A port is one port, whatever shard asks for it.
 func TestShardsPorts(t *testing.T) {
 	shards(t, func(t *testing.T, n int) {
-		a, b := many(t, n, stack.Config{})
+		a, _ := many(t, n, stack.Config{})
 		for _, kind := range []host.Kind{host.Stream, host.Datagram, host.Echo} {
 			for i := range uint16(2 * n) {
 				s := open(t, a, kind)
@@ -229,7 +198,13 @@ func TestShardsPorts(t *testing.T) {
 			seen[at.Port()] = true
 		}
 
-		// A connection's port is taken for who asks for it, on whichever shard it is.
+	})
+}
+
+// A connection's port is taken for who asks for it, on whichever shard it is.
+func TestShardsPortOfAConnection(t *testing.T) {
+	shards(t, func(t *testing.T, n int) {
+		a, b := many(t, n, stack.Config{})
 		l := listen(t, b, 80)
 		c, s := connect(t, a, l, port(addrB, 80))
 		at, err := c.LocalAddr()
@@ -545,4 +520,34 @@ func TestTooManyLinks(t *testing.T) {
 	require.ErrorIs(t, err, stack.ErrManyLinks)
 	_, err = as[128].TryRead(make([]link.Packet, 1))
 	require.ErrorIs(t, err, link.ErrClosed)
+}
+
+// A datagram that crosses from shard to shard, and bytes of a stream on a shard
+// that is not alone, cost no memory in the end.
+func TestShardsAllocateNothing(t *testing.T) {
+	a, b := many(t, 2, stack.Config{})
+	u, v := open(t, a, host.Datagram), open(t, a, host.Datagram)
+	require.NoError(t, u.Bind(port(local, 1000)))
+	require.NoError(t, v.Bind(port(local, 1001)))
+	l := listen(t, b, 80)
+	c, s := connect(t, a, l, port(addrB, 80))
+	buf := make([]byte, 100)
+	turn := func() {
+		_, err := u.SendTo(buf[:10], port(local, 1001), 0)
+		require.NoError(t, err)
+		_, err = v.Recv(buf, 0)
+		require.NoError(t, err)
+		_, err = c.Send(buf, 0)
+		require.NoError(t, err)
+		_, err = s.Recv(buf, stack.WaitAll)
+		require.NoError(t, err)
+		_, err = s.Send(buf, 0)
+		require.NoError(t, err)
+		_, err = c.Recv(buf, stack.WaitAll)
+		require.NoError(t, err)
+	}
+	for range 2000 {
+		turn()
+	}
+	require.LessOrEqual(t, testing.AllocsPerRun(2000, turn), 0.0)
 }

@@ -442,6 +442,13 @@ func (s *Socket) PathMTU() (n int, err error) {
 
 // Info describes a stream socket as Linux's tcp_info does.
 func (s *Socket) Info() (i tcp.Info, err error) {
+	if sp := s.spread(); sp != nil {
+		return s.infoSeveral(sp)
+	}
+	return s.info()
+}
+
+func (s *Socket) info() (i tcp.Info, err error) {
 	err = s.call(func(now clock.Instant) (err error) {
 		i, err = s.sh.host.Info(now, s.handle)
 		return err

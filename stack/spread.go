@@ -387,7 +387,7 @@ func (st *Stack) moveTo(s *Socket, to *shard) error {
 func (st *Stack) relocate(s *Socket, to *shard, h host.Handle, left func(from *shard, old host.Handle)) error {
 	s.enter()
 	from, old := s.sh, s.handle
-	if err := s.usable(); err != nil || s.rd.busy || s.wr.busy {
+	if err := s.usable(); err != nil || s.waitedOn() {
 		from.leave()
 		if err == nil {
 			err = host.ErrInvalid
@@ -411,6 +411,11 @@ func (st *Stack) relocate(s *Socket, to *shard, h host.Handle, left func(from *s
 	_ = to.host.SetAlarm(h, host.AlarmWrite, write)
 	s.wake()
 	return nil
+}
+
+// waitedOn reports whether a call is at work on s or stands in line. The lock is held.
+func (s *Socket) waitedOn() bool {
+	return s.rd.busy || s.wr.busy || s.rd.bed != nil || s.wr.bed != nil
 }
 
 // settle makes sh the shard that s lives on. The lock of the one before is
@@ -439,6 +444,21 @@ func (s *Socket) pollSeveral(sp *spread) (host.Mask, error) {
 		}
 	}
 	return m, nil
+}
+
+// infoSeveral is Info of a stream with siblings: a listener's connections that
+// wait are those of all shards.
+func (s *Socket) infoSeveral(sp *spread) (tcp.Info, error) {
+	i, err := s.info()
+	if err != nil || i.State != tcp.StateListen {
+		return i, err
+	}
+	for _, o := range sp.siblings() {
+		if oi, err := o.info(); err == nil && oi.State == tcp.StateListen {
+			i.Unacked += oi.Unacked
+		}
+	}
+	return i, nil
 }
 
 // describe describes the sockets of all shards, siblings together with their primary.

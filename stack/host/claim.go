@@ -4,8 +4,8 @@ import (
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
-	"github.com/sockeye-net/sockeye/stack/wire"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // What a stream needs whose port must be its own on several Hosts (share.go): a

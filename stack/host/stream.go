@@ -22,7 +22,7 @@ func (h *Host) connectStream(now clock.Instant, e *socket, to netip.AddrPort) er
 		return err
 	}
 	local := netip.AddrPortFrom(src, e.local.Port())
-	if e.bound && !h.mayOpen(now, local, to) {
+	if e.bound && !(h.mayOpen(now, local, to) && h.myFlow(local, to)) {
 		return ErrAddrNotAvail
 	}
 	if h.scarce() || !h.budget.Take(connCost) {

@@ -140,6 +140,7 @@ func TestSuperDatagramIsWholeOrNot(t *testing.T) {
 	}
 	b, bs := superHost(t, superB, f)
 	require.NoError(t, b.SetOptions(1, bs, host.Options{RecvBuffer: 1 << 30}))
+	require.Equal(t, 10, sent, "1024 packets wait at most")
 	require.Len(t, carry(t, a, b, f), 100*sent)
 	m, err := a.Poll(as)
 	require.NoError(t, err)
@@ -154,4 +155,28 @@ func TestSegmentRange(t *testing.T) {
 	e, err := h.Open(clock.Instant(1), host.Stream)
 	require.NoError(t, err)
 	require.Equal(t, host.ErrNotSupported, h.SetOptions(1, e, host.Options{Segment: 1}))
+}
+
+// Sending and receiving them allocates nothing once all has been used.
+func TestSuperDatagramsAllocateNothing(t *testing.T) {
+	for _, f := range []link.Features{{MTU: 1500}, {MTU: 1500, MaxGSO: 65535, USO: true, ChecksumOffload: true}} {
+		a, as := superHost(t, superA, f)
+		b, bs := superHost(t, superB, f)
+		data, buf, out := make([]byte, 5500), make([]byte, 2000), make([]link.Packet, 64)
+		turn := func() {
+			_, _ = a.SendTo(1, as, data, superB)
+			n := a.Transmit(1, out)
+			for i := range out[:n] {
+				b.Input(1, &out[i])
+			}
+			for range 6 {
+				_, _ = b.Recv(1, bs, buf, 0)
+			}
+		}
+		for range 10 {
+			turn()
+		}
+		require.Zero(t, testing.AllocsPerRun(100, turn))
+		require.EqualValues(t, 6*111, b.Counters().UDP.InDatagrams)
+	}
 }

@@ -2,8 +2,6 @@ package oracle
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -24,8 +22,9 @@ const queueFlows = 4
 // BenchmarkQueues moves bytes over several connections between ours and the
 // kernel, with one queue of the device and with several, each a shard of the
 // stack. Scattered, each of our packets leaves through any queue, so that the
-// kernel too brings each flow now here and now there. It reports the median of
-// alternating runs in Gbit/s, all flows together, and the others as ratios of one queue.
+// kernel too brings each flow now here and now there. It reports the medians of
+// alternating runs for one queue, all flows together, in Gbit/s and processor
+// seconds per 10^9 bytes, and the others as ratios of them.
 //
 //	go test -run '^$' -bench Queues ./stack/oracle
 func BenchmarkQueues(b *testing.B) {
@@ -39,26 +38,30 @@ func BenchmarkQueues(b *testing.B) {
 	}{{"1-queue", 1, false}, {"2-queues", 2, false}, {"4-queues", 4, false}, {"2-queues-scattered", 2, true}}
 	for _, up := range []bool{true, false} {
 		b.Run(map[bool]string{true: "up", false: "down"}[up], func(b *testing.B) {
-			results := map[string][]float64{}
+			rates, costs := map[string][]float64{}, map[string][]float64{}
 			for range bulkRuns {
 				for _, c := range contestants {
 					r := &run{TB: b}
-					results[c.name] = append(results[c.name], flows(r, overQueues(r, c.queues, c.scatter), up))
+					rate, cost := flows(r, overQueues(r, c.queues, c.scatter), up)
+					rates[c.name], costs[c.name] = append(rates[c.name], rate), append(costs[c.name], cost)
 					r.end()
 				}
 			}
-			one := median(results[contestants[0].name])
-			b.ReportMetric(one, "1-queue-Gbit/s")
+			rate, cost := median(rates[contestants[0].name]), median(costs[contestants[0].name])
+			b.ReportMetric(rate, "1-queue-Gbit/s")
+			b.ReportMetric(cost, "1-queue-cpu-s/GB")
 			for _, c := range contestants[1:] {
-				b.ReportMetric(median(results[c.name])/one, c.name+"/1")
+				b.ReportMetric(median(rates[c.name])/rate, c.name+"/1")
+				b.ReportMetric(median(costs[c.name])/cost, c.name+"-cpu/1")
 			}
 			b.ReportMetric(0, "ns/op")
 		})
 	}
 }
 
-// flows is bulk over several connections.
-func flows(t testing.TB, d dialer, up bool) (sum float64) {
+// flows is bulk over several connections. It returns their rate together and
+// the processor's seconds, both sides' and the kernel's, for each 10^9 bytes.
+func flows(t testing.TB, d dialer, up bool) (rate, cost float64) {
 	l := kernelListener(t, d)
 	defer l.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -79,32 +82,18 @@ func flows(t testing.TB, d dialer, up bool) (sum float64) {
 	}
 	var mu sync.Mutex
 	var all sync.WaitGroup
+	before := processorTime(t)
 	for _, p := range pairs {
 		all.Go(func() {
-			rate := measure(t, p.from, p.to)
+			one := measure(t, p.from, p.to)
 			mu.Lock()
 			defer mu.Unlock()
-			sum += rate
+			rate += one
 		})
 	}
 	all.Wait()
-	return sum
-}
-
-// A scatter is one of several queues that writes through any of them.
-type scatter struct {
-	link.Link
-	all []link.Link
-	mu  *sync.Mutex
-}
-
-func (s *scatter) WriteBatch(ps []link.Packet) (err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range ps {
-		err = errors.Join(err, s.all[rand.IntN(len(s.all))].WriteBatch(ps[i:i+1]))
-	}
-	return err
+	bytes := rate / 8 * bulkTime.Seconds() // in 10^9
+	return rate, (processorTime(t) - before).Seconds() / bytes
 }
 
 func overQueues(t testing.TB, n int, scattered bool) dialer {
@@ -118,10 +107,7 @@ func overQueues(t testing.TB, n int, scattered bool) dialer {
 	}))
 	links := dev.Links()
 	if scattered {
-		mu := new(sync.Mutex)
-		for i, l := range dev.Links() {
-			links[i] = &scatter{l, dev.Links(), mu}
-		}
+		links = link.Scatter(links, 1)
 	}
 	s, err := stack.New(stack.Config{Links: links, Prefixes: []netip.Prefix{ourPrefix}})
 	require.NoError(t, err)

@@ -1,0 +1,42 @@
+package socket_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/stack"
+	"github.com/sockeye-net/sockeye/stack/host"
+	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/socket"
+)
+
+// The same where sockets move between shards meanwhile, and in the end none
+// of what they were spread to is left: the port is free once the connections are gone.
+func TestAnyCallAnyTimeOnShards(t *testing.T) {
+	var as, bs []link.Link
+	for range 3 {
+		a, b := link.NewPipe(link.Features{MTU: 1500}, 1024)
+		as, bs = append(as, a), append(bs, b)
+	}
+	run := func(ls []link.Link, seed uint64, prefix string) *stack.Stack {
+		s, err := stack.New(stack.Config{Links: link.Scatter(ls, seed), Prefixes: []netip.Prefix{netip.MustParsePrefix(prefix)}})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		return s
+	}
+	a, b := run(as, 1, "192.0.2.1/24"), run(bs, 2, "192.0.2.2/24")
+	anyCallAnyTime(t, socket.New(a), socket.New(b))
+	for _, s := range []*stack.Stack{a, b} {
+		for _, d := range s.Sockets() {
+			require.False(t, d.Socket != 0 && d.Kind == host.Stream, "left: %+v", d)
+		}
+		k, err := s.Socket(host.Stream)
+		require.NoError(t, err)
+		require.NoError(t, k.SetOptions(func(o *host.Options) { o.ReuseAddr = true }))
+		err = k.Bind(netip.MustParseAddrPort("0.0.0.0:81"))
+		require.NoError(t, err)
+		require.NoError(t, k.Close())
+	}
+}
