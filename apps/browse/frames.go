@@ -72,9 +72,8 @@ func (w *watched) Read(p []byte) (int, error) {
 }
 
 func (w *watched) Write(p []byte) (int, error) {
-	n, err := w.Conn.Write(p)
-	w.out.take(p[:n])
-	return n, err
+	w.out.take(p) // before it goes: the answer must not be told before the question
+	return w.Conn.Write(p)
 }
 
 // frames cuts one direction of a connection into its frames.

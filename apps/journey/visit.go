@@ -34,7 +34,6 @@ const barColumns = 34
 // Waterfall tells the requests of a page, a bar each.
 func (j *Journey) Waterfall() {
 	j.end(func() {
-		j.heading("The page and what belongs to it")
 		j.waterfall()
 		j.blank()
 	})

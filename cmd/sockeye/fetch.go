@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-net/sockeye/apps/browse"
@@ -30,7 +31,8 @@ type fetch struct {
 	known   map[string][]netip.Addr // hosts that nobody has to be asked for
 	aside   *held                   // the page waits here for its place in the journey; nil: it does not
 	brief   bool                    // leave out what an earlier fetch has told
-	page    bool                    // it is one of many, whose waterfall is another's to tell
+	whole   *whole                  // the page with its parts; nil: only what was asked for
+	page    atomic.Bool             // what comes now are the parts
 	zipped  bool                    // undo gzip
 	begins  func(*browse.Response)  // called when the head is there; nil: nobody wants to know
 	timed   written
@@ -70,6 +72,12 @@ func (f *fetch) resolve(host string, deadline time.Time) ([]netip.Addr, error) {
 
 // step tells a step of the client.
 func (f *fetch) step(st http.Step) {
+	if f.whole != nil {
+		f.whole.step(st)
+	}
+	if f.page.Load() {
+		return
+	}
 	f.timed.step(st)
 	tell := f.s.tell
 	if tell == nil {
@@ -116,6 +124,9 @@ func (s *session) way(to netip.Addr) journey.Way {
 // the connection open where the server does.
 func (f *fetch) do(r *http.Request, w io.Writer) (n int64, err error) {
 	f.timed.begun = time.Now()
+	if f.s.from.IsZero() {
+		f.s.from = f.timed.begun
+	}
 	f.sets(r)
 	defer func() { f.timed.bytes, f.timed.all = n, time.Since(f.timed.begun) }()
 	resp, err := f.browser.Do(r)
@@ -137,7 +148,9 @@ func (f *fetch) do(r *http.Request, w io.Writer) (n int64, err error) {
 			f.s.tell.Messages(request, head, body, n)
 		}
 		f.s.tell.Bytes(int64(len(request)), 0, int64(len(head)), n)
-		f.s.tell.Streams()
+		if f.whole == nil {
+			f.s.tell.Streams()
+		}
 	}
 	return n, err
 }

@@ -34,7 +34,7 @@ func (f *fetch) tellMore() {
 	}
 	b := f.browser
 	b.Trusted = func(st tls.ConnectionState) {
-		if f.brief {
+		if f.brief || f.page.Load() {
 			return
 		}
 		f.s.tell.Secured(f.handshake(&st, nil))
@@ -71,7 +71,7 @@ func (f *fetch) talks() {
 
 // hopped tells the exchange that ended with a redirect, and begins the next one's.
 func (f *fetch) hopped(h browse.Hop, next *url.URL) {
-	if f.brief {
+	if f.brief || f.page.Load() {
 		return
 	}
 	tell := f.s.tell
@@ -102,8 +102,8 @@ func (f *fetch) heard(head []byte) (request, reply []byte) {
 // frame tells a frame of HTTP/2.
 func (f *fetch) frame(x browse.Frame) {
 	if x.Sent && x.Type == browse.FrameHeaders {
-		f.request = nil
-		if !f.brief {
+		if !f.brief && !f.page.Load() {
+			f.request = nil
 			f.talks()
 		}
 	}

@@ -70,6 +70,7 @@ type session struct {
 
 	keys *keyLog   // nil: nobody wants TLS's secrets
 	html *pageFile // nil: nobody wants a page
+	from time.Time // when the first fetch began
 
 	naming sync.Once
 	names  *dns.Client // see client

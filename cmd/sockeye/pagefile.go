@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/sockeye-net/sockeye/apps/http"
 	"github.com/sockeye-net/sockeye/apps/journey"
@@ -44,14 +45,26 @@ func (f *pageFile) write(j *journey.Journey) error {
 // note puts a fetch that is over into the waterfall.
 func (f *fetch) note(n int64, err error) {
 	tell := f.s.tell
-	if tell == nil || f.resp == nil || f.page {
+	if tell == nil || f.resp == nil || f.whole != nil {
 		return
 	}
+	tell.Requested(f.visit(n, err))
+}
+
+// visit is a fetch that is over as a line of the waterfall, whose times count from the session's first.
+func (f *fetch) visit(n int64, err error) journey.Request {
 	w, r := &f.timed, f.resp
+	at := func(d time.Duration) time.Duration {
+		if d == 0 {
+			return 0
+		}
+		return d + w.begun.Sub(f.s.from)
+	}
 	q := journey.Request{URL: r.URL.Public(), Proto: r.Proto, Kind: http.Get(r.Fields, "Content-Type"), Code: r.Code, Bytes: n,
-		Reused: r.Reused, Err: err, Named: w.named, Connected: w.connected, Secured: w.secured, First: w.headed, End: w.since()}
+		Reused: r.Reused, Err: err,
+		Begun: w.begun.Sub(f.s.from), Named: at(w.named), Connected: at(w.connected), Secured: at(w.secured), First: at(w.headed), End: at(w.since())}
 	if r.Local.IsValid() {
 		q.Via = r.Local.String()
 	}
-	tell.Requested(q)
+	return q
 }

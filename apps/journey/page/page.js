@@ -92,7 +92,7 @@ function tools() {
   const box = $("#ladder .tools");
   const flows = D.flows.map((f, i) => [f, i]);
   if (flows.length > 1) {
-    const s = el("select", {}, el("option", { value: -1 }, t("all connections")), ...flows.map(([f, i]) => el("option", { value: i }, `${f.local} - ${f.remote}`)));
+    const s = el("select", {}, el("option", { value: -1 }, t("all connections")), ...flows.map(([f, i]) => el("option", { value: i }, `#${i + 1}  ${f.local} - ${f.remote}`)));
     s.addEventListener("change", () => { show.flow = +s.value; ladder(); });
     box.append(s);
   }
@@ -106,7 +106,7 @@ function tools() {
 
 function ladder() {
   const rows = D.rows.filter(r => (r.k === "packet" || show[r.k]) && (show.flow < 0 || r.f < 0 && r.k !== "packet" || r.f === show.flow));
-  const W = 860, row = 24, top = 40, L = 118, R = 590, H = top + rows.length * row + 14;
+  const W = 860, row = 24, top = 40, L = 136, R = 600, H = top + rows.length * row + 14;
   const svg = sv("svg", { viewBox: `0 0 ${W} ${H}`, width: W, height: H, id: "arrows" });
   svg.append(sv("line", { x1: L, x2: L, y1: 24, y2: H, class: "pole" }), sv("line", { x1: R, x2: R, y1: 24, y2: H, class: "pole" }),
     sv("text", { x: L, y: 16, "text-anchor": "middle" }, D.us), sv("text", { x: R, y: 16, "text-anchor": "middle" }, D.peer));
@@ -119,12 +119,11 @@ function ladder() {
       return;
     }
     const g = sv("g", { class: "arrow " + (r.o ? "us" : "peer"), tabindex: 0, "data-packet": r.p });
-    const port = many && r.f >= 0 ? D.flows[r.f].local.split(":")[1] : "";
     g.append(sv("rect", { class: "hit", x: 0, y, width: W, height: row }));
     const [from, to] = r.o ? [L + 2, R - 2] : [R - 2, L + 2], d = r.o ? -8 : 8;
     g.append(sv("line", { x1: from, x2: to + d / 2, y1: y + 18, y2: y + 21 }), sv("path", { d: `M${to},${y + 21} l${d},-4 l0,8 z` }),
       sv("text", { x: (L + R) / 2, y: y + 14, "text-anchor": "middle" }, r.x), sv("text", { x: R + 14, y: y + 17, class: "soft" }, (r.w || "").slice(0, 33)));
-    if (port) g.append(sv("text", { x: L - 20, y: y + 15, "text-anchor": "start", class: "faint", "font-size": "10" }, ""));
+    if (many && r.f >= 0) g.append(sv("text", { x: 100, y: y + 15, fill: "none", style: `fill:hsl(${r.f * 137 % 360} 55% 48%)` }, "#" + (r.f + 1)));
     hint(g, () => [r.x, r.w, ms(r.t), r.f >= 0 ? `${D.flows[r.f].local} - ${D.flows[r.f].remote}` : "", `${num(D.packets[r.p].n)} ${t("bytes")}`].filter(Boolean).join("\n"));
     g.addEventListener("click", () => pick(g, r));
     g.addEventListener("keydown", ev => {
@@ -203,7 +202,7 @@ function sequence(f, ours, label) {
 
 function flows() {
   const box = $("#flows .body");
-  for (const f of D.flows) {
+  for (const [i, f] of D.flows.entries()) {
     if (!f.tcp) continue;
     const plots = el("div", { class: "plots" });
     for (const p of [sequence(f, 1, `${t("sequence number")}: ${t("data from us")}`), sequence(f, 0, `${t("sequence number")}: ${t("data to us")}`)])
@@ -220,7 +219,7 @@ function flows() {
         for (const [x, y] of f.rtt) svg.append(sv("circle", { cx: X(x), cy: Y(y), r: 2.5, fill: "var(--peer)" }));
         if (srtt.length) svg.append(steps(srtt, X, Y, "var(--us)", 2));
       }, [[t("round-trip time"), "var(--peer)"], ...(srtt.length ? [["SRTT", "var(--us)"]] : [])]));
-    box.append(el("div", { class: "flow" }, el("h3", {}, `${f.local} \u2014 ${f.remote}`), plots));
+    box.append(el("div", { class: "flow" }, el("h3", {}, `#${i + 1}  ${f.local} \u2014 ${f.remote}`), plots));
   }
   if (!box.children.length) $("#flows").hidden = true;
 }
