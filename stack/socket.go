@@ -21,8 +21,8 @@ type Socket struct {
 	handle host.Handle
 	late   error // met after a Recv had given part of the bytes: the next one's
 	rd, wr side
-	kind   host.Kind
 	place  *place // where there are several shards (spread.go); nil: sh is the only one
+	kind   host.Kind
 	closed bool
 	gone   bool   // the host has let go of the last packet after Close
 	watch  *Watch // who waits on many sockets (watch.go)
@@ -177,14 +177,12 @@ func (s *Socket) Accept(f Flags) (*Socket, error) {
 // Send sends p on a connected socket: for a stream all of it, waiting for room,
 // and when an error comes first it returns how much went before.
 func (s *Socket) Send(p []byte, f Flags) (sent int, err error) {
-	err = s.until(&s.wr, f, func(now clock.Instant) error {
-		for {
-			n, err := s.sh.host.SendWith(now, s.handle, p[sent:], sendFlags(f))
-			sent += n
-			if err != nil || s.kind != host.Stream || sent == len(p) {
-				return err
-			}
+	err = s.until(&s.wr, f, func(now clock.Instant) (err error) {
+		if s.kind == host.Stream {
+			return s.queue(p, &sent, f)
 		}
+		sent, err = s.sh.host.SendWith(now, s.handle, p, sendFlags(f))
+		return err
 	})
 	if sent > 0 && err == host.ErrWouldBlock {
 		err = nil // a short count says it
@@ -221,58 +219,17 @@ func (s *Socket) RecvMsg(p []byte, f Flags) (got int, m host.Meta, err error) {
 		got, err = s.recvUrgent(p, f)
 		return got, m, err
 	}
-	target := 1
-	err = s.until(&s.rd, f, func(now clock.Instant) error {
-		if s.kind == host.Stream {
-			target = s.target(len(p), f)
-		}
-		for {
-			at := got
-			if f&Peek != 0 {
-				at = 0 // it sees again what it has seen
-			}
-			n, meta, err := s.sh.host.RecvMsg(now, s.handle, p[at:], recvFlags(f))
-			if err == nil && s.kind != host.Stream && f&DontWait != 0 && !meta.From.IsValid() {
-				return host.ErrWouldBlock // as on Linux: that there will be nothing is told only to who would wait
-			}
-			got = at + n
-			if err == nil {
-				m = meta
-			}
-			if got > 0 && err != nil && err != host.ErrWouldBlock {
-				s.late = err // connections tell it once
-			}
-			switch {
-			case err != nil || n == 0 || got >= target || s.atMark():
-				return err
-			case f&Peek != 0 && s.more():
-				return host.ErrWouldBlock
-			case f&Peek != 0:
-				return nil
-			}
-		}
-	})
-	if got > 0 {
-		err = nil // the next call has it
-	}
 	if s.kind == host.Stream {
-		m = host.Meta{Size: got, TOS: m.TOS}
+		return s.recvStream(p, f)
 	}
+	err = s.until(&s.rd, f, func(now clock.Instant) (err error) {
+		got, m, err = s.sh.host.RecvMsg(now, s.handle, p, recvFlags(f))
+		if err == nil && f&DontWait != 0 && !m.From.IsValid() {
+			return host.ErrWouldBlock // as on Linux: that there will be nothing is told only to who would wait
+		}
+		return err
+	})
 	return got, m, err
-}
-
-// target is how much of n bytes a Recv on a stream waits for. The lock is held.
-func (s *Socket) target(n int, f Flags) int {
-	if f&WaitAll != 0 {
-		return n
-	}
-	return min(n, s.sh.host.RecvLowat(s.handle))
-}
-
-// more reports whether the peer may send more. The lock is held.
-func (s *Socket) more() bool {
-	m, err := s.sh.host.Poll(s.handle)
-	return err == nil && m&(host.HangupRead|host.Hangup|host.Failed) == 0
 }
 
 func recvFlags(f Flags) host.RecvFlags {

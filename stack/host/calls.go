@@ -58,6 +58,9 @@ func peerAddress(a netip.AddrPort) (netip.AddrPort, error) {
 
 // connectDatagram fixes or dissolves the peer of a datagram or echo socket.
 func (h *Host) connectDatagram(e *socket, remote netip.AddrPort) error {
+	if e.role != ordinary {
+		return ErrInvalid
+	}
 	if !remote.Addr().IsValid() {
 		h.dissolve(e)
 		return nil
@@ -73,10 +76,12 @@ func (h *Host) connectDatagram(e *socket, remote netip.AddrPort) error {
 	if err != nil {
 		return err
 	}
-	if e.local.Addr().IsUnspecified() {
-		e.local = wire.EndpointOf(netip.AddrPortFrom(src, e.local.Port()))
+	ours := e.local
+	if ours.Addr().IsUnspecified() {
+		ours = wire.EndpointOf(netip.AddrPortFrom(src, e.local.Port()))
 	}
-	e.remote, e.connected = wire.EndpointOf(to), true
+	h.setEnds(e, ours, wire.EndpointOf(to))
+	e.connected = true
 	return nil
 }
 
@@ -149,6 +154,7 @@ type Meta struct {
 	Size     int // bytes of the datagram; more than were copied where p was too short
 	From     netip.AddrPort
 	To       netip.Addr // the specific destination: ours, or a broadcast address
+	ToPort   uint16     // its port, of a session that is forwarded; otherwise 0
 	TTL, TOS uint8
 	At       clock.Instant // of datagrams: when it came
 }
@@ -216,7 +222,11 @@ func (h *Host) Abort(now clock.Instant, s Handle) error {
 // give ends the owner's part in s: what remains is an orphan, or nothing.
 func (h *Host) give(now clock.Instant, s *socket, abort bool) {
 	s.tellGone = s.owned && s.lingerOn && s.linger > 0 && !abort
+	if s.role != ordinary {
+		h.fwd.on.closed(s)
+	}
 	s.owned, s.parent = false, 0
+	h.unread(s)
 	s.alarms = [2]clock.Instant{}
 	switch {
 	case s.lis != nil:

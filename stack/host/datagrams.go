@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
@@ -23,8 +24,9 @@ type datagrams struct {
 	out       int         // bytes of memory on their way out
 	recvLimit int         // bytes; 0: defaultBuffer
 	sendLimit int
-	blocked   bool // one found the host's queue full
-	segment   int  // bytes of payload of each datagram that one call makes; 0: one call, one datagram
+	blocked   bool   // one found the host's queue full
+	lastSeq   uint16 // of an echo session: of the latest request
+	segment   int    // bytes of payload of each datagram that one call makes; 0: one call, one datagram
 }
 
 func (d *datagrams) recvRoom() int { return limitOr(d.recvLimit) - d.in.bytes }
@@ -115,12 +117,16 @@ func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (int, Meta, error)
 	}
 	d := s.dg.in.head
 	if d == nil {
+		if s.ended {
+			return 0, Meta{}, tcp.ErrTimeout // a session that was idle for too long
+		}
 		if s.shutRead {
 			return 0, Meta{}, nil
 		}
 		return 0, Meta{}, ErrWouldBlock
 	}
-	n, m := copy(p, d.data), Meta{Size: len(d.data), From: d.peer, To: d.to, TTL: d.ttl, TOS: d.tos, At: d.at}
+	n := copy(p, d.data)
+	m := Meta{Size: len(d.data), From: d.peer, To: d.to, ToPort: d.port, TTL: d.ttl, TOS: d.tos, At: d.at}
 	if f&Peek == 0 {
 		s.dg.in.pop()
 		h.kept -= len(d.mem)
@@ -154,7 +160,7 @@ func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.Add
 	case s.dg.segment > 0 && len(p) > s.dg.segment:
 		err = h.sendSuper(s, &m, p, s.dg.segment, to.Port())
 	default:
-		err = h.sendUDP(s, &m, p, to.Port())
+		err = h.sendUDP(&m, p, s.local.Port(), to.Port())
 	}
 	if err != nil {
 		if err == ErrWouldBlock {

@@ -18,6 +18,8 @@ func (h *Host) Disconnect(now clock.Instant, s Handle) (Handle, error) {
 	switch {
 	case err != nil:
 		return s, err
+	case e.role != ordinary:
+		return s, ErrInvalid
 	case e.kind != Stream:
 		h.dissolve(e)
 		return s, nil
@@ -108,15 +110,15 @@ func (h *Host) unname(e *socket) {
 // dissolve takes the peer of a datagram socket away, and the port if the owner
 // did not choose it.
 func (h *Host) dissolve(e *socket) {
-	if e.fixedPort {
-		h.unname(e)
-	} else {
-		addr := anyAddress
-		if e.has(fixedAddr) {
-			addr = e.local.Addr()
-		}
-		h.unbind(e)
-		e.local = wire.EndpointOf(netip.AddrPortFrom(addr, 0))
+	local := wire.EndpointOf(netip.AddrPortFrom(anyAddress, e.local.Port()))
+	if e.has(fixedAddr) {
+		local = e.local
 	}
-	e.remote, e.connected = wire.Endpoint{}, false
+	if e.fixedPort {
+		h.setEnds(e, local, wire.Endpoint{})
+	} else {
+		h.unbind(e)
+		e.local, e.remote = wire.EndpointOf(netip.AddrPortFrom(local.Addr(), 0)), wire.Endpoint{}
+	}
+	e.connected = false
 }

@@ -17,7 +17,7 @@ func (h *Host) inputEchoReply(in *datagram, id uint16) {
 	from := netip.AddrPortFrom(in.ip.Src, 0)
 	var s *socket
 	if in.cast == unicast {
-		s = h.match(&h.echo, to, from, false)
+		s = h.echoSocket(to, from)
 	}
 	if s == nil {
 		h.drop(trace.DropICMP)

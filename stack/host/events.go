@@ -46,7 +46,11 @@ func (h *Host) Events() []Ready {
 			continue
 		}
 		s.noted = false
-		if m := h.conditions(s) | s.news; m != 0 {
+		m := h.conditions(s) | s.news
+		if h.reads(s) {
+			m |= Readable
+		}
+		if m != 0 {
 			h.events = append(h.events, Ready{id, m})
 		}
 		s.news = 0
@@ -79,10 +83,15 @@ func (h *Host) conditions(s *socket) Mask {
 		m |= Failed
 	}
 	switch {
+	case s.dg != nil && s.role == takesAll:
+		if s.connected { // a session waits
+			m |= Readable
+		}
+		return m
 	case s.dg != nil:
 		return m | s.datagramConditions()
 	case s.lis != nil:
-		if s.lis.accept.head != nil {
+		if s.lis.accept.head != nil || s.lis.tcp.Undecided() {
 			m |= Readable
 		}
 		return m
@@ -191,6 +200,8 @@ func (h *Host) Expire(now clock.Instant) {
 			h.expireWaits(now)
 		case t.owner == rankRelief:
 			h.relieve(now)
+		case t.owner == rankSessions, t.owner == rankEchoSessions:
+			h.fwd.on.expire(now, t.owner)
 		case t.owner == rankRest:
 			h.restIdle(now)
 		}

@@ -41,7 +41,7 @@ func (h *Host) Bind(now clock.Instant, s Handle, local netip.AddrPort) error {
 	if !h.mayBind(e, addr) {
 		return ErrAddrNotAvail
 	}
-	if e.bound || e.conn != nil && !e.ended || e.lis != nil { // as on Linux one that is over may be bound
+	if e.bound || e.conn != nil && !e.ended || e.lis != nil || e.role != ordinary { // as on Linux one that is over may be bound
 		return ErrInvalid
 	}
 	if local.Port() == 0 {
@@ -71,11 +71,13 @@ func (h *Host) mayBind(e *socket, a netip.Addr) bool {
 func (h *Host) bind(e *socket, local netip.AddrPort) {
 	e.local, e.bound = wire.EndpointOf(local), true
 	h.table(e.kind).add(e)
+	h.placeUDP(e)
 }
 
 func (h *Host) unbind(e *socket) {
 	if e.bound {
 		h.table(e.kind).remove(e)
+		h.displaceUDP(e)
 		e.bound = false
 	}
 }
@@ -92,7 +94,10 @@ func (h *Host) Autobind(now clock.Instant, s Handle) error {
 // bindSender gives a datagram socket a port before it sends, as on Linux even where
 // it then does not.
 func (h *Host) bindSender(e *socket) error {
-	if e.bound {
+	switch {
+	case e.role != ordinary:
+		return ErrNotSupported // SendFrom
+	case e.bound:
 		return nil
 	}
 	return h.bindAny(e)

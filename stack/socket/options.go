@@ -63,6 +63,8 @@ func (d *descriptor) socketOption(opt, v int) (func(*host.Options), error) {
 			v = math.MaxInt32
 		}
 		return func(o *host.Options) { o.RecvLowat = max(v, 1) }, nil
+	case SO_MAX_PACING_RATE:
+		return d.setPacing(v), nil
 	case SO_DONTROUTE:
 		return d.keep(keptDontRoute, v), nil
 	case SO_DEBUG:
@@ -246,6 +248,8 @@ func (d *descriptor) getSocket(o *host.Options, opt int) (int, error) {
 		return number(d.keeps(keptKeepAlive)), nil
 	case SO_OOBINLINE:
 		return number(d.keeps(keptOOBInline)), nil
+	case SO_MAX_PACING_RATE:
+		return d.pacingNumber(o), nil
 	case SO_RCVLOWAT:
 		return max(o.RecvLowat, 1), nil
 	case SO_SNDLOWAT:

@@ -81,6 +81,10 @@ func (d *descriptor) setSocketBytes(opt int, b []byte) error {
 			sec, usec = 0, 0 // for ever
 		}
 		return d.setTimeval(SOL_SOCKET, opt, time.Duration(sec)*time.Second+time.Duration(usec)*time.Microsecond)
+	case SO_MAX_PACING_RATE:
+		if len(b) >= longSize {
+			return d.setPacingBytes(b)
+		}
 	}
 	return d.setInt(SOL_SOCKET, opt, getNumber(b))
 }
@@ -107,6 +111,8 @@ func (d *descriptor) getBytes(level, opt int, p []byte) (int, error) {
 		t, err := d.timeval(level, opt)
 		b := order.AppendUint64(nil, uint64(t/time.Second))
 		return put(p, order.AppendUint64(b, uint64(t%time.Second/time.Microsecond)), err)
+	case level == SOL_SOCKET && opt == SO_MAX_PACING_RATE && len(p) >= longSize:
+		return d.pacingBytes(p)
 	case level == IPPROTO_TCP && d.stream() && opt == TCP_CONGESTION:
 		const most = 16 // TCP_CA_NAME_MAX
 		name, err := d.getString(level, opt)
