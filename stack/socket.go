@@ -120,7 +120,13 @@ func (s *Socket) Connect(remote netip.AddrPort, f Flags) error {
 // a datagram socket hears from anybody again, a stream is as new, with
 // tcp.ErrReset pending if something was cut off. Blocked calls look again.
 func (s *Socket) Disconnect() error {
-	err := s.call(func(now clock.Instant) error { return s.disconnect(now) })
+	err := s.call(func(clock.Instant) error {
+		s.settleBoth()
+		if err := s.usable(); err != nil {
+			return err
+		}
+		return s.disconnect(s.sh.now)
+	})
 	if sp := s.spread(); sp != nil {
 		s.several().gather(s, sp)
 	}

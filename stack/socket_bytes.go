@@ -208,3 +208,13 @@ func (sh *shard) settle(d *side) {
 		sh.rise(d)
 	}
 }
+
+// settleBoth waits until nobody copies in either direction: the connection is about
+// to go, and what is lent was its. The lock is held.
+func (s *Socket) settleBoth() {
+	lent := func(d *side) bool { return d.bed != nil && d.bed.lent }
+	for lent(&s.rd) || lent(&s.wr) {
+		s.sh.settle(&s.rd)
+		s.sh.settle(&s.wr)
+	}
+}
