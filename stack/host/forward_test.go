@@ -121,6 +121,12 @@ func TestForwardMisuse(t *testing.T) {
 	require.ErrorIs(t, b.Forward(w.now, streams, 0, 0), ErrInvalid, "a second time")
 	require.ErrorIs(t, b.Bind(w.now, dgrams, netip.AddrPortFrom(addrB, 53)), ErrInvalid)
 	require.ErrorIs(t, b.Connect(w.now, dgrams, abroad), ErrInvalid)
+	for _, s := range []Handle{streams, dgrams, echoes} {
+		_, err := b.Disconnect(w.now, s)
+		require.ErrorIs(t, err, ErrInvalid)
+	}
+	require.ErrorIs(t, b.Autobind(w.now, dgrams), ErrNotSupported)
+	require.ErrorIs(t, b.MaySend(w.now, dgrams, abroad), ErrNotSupported)
 	_, err := b.Send(w.now, dgrams, []byte("x"))
 	require.Error(t, err)
 	_, err = b.SendTo(w.now, dgrams, []byte("x"), abroad)
@@ -151,6 +157,8 @@ func TestForwardMisuse(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, b.RefuseFrom(w.now, s, abroad, AcceptFlow), ErrInvalid)
 	require.ErrorIs(t, b.Connect(w.now, s, abroad), ErrInvalid)
+	_, err = b.Disconnect(w.now, s)
+	require.ErrorIs(t, err, ErrInvalid)
 	_, err = b.AcceptSession(w.now, dgrams)
 	require.ErrorIs(t, err, ErrWouldBlock)
 	_, err = b.SendFrom(w.now, s, make([]byte, 70_000), abroad)
