@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	nethttp "net/http"
-
 	"github.com/sockeye-net/sockeye/apps/http"
 	"github.com/sockeye-net/sockeye/apps/url"
 )
@@ -36,8 +34,14 @@ type Browser struct {
 	// Trusted hears of each handshake that ended well. nil: nobody.
 	Trusted func(tls.ConnectionState)
 
+	// Hopped hears of each redirect, before it is followed to next. nil: nobody.
+	Hopped func(h Hop, next *url.URL)
+
+	// Frames hears of each frame of HTTP/2, in the goroutine that reads or writes it. nil: nobody.
+	Frames func(Frame)
+
 	mu    sync.Mutex
-	http2 map[string][]*nethttp.ClientConn // by origin
+	http2 map[string][]*overTwo // by origin
 }
 
 // mostRedirects bounds Redirects (attack 72).
@@ -63,6 +67,7 @@ type Response struct {
 	TLS         *tls.ConnectionState // nil: none
 	Local       netip.AddrPort
 	Remote      netip.AddrPort
+	Reused      bool  // the connection had served before
 	Via         []Hop // the redirects before it
 	decoded     func() (io.Reader, error)
 	unencrypted *http.Response // nil in HTTP/2
@@ -126,8 +131,12 @@ func (b *Browser) Do(r *http.Request) (*Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		via = append(via, Hop{URL: u, Code: resp.Code, Fields: resp.Fields, Raw: resp.Head()})
-		q = *next
+		h := Hop{URL: u, Code: resp.Code, Fields: resp.Fields, Raw: resp.Head()}
+		via = append(via, h)
+		if b.Hopped != nil {
+			b.Hopped(h, next.at)
+		}
+		q = next.Request
 	}
 }
 
@@ -197,7 +206,7 @@ func (b *Browser) keepCookies(u *url.URL, fields []http.Field) {
 func fromHTTP1(r *http.Response) *Response {
 	resp := &Response{
 		URL: r.URL, Proto: "HTTP/1." + string(rune('0'+r.Minor)), Code: r.Code, Reason: r.Reason, Fields: r.Fields, Raw: r.Raw,
-		Length: r.ContentLength, Body: r.Body, Local: r.Local, Remote: r.Remote, decoded: r.Decoded, unencrypted: r,
+		Length: r.ContentLength, Body: r.Body, Local: r.Local, Remote: r.Remote, Reused: r.Reused, decoded: r.Decoded, unencrypted: r,
 	}
 	if s, ok := r.Stream.(*tls.Conn); ok {
 		st := s.ConnectionState()

@@ -91,18 +91,49 @@ func (c *conn) enter() bool {
 	return true
 }
 
-// Close ends what waits, and gives the descriptor back if it is ours.
+// Close ends the connection politely and what waits, and gives the descriptor back if it is ours.
 func (c *conn) Close() error {
 	c.mu.Lock()
 	was := c.closed
 	c.closed = true
 	c.mu.Unlock()
-	if was || !c.owns {
+	if was {
+		return nil
+	}
+	c.sayGoodbye()
+	if !c.owns {
 		return nil
 	}
 	_ = c.api.Shutdown(c.fd, socket.SHUT_RDWR)
 	c.calls.Wait()
 	return c.api.Close(c.fd)
+}
+
+const (
+	goodbyeWait = time.Second // how long the peer's own end is waited for
+	goodbyeMost = 256 << 10   // how much of what it still sends is read
+)
+
+// sayGoodbye sends our FIN and reads up to the peer's: what is left unread in a socket that is closed, such as
+// the close_notify that answers ours, makes an RST of its end (RFC 2525 2.17), and an RST may take from the
+// peer what we sent before it.
+func (c *conn) sayGoodbye() {
+	if c.api.Shutdown(c.fd, socket.SHUT_WR) != nil {
+		return // it has ended already
+	}
+	until := time.Now().Add(goodbyeWait)
+	scrap := make([]byte, 16<<10)
+	for got := 0; got < goodbyeMost; {
+		wait := time.Until(until)
+		if wait < time.Millisecond || c.api.SetSockOptTimeval(c.fd, socket.SOL_SOCKET, socket.SO_RCVTIMEO, wait) != nil {
+			return
+		}
+		n, err := c.api.Recv(c.fd, scrap, 0)
+		if n <= 0 || err != nil {
+			return
+		}
+		got += n
+	}
 }
 
 func (c *conn) LocalAddr() net.Addr  { return c.local }

@@ -9,7 +9,7 @@
 //	  Jar            cookies, RFC 6265 (jar.go, cookie.go)
 //	  apps/http      HTTP/1.0 and 1.1 on Berkeley sockets
 //	    secure       TLS over the same socket (tls.go, conn.go)
-//	  HTTP/2         golang.org/x/net/http2 on that TLS connection, where ALPN says h2 (http2.go)
+//	  HTTP/2         net/http's on that TLS connection, where ALPN says h2 (http2.go); its frames are watched (frames.go)
 //
 // It is where package net and crypto/tls come in; apps/http and apps/dns do without them.
 //

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -24,32 +25,54 @@ type joined struct{}
 
 // newTransport returns one that dials nothing: connections are handed to it.
 func newTransport() *nethttp.Transport {
-	return &nethttp.Transport{
-		ForceAttemptHTTP2: true, DisableCompression: true,
-		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return ctx.Value(joined{}).(*tls.Conn), nil
-		},
+	handed := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return ctx.Value(joined{}).(net.Conn), nil
 	}
+	return &nethttp.Transport{ForceAttemptHTTP2: true, DisableCompression: true, DialTLSContext: handed, DialContext: handed}
+}
+
+// An overTwo is a connection that speaks HTTP/2.
+type overTwo struct {
+	*nethttp.ClientConn
+	local, remote netip.AddrPort
+	again         bool // it has served a request
+}
+
+// newOverTwo makes one of a TLS connection. Where its frames are to be told of it is wrapped; net/http then
+// takes it for one in the clear, and still asks it for its ConnectionState.
+func (b *Browser) newOverTwo(to http.Peer, s *tls.Conn) (*overTwo, error) {
+	var nc net.Conn = s
+	t, scheme := newTransport(), "https"
+	if b.Frames != nil {
+		nc, scheme = newWatched(s, b.Frames), "http"
+		t.Protocols = new(nethttp.Protocols)
+		t.Protocols.SetUnencryptedHTTP2(true)
+	}
+	cc, err := t.NewClientConn(context.WithValue(context.Background(), joined{}, nc), scheme, to.Addr.String())
+	if err != nil {
+		return nil, err
+	}
+	local, _ := b.API.GetSockName(to.FD)
+	return &overTwo{ClientConn: cc, local: local, remote: to.Addr}, nil
 }
 
 // keepHTTP2 keeps a connection on which ALPN said h2.
 func (b *Browser) keepHTTP2(to http.Peer, s *tls.Conn) error {
-	ctx := context.WithValue(context.Background(), joined{}, s)
-	cc, err := newTransport().NewClientConn(ctx, "https", to.Addr.String())
+	cc, err := b.newOverTwo(to, s)
 	if err != nil {
 		return &http.Error{Kind: http.TLSFailed, Op: "begin HTTP/2 with " + to.Host, Err: err}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.http2 == nil {
-		b.http2 = make(map[string][]*nethttp.ClientConn)
+		b.http2 = make(map[string][]*overTwo)
 	}
 	b.http2[to.Origin] = append(b.http2[to.Origin], cc)
 	return nil
 }
 
 // reserve returns a connection to an origin that takes one more request, nil where there is none.
-func (b *Browser) reserve(origin string) *nethttp.ClientConn {
+func (b *Browser) reserve(origin string) *overTwo {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := b.http2[origin]
@@ -82,7 +105,7 @@ func (b *Browser) overHTTP2(r *http.Request, u *url.URL) (*Response, error) {
 		}
 		resp, err := cc.RoundTrip(b.request2(r, u).WithContext(ctx))
 		if err == nil {
-			return fromHTTP2(u, resp, cancel), nil
+			return b.answered(cc, fromHTTP2(u, resp, cancel)), nil
 		}
 		cancel()
 		// The server had ended the connection: what is idempotent goes again, each time on another one.
@@ -90,6 +113,15 @@ func (b *Browser) overHTTP2(r *http.Request, u *url.URL) (*Response, error) {
 			return nil, failed2(u, err)
 		}
 	}
+}
+
+// answered says over which connection a response came.
+func (b *Browser) answered(cc *overTwo, r *Response) *Response {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r.Local, r.Remote, r.Reused = cc.local, cc.remote, cc.again
+	cc.again = true
+	return r
 }
 
 // request2 is r as net/http has requests.

@@ -17,8 +17,14 @@ func redirects(r *Response) bool {
 	return false
 }
 
+// A leap is the request that a redirect asks for.
+type leap struct {
+	http.Request
+	at *url.URL
+}
+
 // follow is the request that a response asks for; nil: it asks for none (RFC 9110 15.4). It is the nth.
-func (b *Browser) follow(r *http.Request, from *url.URL, resp *Response, n int) (*http.Request, error) {
+func (b *Browser) follow(r *http.Request, from *url.URL, resp *Response, n int) (*leap, error) {
 	if !redirects(resp) || b.Redirects == 0 {
 		return nil, nil
 	}
@@ -37,7 +43,7 @@ func (b *Browser) follow(r *http.Request, from *url.URL, resp *Response, n int) 
 	if !to.HasFragment { // RFC 9110 10.2.2
 		to.Fragment, to.HasFragment = from.Fragment, from.HasFragment
 	}
-	next := *r
+	next := leap{*r, to}
 	next.URL = to.String()
 	next.Fields = guard(r.Fields, from, to)
 	if !keepsMethod(r.Method, resp.Code) {

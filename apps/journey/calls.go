@@ -24,6 +24,7 @@ func (j *Journey) tellCall(at clock.Instant, c socket.Call) {
 	case "close", "socket":
 		delete(j.names, c.FD)
 	}
+	j.record("call", at, callText(c))
 	line := fmt.Sprintf("%*s  %s", timeColumn, j.time(at), j.call(callText(c)))
 	if c.Name == "connect" && c.Err == nil && j.recent != nil && j.recent.remote == c.Addr {
 		line += j.dim(fmt.Sprintf("   the peer sees %s", j.recent.local))

@@ -41,6 +41,16 @@ func (j *Journey) message(mark string, text []byte, most int) {
 			j.line(margin + mark + fmt.Sprintf("... %s more", plural(int64(len(lines)-i), "line")))
 			return
 		}
-		j.line(margin + mark + clean(strings.TrimRight(l, "\r"), columns-len(margin)-len(mark)))
+		j.line(margin + mark + clean(j.covered(strings.TrimRight(l, "\r")), columns-len(margin)-len(mark)))
 	}
+}
+
+// covered is a line of a message without the password that it may carry.
+func (j *Journey) covered(line string) string {
+	name, value, ok := strings.Cut(line, ":")
+	if !ok || !strings.EqualFold(name, "Authorization") && !strings.EqualFold(name, "Proxy-Authorization") {
+		return line
+	}
+	how, _, _ := strings.Cut(strings.TrimLeft(value, " "), " ")
+	return name + ": " + how + " " + j.t("(not shown)")
 }

@@ -16,6 +16,8 @@ type Options struct {
 	Peer  string    // what stands over the other side; "": "the peer"
 	Color bool      // for a terminal
 	All   bool      // leave out no middle of a long ladder
+	Lang  string    // "en" or "ko", see Language; "": "en"
+	Page  bool      // keep what WritePage needs
 
 	// Settle is called before a chapter's end is told, so that events that
 	// are still on their way can arrive. nil: nothing is.
@@ -38,6 +40,10 @@ type Journey struct {
 	over    bool
 	text    bool // the last line printed was not blank
 	names   fdNames
+	streams []*stream // of HTTP/2
+	rec     *recording
+	visits  []Request
+	raw     string // the URL
 }
 
 // New returns a journey that is about to begin.
@@ -48,7 +54,11 @@ func New(o Options) *Journey {
 	if o.Peer == "" {
 		o.Peer = "the peer"
 	}
-	return &Journey{o: o, flows: map[flowKey]*flow{}, names: fdNames{}}
+	j := &Journey{o: o, flows: map[flowKey]*flow{}, names: fdNames{}}
+	if o.Page {
+		j.rec = newRecording()
+	}
+	return j
 }
 
 // Say prints a paragraph, wrapped, between what comes before and after it.
@@ -93,14 +103,15 @@ func (j *Journey) heading(title string) {
 	if j.text { // a ladder that went on
 		j.blank()
 	}
-	head := fmt.Sprintf("%d  %s ", j.chapter, strings.ToUpper(title))
-	j.line(j.bold(head + strings.Repeat("-", max(0, columns-len(head)))))
+	head := fmt.Sprintf("%d  %s ", j.chapter, strings.ToUpper(j.t(title)))
+	j.line(j.bold(head + strings.Repeat("-", max(0, columns-width(head)))))
 	j.blank()
 }
 
 // line prints one line.
 func (j *Journey) line(s string) {
 	j.text = s != ""
+	j.recordLine(s)
 	if j.err == nil {
 		_, j.err = io.WriteString(j.o.Out, strings.TrimRight(s, " ")+"\n")
 	}
@@ -117,11 +128,9 @@ func (j *Journey) paragraph(text string) {
 
 // fact prints a name and what is to be said of it, wrapped in its own column.
 func (j *Journey) fact(name, text string) {
-	lines := wrap(text, columns-len(margin)-factColumn)
-	for i, l := range lines {
-		if i > 0 {
-			name = ""
-		}
-		j.line(margin + fmt.Sprintf("%-*s", factColumn, name) + l)
+	name = j.t(name)
+	for _, l := range wrap(text, columns-len(margin)-factColumn) {
+		j.line(margin + pad(name, factColumn) + l)
+		name = ""
 	}
 }

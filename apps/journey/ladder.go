@@ -99,6 +99,7 @@ func arrivalOf(r *link.Record) arrival {
 func (j *Journey) Events(es []trace.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.recordEvents(es)
 	var last trace.Event // the segment that was received last
 	for _, e := range es {
 		switch {
@@ -219,6 +220,7 @@ func (j *Journey) bars(k flowKey) {
 // arrow draws one packet between the bars.
 func (j *Journey) arrow(at clock.Instant, ours bool, text, why string, bytes int) {
 	var a string
+	j.recordPacket(ours, text, why)
 	fill := strings.Repeat("-", max(1, inside-len(text)-5))
 	if ours {
 		j.arrows[0]++
@@ -257,4 +259,5 @@ func (j *Journey) tellState(e trace.Event) {
 	f.states = append(f.states, tcp.State(e.State))
 	j.bars(f.flowKey)
 	j.note("(" + tcp.State(e.State).String() + ")")
+	j.record("state", e.At, tcp.State(e.State).String())
 }

@@ -12,6 +12,9 @@ import (
 
 // tellPacket prints one packet as an arrow.
 func (j *Journey) tellPacket(r *link.Record) {
+	if j.rec != nil {
+		j.rec.now = r
+	}
 	if len(r.Data) > 0 && r.Data[0]>>4 == 6 {
 		// The kernel's own talk where IPv6 is on, which the stack drops.
 		j.arrow(r.At, r.Dir != link.In, "IPv6, which we do not speak", "", r.Length)
@@ -117,6 +120,7 @@ func (j *Journey) tellTCP(r *link.Record, h *wire.IPv4, b []byte) {
 	}
 	j.recent = f
 	f.heard(s)
+	j.recordSegment(f, r.At, s)
 	j.bars(f.flowKey)
 	why := reason(r.Why, s)
 	if l := httpLine(payload); l != "" && !s.repeat {

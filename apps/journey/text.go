@@ -14,9 +14,9 @@ const (
 	factColumn = 15
 )
 
-// wrap breaks text into lines of at most width columns, between words. A word
+// wrap breaks text into lines of at most most columns, between words. A word
 // that is longer has a line of its own, and a line that begins with two blanks stays.
-func wrap(text string, width int) []string {
+func wrap(text string, most int) []string {
 	var lines []string
 	for _, part := range strings.Split(text, "\n") {
 		if strings.HasPrefix(part, "  ") { // a command, to be copied as it is
@@ -25,7 +25,7 @@ func wrap(text string, width int) []string {
 		}
 		line := ""
 		for _, word := range strings.Fields(part) {
-			if line != "" && len(line)+1+len(word) > width {
+			if line != "" && width(line)+1+width(word) > most {
 				lines = append(lines, line)
 				line = ""
 			}
@@ -61,6 +61,24 @@ func clean(s string, width int) string {
 	}
 	return b.String()
 }
+
+// width is how many columns a text takes: Hangul takes two each.
+func width(s string) int {
+	n := 0
+	for _, r := range s {
+		n++
+		if r >= 0x1100 && r <= 0x115F || r >= 0x2E80 && r <= 0xD7A3 || r >= 0xFF01 && r <= 0xFF60 {
+			n++
+		}
+	}
+	return n
+}
+
+// pad fills a text with blanks up to n columns.
+func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-width(s))) }
+
+// count0 writes a number that is a name and no quantity.
+func count0(n int64) string { return fmt.Sprint(n) }
 
 // millis writes a duration as milliseconds in 9 columns.
 func millis(d time.Duration) string {

@@ -1,67 +1,162 @@
 package journey
 
 import (
-	"fmt"
+	"errors"
 	"net/netip"
-	"net/url"
 	"strings"
+
+	"github.com/sockeye-net/sockeye/apps/url"
 )
 
-// URL is the first chapter: what the parts of a URL mean. A URL that is not
-// one is only shown; whoever fetches it says what is wrong.
+// URL is the first chapter: what the parts of a URL mean. Of a text that is no
+// URL the wrong character is pointed at.
 func (j *Journey) URL(raw string) {
 	j.end(func() {
 		j.heading("The URL")
-		j.line(margin + clean(raw, columns-len(margin)))
-		j.blank()
-		full := raw
-		if !strings.Contains(raw, "://") {
-			full = "http://" + raw
+		if j.raw == "" {
+			j.raw = raw
 		}
-		if u, err := url.Parse(full); err == nil {
-			j.urlParts(u)
+		u, err := url.Parse(raw)
+		var bad *url.Error
+		if errors.As(err, &bad) {
+			j.pointAt(bad)
 			j.blank()
+			return
 		}
+		j.line(margin + clean(shown(raw, u), columns-len(margin)))
+		j.blank()
+		j.parts(u)
+		j.blank()
 	})
+}
+
+// shown is a URL without its password, which is nobody's to read.
+func shown(raw string, u *url.URL) string {
+	if !u.HasPassword {
+		return raw
+	}
+	p := *u
+	p.Password = "***"
+	return p.String()
+}
+
+// pointAt shows where a text stops to be a URL. Of a long one the part around it is shown.
+func (j *Journey) pointAt(e *url.Error) {
+	const around = 50
+	text, at := e.In, e.At
+	if len(text) > columns-len(margin) {
+		from := max(0, at-around)
+		text, at = text[from:min(len(text), at+20)], at-from
+	}
+	lines := strings.SplitN((&url.Error{In: text, At: at}).Pointer(), "\n", 2)
+	for _, l := range lines {
+		j.line(margin + strings.TrimRight(l, " "))
+	}
+	j.paragraph(j.t(e.Text))
 }
 
 // partColumn is how wide the parts of a URL are, before what they mean.
 const partColumn = 18
 
-func (j *Journey) urlParts(u *url.URL) {
-	part := func(name, value, meaning string) {
-		value = clean(value, 40)
-		if len(value) > partColumn {
-			j.fact(name, value)
-			name, value = "", ""
-		}
-		j.line(margin + fmt.Sprintf("%-*s%-*s  %s", factColumn, name, partColumn, value, meaning))
+// part tells one part of a URL and what it means.
+func (j *Journey) part(name, value, meaning string) {
+	value = clean(value, columns-len(margin)-factColumn)
+	name = j.t(name)
+	if width(value) > partColumn {
+		j.line(margin + pad(name, factColumn) + value)
+		name, value = "", ""
 	}
-	part("scheme", u.Scheme, "how to get it: HTTP over TCP, unencrypted")
-	if u.User != nil {
-		part("user", u.User.Username(), "is not sent")
+	for _, l := range wrap(meaning, columns-len(margin)-factColumn-partColumn-2) {
+		j.line(margin + pad(name, factColumn) + pad(value, partColumn) + "  " + l)
+		name, value = "", ""
 	}
-	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
-		part("host", u.Hostname(), "where: an address; nobody has to be asked")
+}
+
+// schemes are the ways of access.
+var schemes = map[string]string{
+	"http":   "how to get it: HTTP over TCP, unencrypted",
+	"https":  "how to get it: HTTP over TLS over TCP, encrypted, and the server shows who it is",
+	"ws":     "how to talk to it: a WebSocket, messages both ways over one TCP connection that begins as HTTP",
+	"wss":    "how to talk to it: a WebSocket over TLS",
+	"ftp":    "how to get it: the File Transfer Protocol, commands on one TCP connection and the file on another",
+	"file":   "how to get it: from a disk of this machine; no network is needed",
+	"mailto": "what to do: write a letter to somebody, with a mail program",
+	"news":   "where it is: in a newsgroup, which a news reader gets from a news server (NNTP)",
+	"urn":    "no way of access: a name that stays, wherever the thing is kept",
+	"tel":    "what to do: call this number, with a telephone",
+	"data":   "how to get it: not at all, the thing itself is in the URL",
+}
+
+func (j *Journey) parts(u *url.URL) {
+	means, ok := schemes[u.Scheme]
+	if !ok {
+		means = "how to get it: in a way that is not known here"
+	}
+	if u.Guessed {
+		j.part("scheme", u.Scheme, j.t("not written, so this is meant"))
+		j.part("", "", j.t(means))
 	} else {
-		part("host", u.Hostname(), "where: a name; its address is asked for")
+		j.part("scheme", u.Scheme, j.t(means))
 	}
-	if u.Port() == "" {
-		part("port", "80", "which program there: not said, so HTTP's")
-	} else {
-		part("port", u.Port(), "which program there, as the URL says")
+	if !u.Authority {
+		j.opaque(u)
+		return
 	}
-	path := u.EscapedPath()
-	if path == "" {
-		part("path", "/", "what: nothing said, so the root")
-	} else {
-		part("path", path, "what to ask that program for")
+	j.who(u)
+	j.where(u)
+	j.what(u)
+}
+
+// who tells the user information.
+func (j *Journey) who(u *url.URL) {
+	if u.User != "" {
+		j.part("user", url.Decode(u.User), j.t("as whom: goes along, in a field of the request (Authorization)"))
 	}
-	if u.RawQuery != "" {
-		part("query", "?"+u.RawQuery, "handed to the program with the path")
+	if u.HasPassword {
+		j.part("password", j.t("(not shown)"), j.t("goes along with the user, and is told to nobody else"))
 	}
-	if u.Fragment != "" {
-		part("fragment", "#"+u.Fragment, "a place in the page; it stays with us")
+}
+
+func (j *Journey) where(u *url.URL) {
+	switch _, err := netip.ParseAddr(u.Host); {
+	case u.Host == "":
+		j.part("host", j.t("(none)"), j.t("where: here, on this machine"))
+		return
+	case err == nil:
+		j.part("host", u.Host, j.t("where: an address; nobody has to be asked"))
+	default:
+		j.part("host", u.Host, j.t("where: a name; its address is asked for"))
+	}
+	switch {
+	case u.Port != 0:
+		j.part("port", count0(int64(u.Port)), j.t("which program there, as the URL says"))
+	case u.EffectivePort() != 0:
+		j.part("port", count0(int64(u.EffectivePort())), j.t("which program there: not said, so that of %s", strings.ToUpper(u.Scheme)))
+	}
+}
+
+func (j *Journey) what(u *url.URL) {
+	switch {
+	case u.Path == "" || u.Path == "/" && u.File() == "":
+		j.part("path", "/", j.t("what: the root; no file is named, so the server is asked for its default document"))
+	case u.File() == "":
+		j.part("path", u.Path, j.t("what: a directory; no file is named, so the server is asked for its default document"))
+	case u.Scheme == "file":
+		j.part("path", u.Path, j.t("which file"))
+	default:
+		j.part("path", u.Path, j.t("what to ask that program for"))
+		j.part("file", url.Decode(u.File()), j.t("the last part of the path"))
+	}
+	j.rest(u)
+}
+
+// rest tells query and fragment.
+func (j *Journey) rest(u *url.URL) {
+	if u.HasQuery {
+		j.part("query", "?"+u.Query, j.t("handed to the program with the path"))
+	}
+	if u.HasFragment {
+		j.part("fragment", "#"+u.Fragment, j.t("a place in the page; it stays with us"))
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 // demoFlags are demo's flags.
 type demoFlags struct {
 	link, addr, pcap string
+	html, lang       string
 }
 
 func (p *program) demo() *cobra.Command {
@@ -45,6 +46,8 @@ own hosts in memory instead, and says so.`,
 	fl.StringVar(&f.link, "link", "auto", "tun, pipe (in memory) or auto: tun where it can be had (`LINK`)")
 	fl.StringVar(&f.addr, "addr", "192.0.2.2/24", "our address with its network (`CIDR`)")
 	fl.StringVar(&f.pcap, "pcap", "", "write every packet to `FILE`, as pcapng for Wireshark")
+	fl.StringVar(&f.html, "html", "", "write the journey to `FILE`, a page for a browser")
+	langFlag(cmd, &f.lang)
 	return cmd
 }
 
@@ -183,7 +186,10 @@ type demoPath struct {
 // journey fetches the page twice and tells it.
 func (p *program) journey(f *demoFlags, d demoPath) (err error) {
 	s := &session{us: d.us, gateway: d.peer, device: d.device, servers: []netip.AddrPort{netip.AddrPortFrom(d.peer, dns.Port)}}
-	if err := s.start(d.link, f.pcap, true, journey.Options{Out: p.out, Us: "sockeye", Peer: d.peerName, Color: isTerminal(p.out)}); err != nil {
+	if f.html != "" {
+		s.html = &pageFile{path: f.html}
+	}
+	if err := s.start(d.link, f.pcap, true, journey.Options{Out: p.out, Us: "sockeye", Peer: d.peerName, Color: isTerminal(p.out), Lang: f.lang}); err != nil {
 		return fail(1, err)
 	}
 	stop, unwatch := watch()

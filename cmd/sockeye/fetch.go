@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-net/sockeye/apps/browse"
@@ -30,9 +31,12 @@ type fetch struct {
 	known   map[string][]netip.Addr // hosts that nobody has to be asked for
 	aside   *held                   // the page waits here for its place in the journey; nil: it does not
 	brief   bool                    // leave out what an earlier fetch has told
+	whole   *whole                  // the page with its parts; nil: only what was asked for
+	page    atomic.Bool             // what comes now are the parts
 	zipped  bool                    // undo gzip
 	begins  func(*browse.Response)  // called when the head is there; nil: nobody wants to know
 	timed   written
+	talk    telling
 	request []byte           // the head, as it was on the wire
 	resp    *browse.Response // nil: there is none yet
 }
@@ -44,6 +48,8 @@ func newFetch(s *session) *fetch {
 	f.client = f.browser.Client
 	f.client.UserAgent = "sockeye"
 	f.client.Observe = f.step
+	f.browser.KeyLog = s.keyLog()
+	f.tellMore()
 	return f
 }
 
@@ -66,23 +72,42 @@ func (f *fetch) resolve(host string, deadline time.Time) ([]netip.Addr, error) {
 
 // step tells a step of the client.
 func (f *fetch) step(st http.Step) {
+	if f.whole != nil {
+		f.whole.step(st)
+	}
+	if f.page.Load() {
+		return
+	}
 	f.timed.step(st)
 	tell := f.s.tell
 	if tell == nil {
 		return
 	}
+	if st.Kind == http.RequestSent {
+		f.request = st.Raw
+	}
+	if f.brief {
+		return
+	}
 	switch st.Kind {
 	case http.Resolved:
-		if !f.brief && st.Err == nil {
+		if st.Err == nil {
 			tell.Connection(f.s.way(st.Addrs[0]))
 		}
 	case http.Connected:
-		if !f.brief {
-			tell.Agreed()
-			tell.Talk()
+		tell.Agreed()
+		if f.talk.secure {
+			tell.Secure()
+			return
 		}
-	case http.RequestSent:
-		f.request = st.Raw
+		f.talks()
+	case http.Secured:
+		if st.Err != nil {
+			tell.Secured(f.handshake(nil, st.Err))
+		}
+	case http.Reused:
+		tell.Kept()
+		f.talks()
 	}
 }
 
@@ -99,24 +124,33 @@ func (s *session) way(to netip.Addr) journey.Way {
 // the connection open where the server does.
 func (f *fetch) do(r *http.Request, w io.Writer) (n int64, err error) {
 	f.timed.begun = time.Now()
+	if f.s.from.IsZero() {
+		f.s.from = f.timed.begun
+	}
+	f.sets(r)
 	defer func() { f.timed.bytes, f.timed.all = n, time.Since(f.timed.begun) }()
 	resp, err := f.browser.Do(r)
 	if err != nil {
 		return 0, err
 	}
-	f.resp, f.timed.resp = resp, resp
+	f.resp, f.timed.resp, f.timed.headed = resp, resp, f.timed.since()
 	if f.begins != nil {
 		f.begins(resp)
 	}
 	n, body, err := f.copy(resp, w)
+	f.note(n, err)
 	if f.s.tell != nil && err == nil && !f.brief {
+		request, head := f.heard(resp.Head())
 		if f.aside != nil { // the page itself follows: once is enough
-			f.s.tell.Messages(f.request, resp.Head(), nil, 0)
+			f.s.tell.Messages(request, head, nil, 0)
 			err = pageLost(f.aside.end())
 		} else {
-			f.s.tell.Messages(f.request, resp.Head(), body, n)
+			f.s.tell.Messages(request, head, body, n)
 		}
-		f.s.tell.Bytes(int64(len(f.request)), 0, int64(len(resp.Head())), n)
+		f.s.tell.Bytes(int64(len(request)), 0, int64(len(head)), n)
+		if f.whole == nil {
+			f.s.tell.Streams()
+		}
 	}
 	return n, err
 }

@@ -39,6 +39,7 @@ type getFlags struct {
 	writeOut string
 	resume   string
 	every    time.Duration
+	parts    bool // --page
 
 	proxy    string
 	insecure bool
@@ -72,6 +73,7 @@ of curl(1).`,
 	f.requestFlags(cmd)
 	f.resultFlags(cmd)
 	f.wayFlags(cmd)
+	f.out = true
 	f.register(cmd)
 	return cmd
 }
@@ -109,6 +111,7 @@ func (f *getFlags) resultFlags(cmd *cobra.Command) {
 	fl.BoolVarP(&f.showErr, "show-error", "S", false, "with -s: errors all the same")
 	fl.StringVarP(&f.writeOut, "write-out", "w", "", "print `TEXT` afterwards, with variables such as %{http_code}")
 	fl.StringVarP(&f.resume, "continue-at", "C", "", "go on at byte `N`; -: where the file ends")
+	fl.BoolVar(&f.parts, "page", false, "fetch the page's images and style sheets, too, and show when each came instead of the page")
 	secondsVar(cmd, &f.every, "every", "", "fetch each `TIME` and print what has changed, until interrupted")
 }
 
@@ -125,7 +128,10 @@ func (f *getFlags) wayFlags(cmd *cobra.Command) {
 }
 
 func (p *program) runGet(cmd *cobra.Command, f *getFlags) error {
-	if _, err := http.ParseURL(f.url); err != nil { // before anything is touched
+	if done, err := p.unfetched(f); done { // before anything is touched
+		return err
+	}
+	if _, err := http.ParseURL(f.url); err != nil {
 		return fail(curlCode(err), err)
 	}
 	if f.most < 0 || f.connect <= 0 || f.every < 0 {

@@ -183,8 +183,19 @@ func (p *program) exchange(s *session, f *getFlags, job *fetch, r *http.Request,
 		job.aside = &held{page: out, told: p.err}
 		page = job.aside
 	}
+	if f.parts {
+		job.whole = newWhole(job)
+		if out.path == "" || out.path == "-" {
+			out.std = io.Discard // the waterfall comes instead of it
+		}
+		page = io.MultiWriter(page, job.whole)
+	}
 	n, err := p.transfer(job, f, r, out, page)
 	resp := job.resp
+	if f.parts && err == nil {
+		_ = resp.Body.Close() // it is read: its connection serves the parts
+		p.wholePage(f, job.whole, n)
+	}
 	if resp != nil && s.tell != nil {
 		s.tell.Heading("The close")
 	}

@@ -17,7 +17,10 @@ type written struct {
 	resp                                  *browse.Response
 	bytes                                 int64
 	connects                              int
+	headed                                time.Duration // when Do came back: HTTP/2 has no steps
 }
+
+func (w *written) since() time.Duration { return time.Since(w.begun) }
 
 // step notes when a step was done. The last connection's count, as with curl.
 func (w *written) step(st http.Step) {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"slices"
@@ -26,7 +27,10 @@ const txQueueLen = 10000
 // linkFlags are what the commands that run a stack have in common.
 type linkFlags struct {
 	tun, addr, dns, pcap string
+	lang                 string // of the journey
+	html                 string // file for the journey's page
 	verbose              bool
+	out                  bool   // it needs nobody to reach us, so it does without a device
 	all                  bool   // told is every packet, not the first and last of many
 	state                string // where `up` keeps its states; for tests
 }
@@ -39,6 +43,8 @@ func (f *linkFlags) register(cmd *cobra.Command) {
 	fl.StringVar(&f.dns, "dns", "", "name server `ADDR` (default: the kernel; after up --nat the system's)")
 	fl.StringVar(&f.pcap, "pcap", "", "write every packet to `FILE`, as pcapng for Wireshark")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "tell the journey on standard error")
+	fl.StringVar(&f.html, "html", "", "write the journey to `FILE`, a page for a browser")
+	langFlag(cmd, &f.lang)
 	stateFlag(cmd, &f.state)
 }
 
@@ -58,8 +64,13 @@ type session struct {
 	gateway netip.Addr
 	device  string // "": two hosts joined in memory
 	servers []netip.AddrPort
-	noDNS   error // why servers is empty
-	system  bool  // servers are the system's
+	noDNS   error        // why servers is empty
+	beyond  func() error // ends what carries our packets on where there is no device; nil: nothing
+	system  bool         // servers are the system's
+
+	keys *keyLog   // nil: nobody wants TLS's secrets
+	html *pageFile // nil: nobody wants a page
+	from time.Time // when the first fetch began
 
 	naming sync.Once
 	names  *dns.Client // see client
@@ -80,6 +91,9 @@ var errNoDevice = errors.New("no TUN device: make one with `sudo sockeye up --na
 // open makes a running stack of the flags.
 func (p *program) open(f *linkFlags) (*session, error) {
 	pl, err := f.plan()
+	if err != nil && f.mayGoOut(err) {
+		return p.openOutside(f)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -92,8 +106,14 @@ func (p *program) open(f *linkFlags) (*session, error) {
 		_ = dev.Close()
 		return nil, s.noDNS
 	}
-	o := journey.Options{Out: p.err, Us: "sockeye", Peer: "the peer", Color: isTerminal(p.err), All: f.all}
-	return s, s.start(dev, f.pcap, f.verbose, o)
+	if f.html != "" {
+		s.html = &pageFile{path: f.html}
+	}
+	o := journey.Options{Out: p.err, Us: "sockeye", Peer: "the peer", Color: isTerminal(p.err), All: f.all, Lang: f.lang}
+	if !f.verbose {
+		o.Out = io.Discard
+	}
+	return s, s.start(dev, f.pcap, f.verbose || f.html != "", o)
 }
 
 // start runs the stack over l, which it owns from now on.
@@ -108,10 +128,18 @@ func (s *session) start(l link.Link, pcap string, told bool, o journey.Options) 
 	if s.stack, err = stack.New(cfg); err != nil {
 		return errors.Join(fmt.Errorf("cannot run the stack: %w", err), rec.close())
 	}
+	if s.keys, err = openKeyLog(rec); err != nil {
+		shut(s.stack, 0)
+		return errors.Join(err, rec.close())
+	}
 	s.api = socket.New(s.stack)
 	s.rec = rec
+	if err = s.html.open(); err != nil {
+		shut(s.stack, 0)
+		return errors.Join(err, rec.close(), s.keys.close())
+	}
 	if told {
-		o.Settle = rec.settle
+		o.Settle, o.Page = rec.settle, s.html != nil
 		s.tell = journey.New(o)
 		s.api.Observe(rec.call)
 	}
@@ -121,7 +149,11 @@ func (s *session) start(l link.Link, pcap string, told bool, o journey.Options) 
 // close ends the stack within d and then the recording.
 func (s *session) close(d time.Duration) error {
 	shut(s.stack, d)
-	return s.rec.close()
+	err := s.rec.close()
+	if s.beyond != nil {
+		err = errors.Join(err, s.beyond())
+	}
+	return errors.Join(err, s.keys.close(), s.html.write(s.tell))
 }
 
 // plan looks up what the flags speak of.

@@ -295,6 +295,6 @@ func TestGetBesideCurl(t *testing.T) {
 		p := get("-v", "-k", "https://"+kernelIP+"/x")
 		require.Zero(t, p.code, p.stderr())
 		require.Equal(t, "GET /x\n", p.stdout())
-		require.Contains(t, p.stderr(), "HTTP/2 200")
+		require.Contains(t, p.stderr(), ":status: 200")
 	})
 }

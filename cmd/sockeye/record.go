@@ -36,6 +36,11 @@ type recorder struct {
 	w       *capture.Writer
 	err     error
 	dropped uint64
+	known   states // of the packets that are not written yet
+
+	waiting  []link.Record // not written yet
+	waits    int           // bytes of them
+	holdBack time.Duration // how long they wait; see secretsLate
 
 	stop, done chan struct{}
 }
@@ -47,7 +52,7 @@ func (e *captureError) Unwrap() error { return e.error }
 
 // newRecorder makes a recorder; path "" means no file, told says that a journey will follow.
 func newRecorder(path string, told bool) (*recorder, error) {
-	r := &recorder{path: path}
+	r := &recorder{path: path, holdBack: 2 * pace} // what is known of a packet comes a little after it
 	if path == "" && !told {
 		return r, nil
 	}
@@ -66,7 +71,7 @@ func newRecorder(path string, told bool) (*recorder, error) {
 // configure puts the Tap, and the trace that a journey needs, into a stack's configuration.
 func (r *recorder) configure(cfg *stack.Config, told bool) {
 	cfg.Tap = r.tap
-	if told {
+	if told || r.path != "" {
 		cfg.Trace = r.events
 	}
 }
@@ -75,6 +80,9 @@ func (r *recorder) configure(cfg *stack.Config, told bool) {
 func (r *recorder) events(es []trace.Event) {
 	r.mu.Lock()
 	tell := r.tell
+	if r.w != nil {
+		r.known.add(es)
+	}
 	r.mu.Unlock()
 	if tell != nil {
 		tell.Events(es)
@@ -120,7 +128,10 @@ func (r *recorder) loop() {
 }
 
 // drain takes what the Tap holds.
-func (r *recorder) drain() {
+func (r *recorder) drain() { r.take(false) }
+
+// take takes what the Tap holds, and writes it or, with all, also what still waits.
+func (r *recorder) take(all bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.tap == nil {
@@ -128,13 +139,7 @@ func (r *recorder) drain() {
 	}
 	records, dropped := r.tap.Take()
 	r.dropped += dropped
-	if r.w != nil {
-		for i := range records {
-			if err := r.w.WriteRecord(&records[i]); err != nil && r.err == nil {
-				r.err = err
-			}
-		}
-	}
+	r.put(records, all)
 	if r.tell != nil {
 		r.tell.Packets(records)
 	}
@@ -157,7 +162,7 @@ func (r *recorder) close() error {
 		close(r.stop)
 		<-r.done
 	}
-	r.drain()
+	r.take(true)
 	if r.tell != nil {
 		r.tell.End()
 	}

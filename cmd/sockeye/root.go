@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -8,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sockeye-net/sockeye/apps/url"
 )
 
 // A program is one run of the command.
@@ -37,7 +40,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	code, text := verdict(cmd, err)
 	if text != "" {
-		fmt.Fprintf(stderr, "%s: %s\n", cmd.CommandPath(), oneLine(text))
+		fmt.Fprintln(stderr, complaint(cmd.CommandPath(), err, text))
 	}
 	return code
 }
@@ -62,7 +65,8 @@ Begin with:  sockeye demo`,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
-	root.AddCommand(p.demo(), p.bench(), p.get(), p.dig(), p.dns(), p.ping(), p.serve(), p.balance(), p.ws(), p.up(), p.down(), p.version())
+	root.AddCommand(p.demo(), p.bench(), p.get(), p.dig(), p.dns(), p.ping(), p.run(), p.serve(), p.balance(), p.ws(), p.up(), p.down(), p.version())
+	root.AddCommand(p.inside())
 	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "help" {
@@ -97,6 +101,18 @@ func (p *program) version() *cobra.Command {
 			return nil // p.out remembers
 		},
 	}
+}
+
+// complaint is what is said of an error, in one line. Of a bad URL there are
+// two: the second one points at the character that is wrong.
+func complaint(who string, err error, text string) string {
+	var bad *url.Error
+	if errors.As(err, &bad) && len(bad.In) <= 200 {
+		first, second, _ := strings.Cut(bad.Pointer(), "\n")
+		who += ": "
+		return who + first + "\n" + strings.Repeat(" ", len(who)) + second
+	}
+	return who + ": " + oneLine(text)
 }
 
 // oneLine makes one line of a text that may have several.

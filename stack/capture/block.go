@@ -8,6 +8,7 @@ const (
 	blockSection   = 0x0A0D0D0A
 	blockInterface = 1
 	blockEnhanced  = 6 // one packet with time, interface and options
+	blockSecrets   = 10
 
 	byteOrderMagic = 0x1A2B3C4D
 

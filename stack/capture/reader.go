@@ -28,12 +28,14 @@ type Packet struct {
 	Comments  []string
 }
 
-// A Reader reads packets from a pcapng file of either byte order. Blocks that
-// hold no packet with a time are skipped.
+// A Reader reads packets from a pcapng file of either byte order, or from a
+// pcap. Blocks that hold no packet with a time are skipped.
 type Reader struct {
 	r      io.Reader
 	order  binary.ByteOrder // nil before the first section
 	ifaces []iface
+	old    *old // nil: it is no pcap
+	begun  bool
 }
 
 type iface struct {
@@ -48,6 +50,9 @@ func NewReader(r io.Reader) *Reader { return &Reader{r: r} }
 // Next returns the next packet, or io.EOF at the end of a well-formed file.
 func (r *Reader) Next() (*Packet, error) {
 	for {
+		if r.old != nil {
+			return r.pcapNext()
+		}
 		kind, body, err := r.block()
 		if err != nil {
 			return nil, err
@@ -71,6 +76,12 @@ func (r *Reader) block() (kind uint32, body []byte, err error) {
 		return 0, nil, io.EOF
 	} else if err != nil {
 		return 0, nil, cutShort(err)
+	}
+	if !r.begun {
+		r.begun = true
+		if order, nano := pcapOrder(head[:]); order != nil {
+			return 0, nil, r.pcapHead(order, nano)
+		}
 	}
 	have := head[:8]
 	if binary.LittleEndian.Uint32(head[:]) == blockSection { // reads the same both ways

@@ -126,8 +126,8 @@ func (c *Conn) control(now clock.Instant, delivered, inFlight, newly int, advanc
 	smp.Recovering = c.sb.rec.mode == fastRecovery
 	before := c.cc.Window()
 	c.cc.OnAck(now, smp)
+	c.sizeSend(inFlight)
 	if c.cc.Window() != before {
-		c.growSend()
 		c.traceCwnd(now, trace.CwndACK)
 	}
 	*smp = congestion.Sample{}

@@ -8,6 +8,7 @@
 //	acceptable.go                 3.4 acceptability; RFC 5961 challenge ACKs and their limits
 //	listen.go syncache.go         LISTEN and its SYN records
 //	listen_repeat.go claim.go     how often SYN-ACKs go, TCP_DEFER_ACCEPT; connections that wait to be accepted
+//	hold.go                       handshakes that wait for a decision: a forwarder's
 //	cookies.go                    SYN cookies (RFC 4987), where there is no room for a record
 //	handshake.go isn.go           SYN-SENT, SYN-RECEIVED, simultaneous open; RFC 6528
 //	options.go options_shared.go  what the owner sets and the SYNs agree; equal options are kept once

@@ -30,6 +30,12 @@ type rester interface {
 	wake(*Rest)
 }
 
+// Rests reports whether c is a controller that can rest.
+func Rests(c Controller) bool {
+	_, ok := c.(rester)
+	return ok
+}
+
 // NewRest returns the Rest of a controller of that name, one of Names, as New gives it.
 func NewRest(name string) Rest {
 	return Rest{cwnd: uint32(InitialWindow(defaultMSS)), ssthresh: unlimited, mss: defaultMSS,

@@ -1,0 +1,4 @@
+package journey
+
+// korean has the journey's texts in Korean.
+var korean = map[string]string{}
