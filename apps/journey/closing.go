@@ -86,8 +86,12 @@ func (j *Journey) tellClose(f *flow, msl time.Duration) {
 	default:
 		j.fact("who first", upper(peer)+" did, after the last byte of its answer.")
 	}
-	j.fact("our states", strings.Join(f.path(), " -> "))
-	j.fact("theirs", strings.Join(c.peerPath(), " -> ")+"  (as their segments show)")
+	if ours := f.path(); len(ours) > 0 {
+		j.fact("our states", strings.Join(ours, " -> "))
+	} else {
+		j.fact("our states", strings.Join(c.path(true), " -> ")+"  "+j.t("(as our segments show)"))
+	}
+	j.fact("theirs", strings.Join(c.path(false), " -> ")+"  "+j.t("(as their segments show)"))
 	sharing := c.sharing(peer)
 	if c.dataToo {
 		sharing += " The first FIN rode on the last segment of data."
@@ -119,8 +123,8 @@ func (c *closing) sharing(peer string) string {
 	return "The closing was not seen to its end."
 }
 
-// peerPath is what states the other side went through.
-func (c *closing) peerPath() []string {
+// path is what states a side went through, by its segments.
+func (c *closing) path(ours bool) []string {
 	path := []string{"ESTABLISHED"}
 	add := func(s tcp.State) { path = append(path, s.String()) }
 	switch {
@@ -128,7 +132,7 @@ func (c *closing) peerPath() []string {
 		add(tcp.StateFinWait1)
 		add(tcp.StateClosing)
 		add(tcp.StateTimeWait)
-	case c.oursFirst:
+	case c.oursFirst != ours:
 		add(tcp.StateCloseWait)
 		add(tcp.StateLastAck)
 		if c.done {

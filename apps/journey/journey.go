@@ -44,6 +44,8 @@ type Journey struct {
 	rec     *recording
 	visits  []Request
 	raw     string // the URL
+
+	inferring bool // what no event says is seen from outside; see Explain
 }
 
 // New returns a journey that is about to begin.

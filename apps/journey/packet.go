@@ -122,11 +122,26 @@ func (j *Journey) tellTCP(r *link.Record, h *wire.IPv4, b []byte) {
 	f.heard(s)
 	j.recordSegment(f, r.At, s)
 	j.bars(f.flowKey)
-	why := reason(r.Why, s)
+	why := j.why(r, f, s)
 	if l := httpLine(payload); l != "" && !s.repeat {
 		why = l
 	}
 	j.arrow(r.At, s.ours, f.text(s), why, len(payload))
+}
+
+// why says why a segment was sent. In a capture what no comment says is inferred.
+func (j *Journey) why(r *link.Record, f *flow, s *segment) string {
+	if !j.inferring {
+		return j.t(reason(r.Why, s))
+	}
+	seen := f.infer(r.At, s)
+	if r.Why != trace.None {
+		return j.t(reason(r.Why, s))
+	}
+	if seen == "" {
+		seen = reason(trace.None, s)
+	}
+	return j.t("inferred") + ": " + j.t(seen)
 }
 
 // text is what stands on a segment's arrow. Numbers count from the first.
@@ -198,7 +213,7 @@ func reason(why trace.Reason, s *segment) string {
 // httpLine is the first line of an HTTP message, "" where none begins here.
 func httpLine(b []byte) string {
 	s := string(b[:min(len(b), 100)])
-	for _, begin := range []string{"GET ", "HEAD ", "HTTP/1."} {
+	for _, begin := range []string{"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "TRACE ", "CONNECT ", "PATCH ", "HTTP/1."} {
 		if strings.HasPrefix(s, begin) {
 			line, _, _ := strings.Cut(s, "\r\n")
 			return clean(line, columns-timeColumn-inside-6)

@@ -111,7 +111,7 @@ func (f *getFlags) resultFlags(cmd *cobra.Command) {
 	fl.BoolVarP(&f.showErr, "show-error", "S", false, "with -s: errors all the same")
 	fl.StringVarP(&f.writeOut, "write-out", "w", "", "print `TEXT` afterwards, with variables such as %{http_code}")
 	fl.StringVarP(&f.resume, "continue-at", "C", "", "go on at byte `N`; -: where the file ends")
-	fl.BoolVar(&f.parts, "page", false, "fetch the page's images and style sheets, too, and show when each came instead of the page")
+	fl.BoolVar(&f.parts, "page", false, "fetch images and style sheets too, and show when each came")
 	secondsVar(cmd, &f.every, "every", "", "fetch each `TIME` and print what has changed, until interrupted")
 }
 

@@ -91,7 +91,7 @@ func (a *Audit) Idle(h *Host) error {
 	switch {
 	case h.flows.n+h.listeners.n+h.tcp.n+h.udp.n+h.echo.n != 0:
 		return tcp.Breach("sockets that nobody owns")
-	case h.fwd.udp.n+h.fwd.echo.n != 0:
+	case h.fwd.sessions() != 0:
 		return tcp.Breach("forwarded sessions that nobody owns")
 	case h.waits.n+h.orphans.n+h.stalled.n != 0:
 		return tcp.Breach("records of connections that are over")

@@ -80,7 +80,7 @@ func (h *Host) Counters() *Counters {
 	h.shown.TCP.CurrTimeWait, h.shown.TCP.CurrOrphans = uint64(h.waits.n), uint64(h.orphans.n)
 	h.shown.TCP.ListenStats = h.env.Stats.ListenStats
 	h.shown.Forward.Expired = h.env.Stats.HeldExpired
-	h.shown.Forward.CurrSessions = uint64(h.fwd.udp.n + h.fwd.echo.n)
+	h.shown.Forward.CurrSessions = uint64(h.fwd.sessions())
 	return h.shown
 }
 

@@ -25,8 +25,26 @@ type forwarding struct {
 	lifted  protocols // for which protocols; once lifted it stays, for what is still open
 	streams *socket   // who takes the handshakes, or nil
 	on      taker     // nil: nobody ever forwards
-	udp     sessions
-	echo    sessions
+	*guests           // nil until there is a taker of datagrams or echoes
+}
+
+// A guests is the sessions of both kinds.
+type guests struct{ udp, echo sessions }
+
+// sessions is how many there are.
+func (f *forwarding) sessions() int {
+	if f.guests == nil {
+		return 0
+	}
+	return f.udp.n + f.echo.n
+}
+
+// stop takes the timers of both out.
+func (f *forwarding) stop(due *deadlines) {
+	if f.guests != nil {
+		due.remove(&f.udp.timer)
+		due.remove(&f.echo.timer)
+	}
 }
 
 // A taker is the part that only who forwards needs; so a program that does not
@@ -46,13 +64,13 @@ type taker interface {
 // strangers is the taker of a host.
 type strangers struct{ h *Host }
 
-func (t *strangers) report(r report) bool { return t.h.reportSession(&r, &t.h.fwd.udp) }
+func (t *strangers) report(r report) bool { return t.h.reportSession(&r, t.h.sessionsOf(Datagram)) }
 
 func (t *strangers) expire(now clock.Instant, rank int32) {
 	if rank == rankSessions {
-		t.h.expireSessions(now, &t.h.fwd.udp)
+		t.h.expireSessions(now, t.h.sessionsOf(Datagram))
 	} else {
-		t.h.expireSessions(now, &t.h.fwd.echo)
+		t.h.expireSessions(now, t.h.sessionsOf(Echo))
 	}
 }
 
@@ -344,6 +362,7 @@ func (h *Host) closeForward(s *socket) {
 	switch {
 	case s == h.fwd.streams:
 		h.fwd.streams = nil
+	case h.fwd.guests == nil:
 	case s == h.fwd.udp.taker:
 		h.fwd.udp.close(h)
 	case s == h.fwd.echo.taker:

@@ -154,7 +154,6 @@ func (h *Host) CloseAll(now clock.Instant) {
 	h.closeWaits()
 	h.due.remove(&h.frags.timer)
 	h.due.remove(&h.relief)
-	h.due.remove(&h.fwd.udp.timer)
-	h.due.remove(&h.fwd.echo.timer)
+	h.fwd.stop(&h.due)
 	h.due.remove(&h.rest)
 }

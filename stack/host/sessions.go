@@ -41,6 +41,9 @@ type sessions struct {
 }
 
 func (h *Host) sessionsOf(k Kind) *sessions {
+	if h.fwd.guests == nil {
+		h.fwd.guests = &guests{}
+	}
 	if k == Echo {
 		return &h.fwd.echo
 	}
@@ -354,7 +357,7 @@ func (t *strangers) echo(now clock.Instant, in datagram, m wire.ICMP) bool {
 		return false
 	}
 	peer := netip.AddrPortFrom(in.ip.Src, uint16(m.Rest>>16))
-	if m.Code != 0 || !h.forward(now, &h.fwd.echo, &in, in.payload, peer, netip.AddrPortFrom(in.ip.Dst, 0)) {
+	if m.Code != 0 || !h.forward(now, h.sessionsOf(Echo), &in, in.payload, peer, netip.AddrPortFrom(in.ip.Dst, 0)) {
 		h.drop(trace.DropNotOurs)
 	}
 	return true
@@ -373,7 +376,7 @@ func (t *strangers) udp(now clock.Instant, in datagram, b []byte, from, to netip
 		if in.gso > 0 { // of a super-datagram one after the other
 			n = min(n, int(in.gso))
 		}
-		if !h.forward(now, &h.fwd.udp, &in, b[:n], from, to) {
+		if !h.forward(now, h.sessionsOf(Datagram), &in, b[:n], from, to) {
 			if ours {
 				return false
 			}

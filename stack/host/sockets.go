@@ -2,7 +2,6 @@ package host
 
 import (
 	"net/netip"
-	"time"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp"
@@ -38,13 +37,12 @@ type socket struct {
 	id    Handle // of the present life; the next has a higher generation
 	timer timer  // of the earliest deadline of conn or listener, and the alarms
 
-	local, remote wire.Endpoint // remote is valid once there is a peer
-	conn          *tcp.Conn     // streams, from Connect on
-	lis           *listener     // listening streams
-	dg            *datagrams    // datagram and echo sockets
-	preset        *tcp.Options  // of a stream without conn; nil: defaults
-	err           error         // pending
-	linger        time.Duration
+	local, remote wire.Endpoint    // remote is valid once there is a peer
+	conn          *tcp.Conn        // streams, from Connect on
+	lis           *listener        // listening streams
+	dg            *datagrams       // datagram and echo sockets
+	preset        *tcp.Options     // of a stream without conn; nil: defaults
+	err           error            // pending
 	alarms        [2]clock.Instant // read, write
 	agedAt        clock.Instant    // when it came to orphans or stalled
 
@@ -54,9 +52,10 @@ type socket struct {
 	parent             Handle          // the listener, until accepted
 
 	hash      uint32
+	linger    int32  // milliseconds
 	pathGen   uint32 // of what conn was last told of its path
-	reading   uint32 // 1 + the place in Host.readers of who waits to receive; 0: nobody
 	agedBytes uint32 // that had reached the peer when it came to stalled, mod 2^32
+	reading   uint16 // 1 + the place in Host.readers of who waits to receive; 0: nobody
 	news      Mask   // alarm bits and Urgent, to tell once
 	kind      Kind
 	state     tcp.State // of conn when last looked at
