@@ -60,7 +60,11 @@ const partColumn = 18
 
 // part tells one part of a URL and what it means.
 func (j *Journey) part(name, value, meaning string) {
-	value = clean(value, columns-len(margin)-factColumn)
+	j.said(name, clean(value, columns-len(margin)-factColumn), meaning)
+}
+
+// said is part for a value in our own words.
+func (j *Journey) said(name, value, meaning string) {
 	name = j.t(name)
 	if width(value) > partColumn {
 		j.line(margin + pad(name, factColumn) + value)
@@ -113,14 +117,14 @@ func (j *Journey) who(u *url.URL) {
 		j.part("user", url.Decode(u.User), j.t("as whom: goes along, in a field of the request (Authorization)"))
 	}
 	if u.HasPassword {
-		j.part("password", j.t("(not shown)"), j.t("goes along with the user, and is told to nobody else"))
+		j.said("password", j.t("(not shown)"), j.t("goes along with the user, and is told to nobody else"))
 	}
 }
 
 func (j *Journey) where(u *url.URL) {
 	switch _, err := netip.ParseAddr(u.Host); {
 	case u.Host == "":
-		j.part("host", j.t("(none)"), j.t("where: here, on this machine"))
+		j.said("host", j.t("(none)"), j.t("where: here, on this machine"))
 		return
 	case err == nil:
 		j.part("host", u.Host, j.t("where: an address; nobody has to be asked"))

@@ -62,6 +62,7 @@ type session struct {
 	us      netip.Prefix
 	gateway netip.Addr
 	device  string // "": two hosts joined in memory
+	lang    string // of the journey
 	servers []netip.AddrPort
 	noDNS   error // why servers is empty
 	system  bool  // servers are the system's
