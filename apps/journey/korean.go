@@ -310,7 +310,7 @@ var korean = map[string]string{
 	"time":                                   "시각",
 	"time to live":                           "수명(TTL)",
 	"timestamps":                             "타임스탬프",
-	"to":                                     "받는 곳",
+	"to":                                     "가는 곳",
 	"to believe it":                          "믿을 근거",
 	"to us":                                  "우리에게",
 	"total length":                           "전체 길이",

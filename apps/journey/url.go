@@ -78,6 +78,7 @@ func (j *Journey) said(name, value, meaning string) {
 
 // schemes are the ways of access.
 var schemes = map[string]string{
+	"":       "how to get it: in a way that is not known here",
 	"http":   "how to get it: HTTP over TCP, unencrypted",
 	"https":  "how to get it: HTTP over TLS over TCP, encrypted, and the server shows who it is",
 	"ws":     "how to talk to it: a WebSocket, messages both ways over one TCP connection that begins as HTTP",
@@ -94,7 +95,7 @@ var schemes = map[string]string{
 func (j *Journey) parts(u *url.URL) {
 	means, ok := schemes[u.Scheme]
 	if !ok {
-		means = "how to get it: in a way that is not known here"
+		means = schemes[""]
 	}
 	if u.Guessed {
 		j.part("scheme", u.Scheme, j.t("not written, so this is meant"))
