@@ -35,6 +35,7 @@ var floors = map[string]int{
 	"stack/sim":     3,
 	"stack/script":  3,
 	"stack/oracle":  3,
+	"stack/outlet":  3,
 	"tun":           3,
 	"tun/setup":     3,
 	"tun/vnet":      3,
@@ -50,6 +51,7 @@ var floors = map[string]int{
 	"stack/buffer": 0,
 	"stack/trace":  0,
 	"stack/link":   0,
+	"stack/cells":  0,
 }
 
 // sideways lists the imports within a floor that are allowed.
@@ -63,6 +65,7 @@ var sideways = map[string][]string{
 	"stack/link":   {"stack/trace", "stack/wire", "stack/clock"},
 	"stack/buffer": {"stack/wire", "stack/clock"},
 	"stack/trace":  {"stack/wire", "stack/clock"},
+	"stack/cells":  {"stack/wire"},
 }
 
 // harness lists the rooms that the tests of any room may import; the tests of
@@ -90,7 +93,7 @@ var thirdParty = map[string][]string{
 	"golang.org/x/net/http2/hpack":    {"apps/browse"},
 	"golang.org/x/net/html":           {"apps/browse"},
 	"github.com/coder/websocket":      {"apps/browse", "cmd/..."},
-	"golang.org/x/sys":                {"stack", "tun", "tun/setup", "tun/vnet", "tun/tuntest", "cmd/..."},
+	"golang.org/x/sys":                {"stack", "apps/dns", "tun", "tun/setup", "tun/vnet", "tun/tuntest", "cmd/..."},
 	"github.com/songgao/water":        {"tun"},
 	"github.com/vishvananda/netlink":  {"tun/setup"},
 	"github.com/vishvananda/netns":    {"tun/setup"},

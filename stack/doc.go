@@ -29,6 +29,18 @@
 // which never wait. Everything a waiter does ends by a wake: news, a deadline
 // (an alarm in the host's own heap), Close.
 //
+// # Bytes
+//
+// A stream's bytes are copied once on each way, and large pieces outside the
+// lock (socket_bytes.go). Send fills a span of the send ring; Recv that finds
+// something copies from a span of the receive ring; Recv that waits lends its
+// memory to the host, and what arrives in order goes straight there, under the
+// lock, whoever leads. A span is lent while others work on the same connection:
+// its direction has one call at work, and a ring that Close or Abort gives up
+// below a copy leaves its memory to the garbage collector, not to another ring.
+// Who waits and has got a super-segment is woken when his memory is full or the
+// link has no more, after 4 batches at the latest; few bytes wake at once.
+//
 // # Ending
 //
 // Close, in this order: no new calls; every connection is reset, and the RSTs

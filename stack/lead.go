@@ -26,8 +26,41 @@ type lead struct {
 	waiting bool  // the leader is in link.Wait, or about to be: only Wake reaches it
 	woke    bool  // the batch under way has news for one of them
 	free    sync.Cond
+	held    []*side       // whose waiters have bytes, and may get more before they are woken
+	batches int           // since held was empty
+	feeding bool          // a batch is in the host's hands
 	nudged  chan struct{} // with room for one
 	in      [batch]link.Packet
+}
+
+// maxHeld is for how many batches who has bytes sleeps on.
+const maxHeld = 4
+
+// hold keeps back the news that bytes came for d, while there is room for more of
+// them and the link has more: one wake-up for several super-segments. Few bytes,
+// the answer to a request, are never held back. The lock is held.
+func (sh *shard) hold(d *side) bool {
+	l, b := &sh.lead, d.bed
+	if !l.feeding || b == nil || b.reader.N < lendLeast || b.reader.N == len(b.reader.Buf) {
+		return false
+	}
+	if !b.held {
+		b.held = true
+		l.held = append(l.held, d)
+	}
+	return true
+}
+
+// release tells the news that were held back. The lock is held.
+func (sh *shard) release() {
+	l := &sh.lead
+	for _, d := range l.held {
+		if d.bed != nil && d.bed.held {
+			sh.rouse(d)
+		}
+	}
+	clear(l.held)
+	l.held, l.batches = l.held[:0], 0
 }
 
 // interrupt ends the leader's wait if it waits for d. The lock is held.
@@ -94,7 +127,10 @@ func (sh *shard) feed() {
 	l := &sh.lead
 	l.waiting, l.woke = true, false
 	sh.mu.Unlock()
-	err := sh.link.Wait(false)
+	var err error
+	if len(l.held) == 0 {
+		err = sh.link.Wait(false)
+	}
 	n := 0
 	if err == nil {
 		n, err = sh.link.TryRead(l.in[:])
@@ -105,6 +141,7 @@ func (sh *shard) feed() {
 	now := sh.enter()
 	l.waiting = false
 	if err != nil {
+		sh.release()
 		sh.end(err)
 		return
 	}
@@ -113,10 +150,16 @@ func (sh *shard) feed() {
 			sh.host.Input(now, &l.in[i])
 		}
 	}
+	l.batches++
+	l.feeding = n > 0 && l.batches < maxHeld
 	if sh.peers != nil {
 		sh.open()
 	}
 	sh.flush()
+	l.feeding = false
+	if n == 0 || l.batches >= maxHeld || len(l.held) == 0 {
+		sh.release()
+	}
 	sh.report()
 }
 

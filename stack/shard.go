@@ -80,6 +80,9 @@ func (sh *shard) send() (more bool) {
 	if sh.failed != nil {
 		return false
 	}
+	if sh.host.Quiet() && sh.peers == nil {
+		return false
+	}
 	sh.follow()
 	room := min(batch, sh.link.Room())
 	n := sh.host.Transmit(sh.now, sh.out[:room])

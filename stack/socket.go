@@ -21,8 +21,8 @@ type Socket struct {
 	handle host.Handle
 	late   error // met after a Recv had given part of the bytes: the next one's
 	rd, wr side
-	kind   host.Kind
 	place  *place // where there are several shards (spread.go); nil: sh is the only one
+	kind   host.Kind
 	closed bool
 	gone   bool // the host has let go of the last packet after Close
 }
@@ -149,14 +149,12 @@ func (s *Socket) Accept(f Flags) (*Socket, error) {
 // Send sends p on a connected socket: for a stream all of it, waiting for room,
 // and when an error comes first it returns how much went before.
 func (s *Socket) Send(p []byte, f Flags) (sent int, err error) {
-	err = s.until(&s.wr, f, func(now clock.Instant) error {
-		for {
-			n, err := s.sh.host.SendWith(now, s.handle, p[sent:], sendFlags(f))
-			sent += n
-			if err != nil || s.kind != host.Stream || sent == len(p) {
-				return err
-			}
+	err = s.until(&s.wr, f, func(now clock.Instant) (err error) {
+		if s.kind == host.Stream {
+			return s.queue(p, &sent, f)
 		}
+		sent, err = s.sh.host.SendWith(now, s.handle, p, sendFlags(f))
+		return err
 	})
 	if sent > 0 && err == host.ErrWouldBlock {
 		err = nil // a short count says it
@@ -193,27 +191,13 @@ func (s *Socket) RecvMsg(p []byte, f Flags) (got int, m host.Meta, err error) {
 		got, err = s.recvUrgent(p, f)
 		return got, m, err
 	}
-	err = s.until(&s.rd, f, func(now clock.Instant) error {
-		for {
-			n, meta, err := s.sh.host.RecvMsg(now, s.handle, p[got:], recvFlags(f))
-			got += n
-			if err == nil {
-				m = meta
-			}
-			if got > 0 && err != nil && err != host.ErrWouldBlock {
-				s.late = err // connections tell it once
-			}
-			if err != nil || n == 0 || f&WaitAll == 0 || f&Peek != 0 || s.kind != host.Stream || got == len(p) || s.atMark() {
-				return err
-			}
-		}
-	})
-	if got > 0 {
-		err = nil // the next call has it
-	}
 	if s.kind == host.Stream {
-		m = host.Meta{Size: got, TOS: m.TOS}
+		return s.recvStream(p, f)
 	}
+	err = s.until(&s.rd, f, func(now clock.Instant) (err error) {
+		got, m, err = s.sh.host.RecvMsg(now, s.handle, p, recvFlags(f))
+		return err
+	})
 	return got, m, err
 }
 

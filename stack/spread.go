@@ -115,7 +115,13 @@ func (sp *spread) again(k int) {
 func (sp *spread) siblings() []*Socket {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(sp.all), func(s *Socket) bool { return s == sp.primary })
+	var others []*Socket
+	for _, s := range sp.all {
+		if s != sp.primary {
+			others = append(others, s)
+		}
+	}
+	return others
 }
 
 func (sp *spread) isPrimary(s *Socket) bool {

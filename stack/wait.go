@@ -6,6 +6,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/host"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 )
 
 // A side is one direction of a socket: who waits for it, and until when.
@@ -23,6 +24,9 @@ type bed struct {
 	cond   sync.Cond // where the call at work sleeps
 	asleep int       // in cond, and not leading
 	users  int
+	lent   bool       // the call at work copies outside the lock
+	held   bool       // news are held back: see shard.hold
+	reader tcp.Reader // of the call that waits for bytes; no Buf: none does
 }
 
 // maxBeds bounds the beds kept for later.
@@ -56,9 +60,12 @@ func (sh *shard) rise(d *side) {
 // rouse makes who waits in direction d look again. The lock is held.
 func (sh *shard) rouse(d *side) {
 	d.news++
-	if d.bed != nil && d.bed.asleep > 0 {
-		sh.lead.woke = true
-		d.bed.cond.Broadcast()
+	if b := d.bed; b != nil {
+		b.held = false
+		if b.asleep > 0 {
+			sh.lead.woke = true
+			b.cond.Broadcast()
+		}
 	}
 	sh.lead.interrupt(d)
 }
@@ -103,7 +110,8 @@ func (s *Socket) tell(m host.Mask) {
 	if m&host.Gone != 0 {
 		s.gone = true
 	}
-	if m&(host.Readable|host.HangupRead|host.Hangup|host.Failed|host.AlarmRead|host.Urgent) != 0 {
+	const ends = host.HangupRead | host.Hangup | host.Failed | host.AlarmRead | host.Urgent
+	if m&(host.Readable|ends) != 0 && (m&ends != 0 || !s.sh.hold(&s.rd)) {
 		s.sh.rouse(&s.rd)
 	}
 	if m&(host.Writable|host.Hangup|host.Failed|host.AlarmWrite|host.Gone) != 0 {
@@ -141,6 +149,14 @@ func (s *Socket) until(d *side, f Flags, try func(now clock.Instant) error) erro
 
 // attempt tries once. The lock is held.
 func (s *Socket) attempt(d *side, try func(now clock.Instant) error) error {
+	if err := s.able(d); err != nil {
+		return err
+	}
+	return try(s.sh.now)
+}
+
+// able says why the socket does not work in direction d, or nil. The lock is held.
+func (s *Socket) able(d *side) error {
 	if err := s.usable(); err != nil {
 		return err
 	}
@@ -151,5 +167,5 @@ func (s *Socket) attempt(d *side, try func(now clock.Instant) error) error {
 		s.late = nil
 		return err
 	}
-	return try(s.sh.now)
+	return nil
 }

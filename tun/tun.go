@@ -14,6 +14,8 @@ type (
 	// Config says which device Open opens. The zero value makes a new one that
 	// the kernel names, with offloads, and that is gone when it is closed.
 	Config = vnet.Config
+	// A FileConfig says of a descriptor that was handed over what the kernel does not.
+	FileConfig = vnet.FileConfig
 	// Stats counts packets since the device was opened.
 	Stats = vnet.Stats
 )
@@ -71,4 +73,12 @@ func Open(cfg Config) (*Device, error) {
 // FromFile makes a Device of a descriptor that is attached to a TUN already:
 // opened with IFF_TUN and IFF_NO_PI, with or without IFF_VNET_HDR, in the
 // network namespace of the calling thread. It takes f over, also when it fails.
+//
+// It is how a phone's VPN service, or another process that may make devices, hands
+// one over. What the device does for us is asked of it: see Device.Granted.
 func FromFile(f *os.File) (*Device, error) { return vnet.FromFile(f) }
+
+// FromFileWith is FromFile for a descriptor of an interface that cannot be asked
+// for its MTU here: it lives in another network namespace, or the system does not
+// let us. It takes f and cfg.Control over, also when it fails.
+func FromFileWith(f *os.File, cfg FileConfig) (*Device, error) { return vnet.FromFileWith(f, cfg) }

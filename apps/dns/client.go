@@ -29,7 +29,7 @@ type Client struct {
 	// Hosts is looked at first. nil: none.
 	Hosts *Hosts
 
-	// Cache keeps answers. Where Upstream is an Iterator it is well to share it. nil: nothing is kept.
+	// Cache keeps answers. nil: an Iterator's is shared, and of what a Resolver brings nothing is kept.
 	Cache *Cache
 
 	// Search are domains, each with the final dot, that a name with less than Ndots dots is looked for in.
@@ -39,7 +39,7 @@ type Client struct {
 	// Patience is how long one question may take, whoever waits for it. 0: 10 s.
 	Patience time.Duration
 
-	flights flights
+	flights flights[*Answer]
 }
 
 // Lookup finds the records of type t at name, which is taken as it is. It ends when ctx does; the question goes
@@ -70,7 +70,7 @@ func (c *Client) lookupName(ctx context.Context, name string, t Type) (*Answer, 
 	}
 	select {
 	case <-f.landed:
-		mine := *f.answer
+		mine := *f.brought
 		mine.Name = n
 		return &mine, f.err
 	case <-ctx.Done():
@@ -95,43 +95,53 @@ func (c *Client) known(a *Answer) (done bool, err error) {
 	if done, err := c.Hosts.answer(a); done {
 		return done, err
 	}
-	if c.Cache == nil {
+	cache := c.cache()
+	if cache == nil {
 		return false, nil
 	}
 	b := *a
-	done, err = c.Cache.follow(&b, c.Upstream.now())
+	done, err = cache.follow(&b, c.Upstream.now())
 	if done {
 		*a = b
 	}
 	return done, err
 }
 
+// cache is where answers are kept, nil for nowhere.
+func (c *Client) cache() *Cache {
+	if it, ok := c.Upstream.(*Iterator); ok && c.Cache == nil {
+		return it.cache()
+	}
+	return c.Cache
+}
+
 // fly asks. It is the one that does.
-func (c *Client) fly(k key, f *flight) {
+func (c *Client) fly(k key, f *flight[*Answer]) {
 	n, _ := dnsmessage.NewName(k.name) // it was one
 	a := &Answer{Name: n, Type: k.t, Canonical: k.name}
 	patience := c.Patience
 	if patience <= 0 {
 		patience = 10 * time.Second
 	}
-	j := newJob(c.Upstream.now().Add(patience))
+	j := &job{deadline: c.Upstream.now().Add(patience), packets: maxPackets}
 	var done bool
 	var err error
-	if c.Cache != nil { // it may have come while we joined, and a part of the chain may be known
-		done, err = c.Cache.follow(a, c.Upstream.now())
+	cache := c.cache()
+	if cache != nil { // it may have come while we joined, and a part of the chain may be known
+		done, err = cache.follow(a, c.Upstream.now())
 	}
 	if !done {
 		a.Left = 0
 		err = c.Upstream.resolve(j, a)
-		if r, ok := c.Upstream.(*Resolver); ok && c.Cache != nil {
-			c.Cache.keep(a, err, j.over(r.now()), r.now())
+		if r, ok := c.Upstream.(*Resolver); ok && cache != nil {
+			cache.keep(a, err, r.now())
 		}
 	}
 	c.flights.land(k, f, a, err)
 }
 
 // keep keeps what a recursive server said. An Iterator keeps its answers itself, each by the zone it is from.
-func (c *Cache) keep(a *Answer, err error, late bool, now time.Time) {
+func (c *Cache) keep(a *Answer, err error, now time.Time) {
 	if a.Type == dnsmessage.TypeALL {
 		return
 	}
@@ -142,7 +152,7 @@ func (c *Cache) keep(a *Answer, err error, late bool, now time.Time) {
 	switch {
 	case err == nil:
 		c.putRecords(a.Canonical, a.Records, a.Source, now)
-	case !ok || late || e.Err == errRemembered:
+	case !ok || e.Err == errRemembered:
 	case e.Kind == ErrNoData || e.Kind == ErrNXDomain:
 		c.putNothing(a.Canonical, a.Type, e.Kind, a.Negative, a.Source, now)
 	case e.Kind != ErrNoServers:

@@ -224,3 +224,17 @@ func TestClientKeepsWhatIsSaid(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, n.questions(), 1, "the alias is known, its end is asked for")
 }
+
+// A question that took all of a Client's patience and led to nothing is remembered as one that failed; one that its
+// caller had no time for is not.
+func TestClientPatience(t *testing.T) {
+	n := newInternet(t)
+	it := n.iterator()
+	c := &Client{Upstream: it, Patience: time.Second}
+	_, err := c.Lookup(t.Context(), "www.one", TypeA)
+	require.ErrorIs(t, err, ErrTimeout)
+	n.questions()
+	_, err = c.Lookup(t.Context(), "www.one", TypeA)
+	require.ErrorContains(t, err, "not tried again yet")
+	require.Empty(t, n.questions())
+}

@@ -25,7 +25,8 @@
 //
 // An answer is believed only from the address and to the port that were asked, with the ID, the opcode and
 // the question, letter case included, that were sent (RFC 5452). Anything else is counted and ignored, and
-// the wait goes on: junk that comes first must not decide. IDs, source ports and letter case come from crypto/rand.
+// the wait goes on: junk that comes first must not decide. IDs, source ports and letter case come from
+// the system's randomness.
 //
 // A server is believed in what is below its zone and in nothing else; the addresses that come with a referral
 // serve to ask the servers that it names, and never answer a question (RFC 2181 5.4.1).

@@ -22,6 +22,7 @@ type internet struct {
 	clock   time.Time
 	servers map[string]answerer
 	log     []string // "server name type", of each question
+	asking  int      // questions that asked for recursion
 }
 
 // An answerer is a name server; nil: silence.
@@ -60,6 +61,9 @@ func (n *internet) carry(over Transport, to netip.AddrPort, raw []byte, deadline
 	n.mu.Lock()
 	n.log = append(n.log, at+" "+lowerName(q.Questions[0].Name)+" "+TypeString(q.Questions[0].Type))
 	server := n.servers[at]
+	if q.RD {
+		n.asking++
+	}
 	n.mu.Unlock()
 	var m *Message
 	if server != nil {
@@ -141,21 +145,8 @@ func keep(zone string, rs []Record, q Question) *Message {
 	if !within(q.Name, zone) {
 		return &Message{RCode: dnsmessage.RCodeRefused}
 	}
-	for _, r := range rs { // a referral?
-		if r.Type == TypeNS && !equalName(r.Name, zone) && within(q.Name, r.Name) {
-			m := &Message{}
-			for _, d := range rs {
-				if d.Type == TypeNS && equalName(d.Name, r.Name) {
-					m.Authorities = append(m.Authorities, d)
-				}
-			}
-			for _, g := range rs {
-				if g.Type == TypeA && namesHost(m.Authorities, g.Name) {
-					m.Additionals = append(m.Additionals, g)
-				}
-			}
-			return m
-		}
+	if m := refers(zone, rs, q.Name); m != nil {
+		return m
 	}
 	m := &Message{AA: true}
 	name, exists := q.Name, false
@@ -184,6 +175,10 @@ func keep(zone string, rs []Record, q Question) *Message {
 		if !within(name, zone) {
 			return m
 		}
+		if below := refers(zone, rs, name); below != nil { // it keeps what leads there, and not what is there
+			m.Authorities, m.Additionals = below.Authorities, below.Additionals
+			return m
+		}
 	}
 	for _, r := range rs {
 		exists = exists || within(r.Name, name)
@@ -193,6 +188,25 @@ func keep(zone string, rs []Record, q Question) *Message {
 	}
 	if !exists {
 		m.RCode = dnsmessage.RCodeNameError
+	}
+	return m
+}
+
+// refers is the referral to the zone that a name is in, nil where it is in none below.
+func refers(zone string, rs []Record, name string) *Message {
+	m := &Message{}
+	for _, r := range rs {
+		if r.Type == TypeNS && !equalName(r.Name, zone) && within(name, r.Name) {
+			m.Authorities = append(m.Authorities, r)
+		}
+	}
+	if m.Authorities == nil {
+		return nil
+	}
+	for _, g := range rs {
+		if g.Type == TypeA && namesHost(m.Authorities, g.Name) {
+			m.Additionals = append(m.Additionals, g)
+		}
 	}
 	return m
 }

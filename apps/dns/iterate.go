@@ -32,8 +32,9 @@ type Iterator struct {
 	// answered, the zone below it and the servers that it has. nil: nobody.
 	Referral func(zone, below string, servers []string)
 
-	once sync.Once
-	own  *Cache
+	once  sync.Once
+	own   *Cache
+	asked flights[*Exchange] // what servers are being asked
 }
 
 const (
@@ -98,7 +99,7 @@ func (it *Iterator) resolve(j *job, a *Answer) error {
 // remember keeps a failure that is nobody's impatience (RFC 9520 3.2).
 func (it *Iterator) remember(j *job, a *Answer, err error) {
 	e, ok := err.(*Error)
-	if !ok || e.Err == errRemembered || j.over(it.Resolver.now()) {
+	if !ok || e.Err == errRemembered || j.gaveUp(it.Resolver.now()) {
 		return
 	}
 	switch e.Kind {
@@ -149,6 +150,9 @@ func (it *Iterator) askZone(j *job, z *zone, a *Answer) (*Exchange, error) {
 			return nil, wrong
 		}
 		x, err := it.askOne(j, at, n, a.Type, f.tried[at])
+		if err == errBudget {
+			return nil, a.error(ErrBudget, netip.AddrPort{}, err)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -174,8 +178,28 @@ func (e *Error) worse(x *Exchange) {
 	}
 }
 
-// askOne asks one server without asking it to ask others.
+// askOne asks one server without asking it to ask others. Where another question of ours has put the same to it
+// already, its answer serves both.
 func (it *Iterator) askOne(j *job, at netip.AddrPort, n dnsmessage.Name, t Type, tried int) (*Exchange, error) {
+	k := key{at.String() + " " + lowerName(text(n)), t, peer}
+	for {
+		f, first := it.asked.join(k)
+		if first {
+			x, err := it.exchangeWith(j, at, n, t, tried)
+			it.asked.land(k, f, x, err)
+			return x, err
+		}
+		if err := j.spend(); err != nil { // nothing is sent, but it is work
+			return nil, err
+		}
+		if <-f.landed; f.err == nil { // within the time that a server is waited for
+			j.exchanges = append(j.exchanges, f.brought)
+			return f.brought, nil
+		}
+	}
+}
+
+func (it *Iterator) exchangeWith(j *job, at netip.AddrPort, n dnsmessage.Name, t Type, tried int) (*Exchange, error) {
 	r := it.Resolver
 	r.Flags.NoRecursion = true
 	wait := r.Timeout

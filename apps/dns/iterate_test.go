@@ -14,7 +14,7 @@ func tree(t testing.TB) *internet {
 		"one. 3600 NS ns.one.", "ns.one. 3600 A 10.0.1.1", "two. 3600 NS ns.two.", "ns.two. 3600 A 10.0.2.1")
 	n.serve("10.0.1.1", "one.", "one. 3600 SOA ns.one. 600", "one. 3600 NS ns.one.", "ns.one. 3600 A 10.0.1.1",
 		"a.one. 3600 NS ns.a.one.", "ns.a.one. 3600 A 10.0.3.1",
-		"b.one. 3600 NS ns.b.two.", "mail.one. 300 A 192.0.2.25", "one. 300 MX 10 mail.one.")
+		"b.one. 3600 NS ns.b.two.", "into.one. 300 CNAME www.a.one.", "mail.one. 300 A 192.0.2.25", "one. 300 MX 10 mail.one.")
 	n.serve("10.0.2.1", "two.", "two. 3600 SOA ns.two. 600", "b.two. 3600 NS ns.b.two.", "ns.b.two. 3600 A 10.0.4.1")
 	n.serve("10.0.3.1", "a.one.", "a.one. 3600 SOA ns.a.one. 60", "ns.a.one. 3600 A 10.0.3.1", "www.a.one. 300 A 192.0.2.80",
 		"alias.a.one. 300 CNAME www.a.one.", "away.a.one. 300 CNAME www.b.two.", "old.a.one. 300 DNAME b.two.", "zero.a.one. 0 A 192.0.2.9",
@@ -68,16 +68,25 @@ func TestIterate(t *testing.T) {
 		{"a zone whose server is elsewhere: its zone is known by now", "www.b.one", TypeA, "192.0.2.83", 3},
 		{"a DNAME makes an alias (RFC 6672)", "www.old.a.one", TypeA, "192.0.2.82", 1},
 		{"the DNAME itself", "old.a.one", typeDNAME, "b.two.", 0},
+		{"a DNAME is asked for below one: where that leads", "www.old.a.one", typeDNAME, "", 1},
+		{"a CNAME below a DNAME: the one that it makes (RFC 6672 3.1)", "www.old.a.one", TypeCNAME, "www.b.two.", 0},
+		{"an alias into a zone below, which the server does not keep", "into.one", TypeA, "192.0.2.80", 1},
 		{"an address that came along is no answer: it is asked for (RFC 2181 5.4.1)", "ns.one", TypeA, "10.0.1.1", 1},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
-			require.Equal(t, []string{row.want}, look(t, it, row.name, row.t))
+			if row.want == "" {
+				_, err := it.Lookup(row.name, row.t, time.Time{})
+				require.ErrorIs(t, err, ErrNoData)
+			} else {
+				require.Equal(t, []string{row.want}, look(t, it, row.name, row.t))
+			}
 			require.Len(t, n.questions(), row.asked)
 		})
 	}
 	a, err = it.Lookup("one", TypeMX, time.Time{})
 	require.NoError(t, err)
 	require.Equal(t, []string{"10 mail.one."}, datas(a))
+	require.Zero(t, n.asking, "no server is asked to ask others")
 }
 
 // A server without glue in another zone is looked up, within the same question.
@@ -103,6 +112,9 @@ func TestIterateServersInTurn(t *testing.T) {
 		{"lame: refers upward", func(Question, Transport) *Message { return &Message{Authorities: rrs(". 3600 NS ns.root.")} }},
 		{"lame: refers to itself", func(Question, Transport) *Message { return &Message{Authorities: rrs("one. 3600 NS ns.one.")} }},
 		{"lame: refers aside", func(Question, Transport) *Message { return &Message{Authorities: rrs("b.two. 3600 NS ns.b.two.")} }},
+		{"lame: refers to a zone beside the name", func(Question, Transport) *Message {
+			return &Message{Authorities: rrs("x.one. 3600 NS ns.x.one."), Additionals: rrs("ns.x.one. 3600 A 10.0.6.6")}
+		}},
 		{"an answer without AA", func(q Question, _ Transport) *Message { return &Message{Answers: rrs("www.one. 300 A 203.0.113.66")} }},
 		{"NXDOMAIN without AA", func(q Question, _ Transport) *Message { return &Message{RCode: 3} }},
 	} {
@@ -114,7 +126,9 @@ func TestIterateServersInTurn(t *testing.T) {
 			for range 4 { // whichever is first
 				it := n.iterator()
 				require.Equal(t, []string{"192.0.2.1"}, look(t, it, "www.one", TypeA))
-				require.LessOrEqual(t, len(n.questions()), 3)
+				asked := n.questions()
+				require.LessOrEqual(t, len(asked), 3)
+				require.NotContains(t, asked, "10.0.6.6 www.one. A")
 			}
 		})
 	}

@@ -14,12 +14,15 @@ var errBudget = errors.New("no packets left")
 // A job is one question of a caller and what it may still cost.
 type job struct {
 	deadline  time.Time // zero: none
+	hasty     bool      // the deadline is somebody's who has little time: it says nothing of the servers
 	packets   int       // that may still be sent
 	exchanges []*Exchange
 	pending   []string // names of servers that are being resolved for it, outermost first
 }
 
-func newJob(deadline time.Time) *job { return &job{deadline: deadline, packets: maxPackets} }
+func newJob(deadline time.Time) *job {
+	return &job{deadline: deadline, hasty: true, packets: maxPackets}
+}
 
 // spend takes a packet off the budget.
 func (j *job) spend() error {
@@ -37,6 +40,9 @@ func (j *job) until(t time.Time) time.Time {
 	}
 	return t
 }
+
+// gaveUp says whether it ended because of somebody's haste.
+func (j *job) gaveUp(now time.Time) bool { return j.hasty && j.over(now) }
 
 func (j *job) over(now time.Time) bool { return !j.deadline.IsZero() && !now.Before(j.deadline) }
 

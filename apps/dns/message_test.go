@@ -48,7 +48,7 @@ func TestAttack_52_CompressionPointers(t *testing.T) {
 		{"cut in the middle", packet(1, 1, 0, 0, qA, "\xc0"), errShort},
 		{"in RDATA, forward", packet(1, 1, 0, 0, qA, "\xc0\x0c", ns, "\x00\x02\xc0\x30"), errPointer},
 		{"to a label that reaches over the pointer", packet(1, 1, 0, 0, "\x03\x05ab\x00\x00\x01\x00\x01", "\x01b\xc0\x0d", fixed, data4), nil},
-		{"to a label that reaches into what points at it", packet(1, 1, 0, 0, "\x03\x0aab\x00\x00\x01\x00\x01", "\x01b\xc0\x0d", fixed, data4), errShort},
+		{"to a label that reaches into what points at it", packet(1, 1, 0, 0, "\x03\x0bab\x00\x00\x01\x00\x01", "\x01b\xc0\x0d", fixed, data4), errShort},
 		{"reserved label type 01", packet(1, 0, 0, 0, "\x41a\x00\x00\x01\x00\x01"), errLabelType},
 		{"reserved label type 10", packet(1, 0, 0, 0, "\x81a\x00\x00\x01\x00\x01"), errLabelType},
 	} {

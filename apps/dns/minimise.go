@@ -29,7 +29,7 @@ func (m *minimiser) shorten(z, name string) string {
 	if from == "." {
 		left++
 	}
-	if m.over || left <= 1 || m.steps == minimiseSteps {
+	if m.over || left <= 1 {
 		m.over = true
 		return name
 	}

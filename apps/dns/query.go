@@ -1,7 +1,6 @@
 package dns
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -68,11 +67,10 @@ func (r *Resolver) random16() (uint16, error) {
 }
 
 func (r *Resolver) random(b []byte) error {
-	src := r.Rand
-	if src == nil {
-		src = rand.Reader
+	if r.Rand == nil {
+		return systemRandom(b)
 	}
-	_, err := io.ReadFull(src, b)
+	_, err := io.ReadFull(r.Rand, b)
 	return err
 }
 

@@ -38,7 +38,7 @@ const (
 
 // take takes leave to answer a source.
 func (l *limiter) take(from netip.Addr, now time.Time) leave {
-	if l.rate <= 0 {
+	if l.rate <= 0 || !from.Is4() { // the stack has IPv4 only
 		return full
 	}
 	l.mu.Lock()

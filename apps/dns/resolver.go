@@ -28,7 +28,7 @@ type Resolver struct {
 	// Attempts is how often the list of servers is gone through. 0: 2.
 	Attempts int
 
-	// Rand gives IDs, ports and letter case. nil: crypto/rand.
+	// Rand gives IDs, ports and letter case. nil: the system's randomness.
 	Rand io.Reader
 
 	// TCPOnly never asks over UDP.

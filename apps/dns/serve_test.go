@@ -163,7 +163,7 @@ func TestServeRefusals(t *testing.T) {
 		msg  []byte
 		want string // "": silence
 	}{
-		{"an answer", q(func(m *Message) { m.Response = true }), ""},
+		{"an answer", q(func(m *Message) { m.Response, m.Questions[0].Name = true, "localhost." }), ""},
 		{"half a header", []byte{0, 7, 1}, ""},
 		{"another opcode", q(func(m *Message) { m.OpCode = 5 }), "NOTIMP"},
 		{"no question", q(func(m *Message) { m.Questions = nil }), "FORMERR"},
@@ -232,31 +232,48 @@ func TestServeRate(t *testing.T) {
 	require.Positive(t, s.Stats().Limited)
 }
 
-// Connections beyond the number, of one address and in all, are closed; those that are silent too, or slow.
+// ends waits until the other side has closed a connection.
+func ends(t *testing.T, c net.Conn) {
+	t.Helper()
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(10*time.Second)))
+	_, err := c.Read(make([]byte, 1))
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "timeout")
+}
+
+// Connections beyond the number, of one address and in all, are closed at once.
 func TestServeStreams(t *testing.T) {
-	s := serveTree(t, func(s *Server) { s.Streams = 16; s.Idle = 300 * time.Millisecond })
-	ended := func(c net.Conn) {
-		require.NoError(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
-		_, err := c.Read(make([]byte, 1))
-		require.Error(t, err)
-		require.NotContains(t, err.Error(), "timeout")
+	for _, row := range []struct{ most, held int }{{16, 2}, {1, 1}} { // an eighth, one at least
+		s := serveTree(t, func(s *Server) { s.Streams = row.most; s.Idle = time.Hour })
+		for i := range row.held + 1 {
+			c, err := s.theirs.Dial("tcp", s.Addr.String())
+			require.NoError(t, err)
+			defer c.Close()
+			if i == row.held {
+				ends(t, c)
+			} else {
+				require.Eventually(t, func() bool { return s.Stats().Streams == uint64(i+1) }, 10*time.Second, time.Millisecond)
+			}
+		}
 	}
-	var held []net.Conn
-	for range 2 { // an eighth
+	all := &streams{most: 3}
+	require.True(t, all.add(1, netip.MustParseAddr("10.0.0.1")))
+	require.True(t, all.add(2, netip.MustParseAddr("10.0.0.2")))
+	require.True(t, all.add(3, netip.MustParseAddr("10.0.0.3")))
+	require.False(t, all.add(4, netip.MustParseAddr("10.0.0.4")), "of many addresses")
+}
+
+// A connection that is silent is closed, and one on which a question does not end.
+func TestServeSlowStreams(t *testing.T) {
+	s := serveTree(t, func(s *Server) { s.Idle = 100 * time.Millisecond })
+	for _, begin := range [][]byte{nil, {0, 30, 1}} {
 		c, err := s.theirs.Dial("tcp", s.Addr.String())
 		require.NoError(t, err)
 		defer c.Close()
-		held = append(held, c)
+		_, err = c.Write(begin)
+		require.NoError(t, err)
+		ends(t, c)
 	}
-	require.Eventually(t, func() bool { return s.Stats().Streams == 2 }, 5*time.Second, time.Millisecond)
-	c, err := s.theirs.Dial("tcp", s.Addr.String())
-	require.NoError(t, err)
-	defer c.Close()
-	ended(c)
-	_, err = held[0].Write([]byte{0, 30, 1}) // the rest never comes
-	require.NoError(t, err)
-	ended(held[0])
-	ended(held[1])
 }
 
 // Many questions on one connection, before the first answer (RFC 7766 6.2.1.1): each is answered, in any order.

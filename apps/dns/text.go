@@ -1,7 +1,6 @@
 package dns
 
 import (
-	"encoding/hex"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -93,9 +92,19 @@ func (r Record) DataString() string {
 		if s := bytesString(r.Type, d.Data); s != "" {
 			return s
 		}
-		return strings.TrimRight(`\# `+strconv.Itoa(len(d.Data))+" "+hex.EncodeToString(d.Data), " ") // RFC 3597 5
+		return strings.TrimRight(`\# `+strconv.Itoa(len(d.Data))+" "+hexString(d.Data), " ") // RFC 3597 5
 	}
 	return ""
+}
+
+// hexString is two digits for each byte; encoding/hex would bring fmt with it.
+func hexString(b []byte) string {
+	const digits = "0123456789abcdef"
+	out := make([]byte, 0, 2*len(b))
+	for _, c := range b {
+		out = append(out, digits[c>>4], digits[c&15])
+	}
+	return string(out)
 }
 
 func numbers(ns ...uint32) string {

@@ -22,6 +22,8 @@ type benchFlags struct {
 	time   time.Duration
 	mtu    int
 	conns  []int
+	flows  []int
+	only   []string
 }
 
 func (p *program) bench() *cobra.Command {
@@ -46,6 +48,8 @@ sides, in the program and in the kernel.`,
 	fl.IntVar(&f.rounds, "rounds", 3, "how many `ROUNDS` each contestant has in each discipline")
 	fl.IntVar(&f.mtu, "mtu", 1500, "MTU of the devices, in `BYTES`")
 	fl.IntSliceVar(&f.conns, "conns", []int{1, 64}, "how many connections ask at once (`N,M`)")
+	fl.IntSliceVar(&f.flows, "flows", []int{1, 4}, "how many connections carry bytes at once (`N,M`)")
+	fl.StringArrayVar(&f.only, "only", nil, "measure this `CONTESTANT`, named as in the table, alone; may be repeated")
 	fl.BoolVar(&f.json, "json", false, "print a JSON object for each figure's line instead of a table")
 	return cmd
 }
@@ -56,8 +60,10 @@ func (p *program) runBench(cmd *cobra.Command, f *benchFlags) error {
 		return usage(cmd, fmt.Errorf("--time and --rounds are above zero"))
 	case f.mtu < 576 || f.mtu > 65535:
 		return usage(cmd, fmt.Errorf("--mtu %d: say 576 to 65535 bytes", f.mtu))
-	case slices.ContainsFunc(f.conns, func(n int) bool { return n < 1 || n > 10000 }):
-		return usage(cmd, fmt.Errorf("--conns: say 1 to 10000"))
+	case slices.ContainsFunc(append(f.conns, f.flows...), func(n int) bool { return n < 1 || n > 10000 }):
+		return usage(cmd, fmt.Errorf("--conns and --flows: say 1 to 10000"))
+	case slices.ContainsFunc(f.only, func(m string) bool { return !slices.Contains(bench.Modes(), m) }):
+		return usage(cmd, fmt.Errorf("--only: say some of %q", bench.Modes()))
 	}
 	if !setup.InNamespace() {
 		code, err := setup.EnterUserNet()
@@ -78,7 +84,7 @@ func (p *program) runBench(cmd *cobra.Command, f *benchFlags) error {
 	defer unwatch()
 	context.AfterFunc(stopped, stop)
 	live := isTerminal(p.err)
-	plan := bench.Plan{Rounds: f.rounds, Time: f.time, MTU: f.mtu, Conns: f.conns, Say: func(text string) {
+	plan := bench.Plan{Rounds: f.rounds, Time: f.time, MTU: f.mtu, Conns: f.conns, Flows: f.flows, Only: f.only, Say: func(text string) {
 		if live {
 			fmt.Fprintf(p.err, "\r\x1b[K%s", text)
 		}
@@ -132,7 +138,7 @@ func printTable(out io.Writer, results []bench.Result) error {
 func heading(r *bench.Result) string {
 	if r.Name == "bulk" {
 		side := map[string]string{"up": "sending", "down": "receiving"}[r.Dir]
-		return fmt.Sprintf("bulk, %s, MTU %d", side, r.MTU)
+		return fmt.Sprintf("bulk, %s, %d at once, MTU %d", side, r.Conns, r.MTU)
 	}
 	return fmt.Sprintf("a byte and its answer, %d at once", r.Conns)
 }

@@ -13,7 +13,7 @@ import (
 // Each contestant comes through each discipline; how fast is not judged.
 func TestBench(t *testing.T) {
 	w := newNamespace(t)
-	p := w.run(sockeye("bench", "--time", "100ms", "--rounds", "1", "--conns", "1,3", "--json"))
+	p := w.run(sockeye("bench", "--time", "100ms", "--rounds", "1", "--conns", "1,3", "--flows", "1,4", "--json"))
 	require.Zero(t, p.code, p.stderr())
 	require.Empty(t, p.stderr(), "no progress where there is no terminal")
 	got := map[string]int{}
@@ -30,11 +30,12 @@ func TestBench(t *testing.T) {
 			require.LessOrEqual(t, r.P50, r.P99, line)
 		}
 	}
-	require.Equal(t, map[string]int{"sockeye, offloads": 4, "sockeye, plain TUN": 4, "kernel, veth": 4, "no stack, offloads": 2}, got)
+	require.Equal(t, map[string]int{"sockeye, offloads": 6, "sockeye, plain TUN": 6, "kernel, veth": 6, "no stack, offloads": 3}, got)
 
-	p = w.run(sockeye("bench", "--time", "20ms", "--rounds", "1", "--conns", "2"))
+	p = w.run(sockeye("bench", "--time", "20ms", "--rounds", "1", "--conns", "2", "--flows", "1", "--only", "kernel, veth"))
 	require.Zero(t, p.code, p.stderr())
-	for _, want := range []string{"bulk, sending, MTU 1500", "Gbit/s", "bulk, receiving", "a byte and its answer, 2 at once", "per second", "kernel, veth"} {
+	for _, want := range []string{"bulk, sending, 1 at once, MTU 1500", "Gbit/s", "bulk, receiving", "a byte and its answer, 2 at once", "per second", "kernel, veth"} {
 		require.Contains(t, p.stdout(), want)
 	}
+	require.NotContains(t, p.stdout(), "sockeye, offloads")
 }

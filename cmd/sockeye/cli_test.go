@@ -11,7 +11,7 @@ import (
 )
 
 func TestEveryCommandHasAnExample(t *testing.T) {
-	for _, c := range []string{"demo", "explain", "bench", "get", "dig", "ping", "serve", "up", "down", "version"} {
+	for _, c := range []string{"demo", "explain", "bench", "get", "dig", "dns", "ping", "serve", "up", "down", "version"} {
 		out, errs, code := try(c, "--help")
 		require.Zero(t, code, "%s: %s", c, errs)
 		require.Contains(t, out, "Examples:", c)
@@ -72,7 +72,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestStackFlags(t *testing.T) {
-	for _, c := range []string{"get", "dig", "ping", "serve"} {
+	for _, c := range []string{"get", "dig", "dns", "ping", "serve"} {
 		out, _, _ := try(c, "--help")
 		for _, f := range []string{"--tun NAME", "--addr CIDR", "--dns ADDR", "--pcap FILE", "-v, --verbose"} {
 			require.Contains(t, out, f, c)
@@ -103,6 +103,16 @@ func TestBadInput(t *testing.T) {
 		{"ping: no patience (ping: 2)", "ping -W 0 192.0.2.1", 2, "-W"},
 		{"dig without a name (dig: 1)", "dig @192.0.2.1", 1, "name what to ask for"},
 		{"dig: two servers (dig: 1)", "dig @192.0.2.1 @192.0.2.3 example.com", 1, "one server only"},
+		{"dig: not an option (dig: 1)", "dig example.com +nonsense", 1, "+nonsense"},
+		{"dig: not a number (dig: 1)", "dig example.com +time=soon", 1, "+time=soon"},
+		{"dig: no such address (dig: 1)", "dig -x 1.2.3", 1, "-x"},
+		{"dig: no batch file (dig: 8)", "dig -f /no/such/file", 8, "batch file"},
+		{"dig: no hints (dig: 10)", "dig +trace --hints /no/such/file example.com", 10, "root hints"},
+		{"dig: hints without a server (dig: 10)", "dig +trace --hints /dev/null example.com", 10, "a.root-servers.net"},
+		{"dns: a negative rate", "dns --rate -1", 2, "--rate"},
+		{"dns: no cache", "dns --cache 0", 2, "--cache"},
+		{"dns: nowhere", "dns --listen nowhere", 2, "--listen"},
+		{"dns: no device", "dns --state " + none, 1, "sockeye up"},
 		{"loopback's network is no host's", "get --tun sknone --addr 127.0.0.2/24 http://192.0.2.1/", 45, "127.0.0.0/8"},
 		{"demo: multicast", "demo --link pipe --addr 224.0.0.2/24", 2, "from 224.0.0.0 on"},
 		{"up: reserved", "up --addr 240.0.0.2/24 --state " + none, 1, "from 224.0.0.0 on"},
@@ -113,8 +123,8 @@ func TestBadInput(t *testing.T) {
 		{"no host (curl: 3)", "get http:///x", 3, "no host"},
 		{"port out of range (curl: 3)", "get http://192.0.2.1:70000/", 3, "65535"},
 		{"a blank in the URL (curl: 3)", "get http://192.0.2.1/a_b", 3, "%20"},
-		{"no device (curl: 45)", "get http://192.0.2.1/ --state " + none, 45, "sudo sockeye up --nat IFACE"},
-		{"no device: the demo is named", "get http://192.0.2.1/ --state " + none, 45, "sockeye demo"},
+		{"serve: no device", "serve --state " + none, 1, "sudo sockeye up --nat IFACE"},
+		{"serve: no device: the demo is named", "serve --state " + none, 1, "sockeye demo"},
 		{"device name too long", "get --tun a-name-longer-than-15 --addr 192.0.2.2/24 http://192.0.2.1/", 45, "15"},
 		{"no address for a device that is not there", "ping --tun sknone 192.0.2.1", 2, "--addr"},
 		{"address without its network", "get --tun sknone --addr 192.0.2.2 http://192.0.2.1/", 45, "192.0.2.2/24"},
@@ -123,9 +133,9 @@ func TestBadInput(t *testing.T) {
 		{"IPv6", "get --tun sknone --addr 2001:db8::2/64 http://192.0.2.1/", 45, "IPv4"},
 		{"dig: a name too long (dig: 10)", "dig " + strings.Repeat("a", 64) + ".test", 10, "63"},
 		{"dig: no such type (dig: 1)", "dig example.com NOPE", 1, "NOPE"},
-		{"dig: no device (dig: 10)", "dig example.com --state " + none, 10, "sockeye up"},
+		{"dig: no such device (dig: 10)", "dig example.com --tun sknone --state " + none, 10, "sockeye up"},
 		{"ping: too large (ping: 2)", "ping -s 70000 192.0.2.1", 2, "65507"},
-		{"ping: no device (ping: 2)", "ping 192.0.2.1 --state " + none, 2, "sockeye up"},
+		{"ping: no such device (ping: 2)", "ping 192.0.2.1 --tun sknone --state " + none, 2, "sockeye up"},
 		{"serve: no such directory", "serve --dir /no/such/dir", 1, "--dir"},
 		{"explain: no such file", "explain /no/such/file", 1, "no such file"},
 		{"explain: no capture", "explain /etc/hostname", 1, "malformed"},
@@ -137,6 +147,8 @@ func TestBadInput(t *testing.T) {
 		{"bench: no rounds", "bench --rounds 0", 2, "above zero"},
 		{"bench: MTU below what every host takes", "bench --mtu 100", 2, "576"},
 		{"bench: nobody asks", "bench --conns 0", 2, "1 to 10000"},
+		{"bench: nobody sends", "bench --flows 0", 2, "1 to 10000"},
+		{"bench: an unknown contestant", "bench --only lwip", 2, "kernel, veth"},
 		{"demo: no such link", "demo --link wire", 2, "tun, pipe or auto"},
 		{"demo: prefix too long", "demo --link pipe --addr 192.0.2.2/32", 2, "/30"},
 		{"up: prefix too long", "up --addr 192.0.2.2/31 --state " + none, 1, "/30"},

@@ -70,6 +70,7 @@ answered, 10 for an error of our own.`,
 	f.wait = 3 * time.Second
 	secondsVar(cmd, &f.wait, "timeout", "", "wait this `TIME` for each answer, in seconds")
 	fl.IntVar(&f.tries, "tries", 2, "ask `N` times")
+	f.out = true
 	f.register(cmd)
 	return cmd
 }
@@ -92,8 +93,8 @@ func (p *program) runDig(cmd *cobra.Command, f *digFlags, args []string) error {
 	if err != nil {
 		return fail(digInternal, err)
 	}
-	if asks[0].server != "" {
-		f.dns = asks[0].server
+	if s := asks[0].server; isServer(s) {
+		f.dns = s
 	}
 	return p.within(&f.linkFlags, digInternal, func(s *session, stop *interruption) error {
 		var worst error
@@ -149,18 +150,18 @@ func (p *program) ask(s *session, f *digFlags, o *digAsk, roots []dns.Hint) erro
 		}
 		return p.trace(s, o, roots)
 	}
-	if s.noDNS != nil {
-		return fail(digInternal, s.noDNS)
+	servers, err := s.asked(o)
+	if err != nil {
+		return fail(digInternal, err)
 	}
 	r := s.resolver()
-	r.Servers = atPort(r.Servers, f.port)
+	r.Servers = atPort(servers, f.port)
 	r.Timeout, r.Attempts, r.TCPOnly, r.NoEDNS, r.NoMixedCase, r.Flags = o.wait, o.tries, o.tcp, o.noEDNS, o.noMixedCase, o.flags
 	r.KeepTruncated = o.ignore
 	if s.tell != nil {
-		s.tell.Question(o.name, o.t, s.servers)
+		s.tell.Question(o.name, o.t, r.Servers)
 	}
 	var a *dns.Answer
-	var err error
 	for _, name := range o.names() {
 		if a, err = r.Ask(name, o.t, time.Time{}); !errors.Is(err, dns.ErrNXDomain) {
 			break
@@ -208,6 +209,34 @@ func (p *program) answer(o *digAsk, a *dns.Answer, err error) error {
 		return fail(digNoReply, err)
 	}
 	return nil
+}
+
+// isServer says whether a text is the address of a server, with or without a port.
+func isServer(text string) bool {
+	if _, err := netip.ParseAddrPort(text); err == nil {
+		return true
+	}
+	_, err := netip.ParseAddr(text)
+	return err == nil
+}
+
+// asked are the servers that a question goes to: the session's, or the one it names, by address or by name.
+func (s *session) asked(o *digAsk) ([]netip.AddrPort, error) {
+	switch at, err := netip.ParseAddr(o.server); {
+	case err == nil && at.Is4():
+		return []netip.AddrPort{netip.AddrPortFrom(at, dns.Port)}, nil
+	case o.server == "" || isServer(o.server):
+		return s.servers, s.noDNS
+	}
+	addrs, err := s.addrs(o.server, time.Now().Add(10*time.Second))
+	if err != nil {
+		return nil, fmt.Errorf("no address for the server %s: %w", o.server, err)
+	}
+	var out []netip.AddrPort
+	for _, at := range addrs {
+		out = append(out, netip.AddrPortFrom(at, dns.Port))
+	}
+	return out, nil
 }
 
 // systemConfig is what the system says of searching names.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,13 +30,16 @@ func (o *digAsk) text(a *dns.Answer, now time.Time) string {
 		return b.String()
 	}
 	if !o.noComments {
+		if slices.ContainsFunc(a.Exchanges, func(x *dns.Exchange) bool { return x.Truncated }) {
+			b.WriteString(";; Truncated, retrying in TCP mode.\n")
+		}
 		digHeader(&b, m)
 	}
 	if !o.noQuestion {
 		o.title(&b, "QUESTION")
 		for _, q := range m.Questions {
 			q.Name = a.SpeltName(q.Name)
-			fmt.Fprintf(&b, ";%s\n", q)
+			fmt.Fprintln(&b, o.question(q))
 		}
 	}
 	for _, s := range []struct {
@@ -94,17 +98,58 @@ func (o *digAsk) title(b *strings.Builder, name string) {
 	fmt.Fprintf(b, ";; %s SECTION:\n", name)
 }
 
-// line is a record, less what was not wanted.
+// line is a record, less what was not wanted, in dig's columns.
 func (o *digAsk) line(r dns.Record) string {
-	f := strings.SplitN(r.String(), "\t", 4) // name, TTL, class, the rest
-	out := f[:1:1]
-	if !o.noTTL {
-		out = append(out, f[1])
+	f := strings.SplitN(r.String(), "\t", 5) // name, TTL, class, type, data
+	if o.noClass {
+		f = slices.Delete(f, 2, 3)
 	}
-	if !o.noClass {
-		out = append(out, f[2])
+	if o.noTTL {
+		f = slices.Delete(f, 1, 2)
 	}
-	return strings.Join(append(out, f[3]), "\t")
+	var c tabbed
+	c.put(0, f[0])
+	for i, word := range f[1:] {
+		c.put(24+8*i, word)
+	}
+	return c.String()
+}
+
+// question is a question in dig's columns, where the TTL would be left out.
+func (o *digAsk) question(q dns.Question) string {
+	f := strings.SplitN(q.String(), "\t", 3) // name, class, type
+	column := 32
+	if o.noTTL || o.noClass {
+		column = 24
+	}
+	var c tabbed
+	c.put(0, f[0])
+	c.put(column, f[1])
+	if !o.noTTL || !o.noClass {
+		column += 8
+	}
+	c.put(column, f[2])
+	return ";" + c.String()
+}
+
+// A tabbed line is one with words at places that are reached by tabs; past a place, a blank divides.
+type tabbed struct {
+	strings.Builder
+	at int
+}
+
+func (c *tabbed) put(column int, word string) {
+	switch {
+	case column > 0 && c.at >= column:
+		c.WriteByte(' ')
+		c.at++
+	default:
+		for ; c.at < column; c.at = c.at&^7 + 8 {
+			c.WriteByte('\t')
+		}
+	}
+	c.WriteString(word)
+	c.at += len(word)
 }
 
 // typed is the name as people type it: without the final dot, unless it is all.

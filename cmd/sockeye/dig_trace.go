@@ -55,7 +55,7 @@ func (t *tracer) hints(hs []dns.Hint) {
 	t.printf("\n; <<>> sockeye dig <<>> +trace %s %s\n", dns.Escape(t.o.name), dns.TypeString(t.o.t))
 	for _, h := range hs {
 		t.names[h.Addr.String()] = h.Name
-		t.printf(".\t\t\tIN\tNS\t%s\n", h.Name)
+		t.printf(".\t\t\t\tIN\tNS\t%s\n", h.Name)
 	}
 	t.printf(";; The root's servers are hints that we have\n\n")
 }

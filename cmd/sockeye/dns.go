@@ -46,7 +46,7 @@ says what it did.`,
 	fl.StringVar(&f.hints, "hints", "", "root hints `FILE` (default: the Internet's root servers)")
 	fl.Uint16Var(&f.upstream, "upstream-port", dns.Port, "ask other servers at `PORT`")
 	fl.StringSliceVar(&f.allow, "allow", nil, "answer this network, a `CIDR` (default: our own)")
-	fl.IntVar(&f.rate, "rate", 1000, "answers over UDP to one /24, each second `N`; 0: any number")
+	fl.IntVar(&f.rate, "rate", 1000, "at most `N` answers a second over UDP to one /24; 0: any")
 	fl.IntVar(&f.cache, "cache", dns.DefaultCache>>20, "keep at most `N` MiB")
 	fl.StringVar(&f.hosts, "hosts", "", "answer from this hosts `FILE` first")
 	f.all = true

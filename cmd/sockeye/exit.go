@@ -65,6 +65,9 @@ func usageCode(cmd *cobra.Command) int {
 	if cmd.Name() == "dig" {
 		return digUsage
 	}
+	if cmd.Name() == "run" {
+		return runFailed
+	}
 	return 2 // curl's and ping's
 }
 
@@ -77,6 +80,8 @@ func unusable(cmd *cobra.Command) int {
 		return digInternal
 	case "ping":
 		return pingError
+	case "run":
+		return runFailed
 	}
 	return 1
 }

@@ -77,6 +77,7 @@ news:, urn: and tel: are explained, and nothing is sent.`,
 	f.requestFlags(cmd)
 	f.resultFlags(cmd)
 	f.wayFlags(cmd)
+	f.out = true
 	f.register(cmd)
 	return cmd
 }

@@ -30,6 +30,7 @@ type linkFlags struct {
 	lang                 string // of the journey
 	html                 string // file for the journey's page
 	verbose              bool
+	out                  bool   // it needs nobody to reach us, so it does without a device
 	all                  bool   // told is every packet, not the first and last of many
 	state                string // where `up` keeps its states; for tests
 }
@@ -64,8 +65,9 @@ type session struct {
 	device  string // "": two hosts joined in memory
 	lang    string // of the journey
 	servers []netip.AddrPort
-	noDNS   error // why servers is empty
-	system  bool  // servers are the system's
+	noDNS   error        // why servers is empty
+	beyond  func() error // ends what carries our packets on where there is no device; nil: nothing
+	system  bool         // servers are the system's
 
 	keys *keyLog   // nil: nobody wants TLS's secrets
 	html *pageFile // nil: nobody wants a page
@@ -90,6 +92,9 @@ var errNoDevice = errors.New("no TUN device: make one with `sudo sockeye up --na
 // open makes a running stack of the flags.
 func (p *program) open(f *linkFlags) (*session, error) {
 	pl, err := f.plan()
+	if err != nil && f.mayGoOut(err) {
+		return p.openOutside(f)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +150,11 @@ func (s *session) start(l link.Link, pcap string, told bool, o journey.Options) 
 // close ends the stack within d and then the recording.
 func (s *session) close(d time.Duration) error {
 	shut(s.stack, d)
-	return errors.Join(s.rec.close(), s.keys.close(), s.html.write(s.tell))
+	err := s.rec.close()
+	if s.beyond != nil {
+		err = errors.Join(err, s.beyond())
+	}
+	return errors.Join(err, s.keys.close(), s.html.write(s.tell))
 }
 
 // plan looks up what the flags speak of.

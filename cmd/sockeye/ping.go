@@ -46,7 +46,7 @@ other error.`,
 	secondsVar(cmd, &f.interval, "interval", "i", "`TIME` between two requests, in seconds")
 	fl.IntVarP(&f.size, "size", "s", 56, "`BYTES` of data in each")
 	secondsVar(cmd, &f.wait, "wait", "W", "`TIME` to wait for the last answer, in seconds")
-	f.all = true
+	f.all, f.out = true, true
 	f.register(cmd)
 	return cmd
 }
@@ -100,6 +100,9 @@ func (g *pinger) run(host string, stop *interruption) error {
 	fd, err := g.s.api.Socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
 	if err == nil {
 		g.fd = fd
+		err = g.s.api.SetSockOptInt(fd, socket.IPPROTO_IP, socket.IP_RECVERR, 1) // what routers say, too
+	}
+	if err == nil {
 		err = g.s.api.Connect(fd, netip.AddrPortFrom(g.to, 0))
 	}
 	if err != nil {

@@ -72,7 +72,7 @@ func TestDigAgainstDnsmasq(t *testing.T) {
 	t.Run("names as they were asked for, not in the question's random case", func(t *testing.T) {
 		p := w.run(sockeye(on("dig", "@"+kernelIP, "Www.Sockeye.test", "--dns", "192.0.2.9")...))
 		require.Zero(t, p.code, p.stderr())
-		require.Contains(t, p.stdout(), "\n;Www.Sockeye.test.\tIN\tA\n")
+		require.Contains(t, p.stdout(), "\n;Www.Sockeye.test.\t\tIN\tA\n")
 		require.Regexp(t, `\nWww\.Sockeye\.test\.\t\d+\tIN\tA\t192\.0\.2\.1\n`, p.stdout())
 	})
 	t.Run("a chain, in short", func(t *testing.T) {

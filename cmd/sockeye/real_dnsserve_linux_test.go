@@ -89,8 +89,8 @@ func TestDigOptions(t *testing.T) {
 		code       int
 	}{
 		{"+short mail.z0.one", `^198\.51\.100\.25\n$`, 0},
-		{"+noall +answer mail.z0.one", `^mail\.z0\.one\.\t\d+\tIN\tA\t198\.51\.100\.25\n$`, 0},
-		{"+noall +answer +nottlid +noclass mail.z0.one", `^mail\.z0\.one\.\tA\t198\.51\.100\.25\n$`, 0},
+		{"+noall +answer mail.z0.one", `^mail\.z0\.one\.\t\t\d+\tIN\tA\t198\.51\.100\.25\n$`, 0},
+		{"+noall +answer +nottlid +noclass mail.z0.one", `^mail\.z0\.one\.\t\tA\t198\.51\.100\.25\n$`, 0},
 		{"mx z0.one +short", `(?m)^10 mail\.z0\.one\.$`, 0},
 		{"-t MX -q z0.one +short", `(?m)^10 mail\.z0\.one\.$`, 0},
 		{"+short svc.z0.one HTTPS", `^1 \. alpn="h2,h3" ipv4hint=198\.51\.100\.8\n$`, 0},
@@ -104,6 +104,8 @@ func TestDigOptions(t *testing.T) {
 		{"+dnssec mail.z0.one", `flags: do; udp`, 0},
 		{"mail.z0.one", `;; FROM: 10\.53\.9\.1:53, a recursive server\n`, 0},
 		{"@" + authIPs[0] + " mail.z0.one", `;; FROM: 10\.53\.2\.1:53, an authority for the zone\n`, 0},
+		{"--dns " + unboundIP + " @ns1.z0.one mail.z0.one", `;; FROM: 10\.53\.2\.1:53, an authority for the zone\n`, 0},
+		{"--dns " + unboundIP + " @nobody.z0.one mail.z0.one", `^$`, 10},
 		{"-p 54 +tries=1 +time=1 mail.z0.one", `^$`, 9},
 		{"+nonsense mail.z0.one", `^$`, 1},
 		{"-f " + batch + " +short", `^198\.51\.100\.25\n1 2 5060 mail\.z0\.one\.\n$`, 0},
@@ -138,9 +140,9 @@ func TestDigTrace(t *testing.T) {
 	p := d.run(sockeye(on("dig", "+trace", "--hints", d.hints, "mail.z0.one")...))
 	require.Zero(t, p.code, p.stderr())
 	out := p.stdout()
-	for _, want := range []string{`\.\t\t\tIN\tNS\ta\.rootns\.`, `one\.\t3600\tIN\tNS\tns\.nic\.one\.`,
-		`;; Received \d+ bytes from 10\.53\.0\.1#53\(a\.rootns\.\) in \d+ ms`, `z0\.one\.\t3600\tIN\tNS\tns1\.z0\.one\.`,
-		`;; Received \d+ bytes from 10\.53\.1\.1#53\(ns\.nic\.one\.\) in \d+ ms`, `mail\.z0\.one\.\t300\tIN\tA\t198\.51\.100\.25`,
+	for _, want := range []string{`\.\t+IN\tNS\ta\.rootns\.`, `one\.\t+3600\tIN\tNS\tns\.nic\.one\.`,
+		`;; Received \d+ bytes from 10\.53\.0\.1#53\(a\.rootns\.\) in \d+ ms`, `z0\.one\.\t+3600\tIN\tNS\tns1\.z0\.one\.`,
+		`;; Received \d+ bytes from 10\.53\.1\.1#53\(ns\.nic\.one\.\) in \d+ ms`, `mail\.z0\.one\.\t+300\tIN\tA\t198\.51\.100\.25`,
 		`;; Received \d+ bytes from 10\.53\.2\.1#53\(ns1\.z0\.one\.\) in \d+ ms`, `;; FROM: 10\.53\.2\.1:53, an authority for the zone`} {
 		require.Regexp(t, want, out)
 	}

@@ -97,6 +97,14 @@ func (r *Ring) advance(n int) {
 	r.lent = 0
 }
 
+// Skip moves an empty Ring's position n bytes ahead: they went past it. A Ring
+// that holds something stays as it is.
+func (r *Ring) Skip(n int) {
+	if r.extent() == 0 {
+		r.start += uint64(max(n, 0))
+	}
+}
+
 // Trim gives back the memory of all bytes beyond the end and ends a loan.
 func (r *Ring) Trim(b *Budget) {
 	r.ahead, r.lent = 0, 0

@@ -16,11 +16,18 @@ func (r *Ring) reserveSmall(b *Budget, n int) int {
 	return min(n, r.Held()-r.Len())
 }
 
+// leapFrom is the size of a chunk that, where memory abounds, grows to MaxChunk at
+// once: a stream that fills it goes on, and each step copies all that came before.
+const leapFrom = 8 << 10
+
 // grow makes the chunk at least size bytes large, a class's size, and reports
 // whether it is.
 func (r *Ring) grow(b *Budget, size int) bool {
 	if size <= r.Held() {
 		return true
+	}
+	if r.Held() >= leapFrom && b.Free() > b.Limit()/2 {
+		size = MaxChunk
 	}
 	next := b.replace(r.Held(), size)
 	if next == nil {

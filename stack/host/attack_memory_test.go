@@ -335,7 +335,7 @@ func TestAttack_41_ZeroWindow(t *testing.T) {
 		squats := w.squat(2000, addrSquatter, 1<<20)
 		require.Greater(t, len(squats), 50)
 		require.GreaterOrEqual(t, w.a.budget.Free(), 0)
-		require.True(t, w.a.env.Few(), "the attack bites")
+		require.True(t, w.a.env.RunsLow(), "the attack bites")
 		require.LessOrEqual(t, w.steady(c, s, 100), alone*10/9, "goodput beside the attack, %d bytes of Budget", memory)
 		require.Zero(t, w.a.Counters().TCP.AbortOnMemory, "nobody is reset in the first minute")
 

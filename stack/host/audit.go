@@ -34,7 +34,9 @@ func (a *Audit) Check(h *Host) error {
 		}
 		memory += socketCost
 		if s.lis != nil {
-			listeners++
+			if s.role == ordinary {
+				listeners++
+			}
 			memory += connCost
 		}
 		if s.conn == nil {
@@ -89,6 +91,8 @@ func (a *Audit) Idle(h *Host) error {
 	switch {
 	case h.flows.n+h.listeners.n+h.tcp.n+h.udp.n+h.echo.n != 0:
 		return tcp.Breach("sockets that nobody owns")
+	case h.fwd.sessions() != 0:
+		return tcp.Breach("forwarded sessions that nobody owns")
 	case h.waits.n+h.orphans.n+h.stalled.n != 0:
 		return tcp.Breach("records of connections that are over")
 	case h.budget.Used() != 0:

@@ -61,8 +61,13 @@ func peerAddress(a netip.AddrPort) (netip.AddrPort, error) {
 
 // connectDatagram fixes or dissolves the peer of a datagram or echo socket.
 func (h *Host) connectDatagram(e *socket, remote netip.AddrPort) error {
+	if e.role != ordinary {
+		return ErrInvalid
+	}
 	if !remote.Addr().IsValid() {
-		e.remote = wire.Endpoint{}
+		if e.bound {
+			h.setEnds(e, e.local, wire.Endpoint{})
+		}
 		return nil
 	}
 	to, err := peerAddress(remote)
@@ -77,10 +82,13 @@ func (h *Host) connectDatagram(e *socket, remote netip.AddrPort) error {
 		if err := h.bindFree(e, src); err != nil {
 			return err
 		}
-	} else if e.local.Addr().IsUnspecified() {
-		e.local = wire.EndpointOf(netip.AddrPortFrom(src, e.local.Port()))
 	}
-	e.remote, e.connected, e.err = wire.EndpointOf(to), true, nil
+	ours := e.local
+	if ours.Addr().IsUnspecified() {
+		ours = wire.EndpointOf(netip.AddrPortFrom(src, e.local.Port()))
+	}
+	h.setEnds(e, ours, wire.EndpointOf(to))
+	e.connected, e.err = true, nil
 	return nil
 }
 
@@ -139,6 +147,7 @@ type Meta struct {
 	Size     int // bytes of the datagram; more than were copied where p was too short
 	From     netip.AddrPort
 	To       netip.Addr // the specific destination: ours, or a broadcast address
+	ToPort   uint16     // its port, of a session that is forwarded; otherwise 0
 	TTL, TOS uint8
 }
 
@@ -205,7 +214,11 @@ func (h *Host) Abort(now clock.Instant, s Handle) error {
 // give ends the owner's part in s: what remains is an orphan, or nothing.
 func (h *Host) give(now clock.Instant, s *socket, abort bool) {
 	s.tellGone = s.owned && s.lingerOn && s.linger > 0 && !abort
+	if s.role != ordinary {
+		h.fwd.on.closed(s)
+	}
 	s.owned, s.parent = false, 0
+	h.unread(s)
 	s.alarms = [2]clock.Instant{}
 	switch {
 	case s.lis != nil:

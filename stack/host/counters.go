@@ -11,7 +11,9 @@ type Counters struct {
 	ICMP ICMPCounters
 	UDP  UDPCounters
 	TCP  TCPCounters
-	Drop [256]uint64 // by trace.Reason: every packet without effect is counted here exactly once
+
+	Forward ForwardCounters
+	Drop    [256]uint64 // by trace.Reason: every packet without effect is counted here exactly once
 }
 
 // IPCounters are the counters of RFC 4293, without prefix.
@@ -54,6 +56,16 @@ type TCPCounters struct {
 	CurrOrphans      uint64 // gauge: connections without an owner, TIME-WAIT not counted
 }
 
+// ForwardCounters say what became of the flows that were addressed to nobody here.
+type ForwardCounters struct {
+	Held, Accepted, Reset, Refused uint64 // handshakes that waited for a decision, and the decisions; Refused: datagrams too
+	Expired                        uint64 // ... on which nobody decided in time
+	Sessions                       uint64 // that began, of datagrams and echoes
+	SessionsIdle, SessionsEvicted  uint64 // that ended because nothing came, and to make room
+	SessionsRefused                uint64 // datagrams for whose session there was no room
+	CurrSessions                   uint64 // gauge
+}
+
 // Counters returns the SNMP-named counters (RFC 4293, 4022, 4113). What it
 // points to changes with the next call only.
 func (h *Host) Counters() *Counters {
@@ -67,6 +79,8 @@ func (h *Host) Counters() *Counters {
 	h.shown.TCP.RetransSegs = h.env.Stats.Retransmitted
 	h.shown.TCP.CurrTimeWait, h.shown.TCP.CurrOrphans = uint64(h.waits.n), uint64(h.orphans.n)
 	h.shown.TCP.ListenStats = h.env.Stats.ListenStats
+	h.shown.Forward.Expired = h.env.Stats.HeldExpired
+	h.shown.Forward.CurrSessions = uint64(h.fwd.sessions())
 	return h.shown
 }
 

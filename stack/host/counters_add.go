@@ -6,6 +6,7 @@ func (c *Counters) Add(o *Counters) {
 	c.ICMP.add(&o.ICMP)
 	c.UDP.add(&o.UDP)
 	c.TCP.add(&o.TCP)
+	c.Forward.add(&o.Forward)
 	for why, n := range o.Drop {
 		c.Drop[why] += n
 	}
@@ -82,4 +83,17 @@ func (c *TCPCounters) add(o *TCPCounters) {
 	c.MemoryPressures += o.MemoryPressures
 	c.CurrTimeWait += o.CurrTimeWait
 	c.CurrOrphans += o.CurrOrphans
+}
+
+func (c *ForwardCounters) add(o *ForwardCounters) {
+	c.Held += o.Held
+	c.Accepted += o.Accepted
+	c.Reset += o.Reset
+	c.Refused += o.Refused
+	c.Expired += o.Expired
+	c.Sessions += o.Sessions
+	c.SessionsIdle += o.SessionsIdle
+	c.SessionsEvicted += o.SessionsEvicted
+	c.SessionsRefused += o.SessionsRefused
+	c.CurrSessions += o.CurrSessions
 }

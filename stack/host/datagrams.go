@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -21,7 +22,8 @@ type datagrams struct {
 	out       int // bytes of memory on their way out
 	recvLimit int // bytes; 0: defaultBuffer
 	sendLimit int
-	segment   int // bytes of payload of each datagram that one call makes; 0: one call, one datagram
+	lastSeq   uint16 // of an echo session: of the latest request
+	segment   int    // bytes of payload of each datagram that one call makes; 0: one call, one datagram
 }
 
 func (d *datagrams) recvRoom() int { return limitOr(d.recvLimit) - d.in.bytes }
@@ -112,12 +114,15 @@ func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (int, Meta, error)
 	}
 	d := s.dg.in.head
 	if d == nil {
+		if s.ended {
+			return 0, Meta{}, tcp.ErrTimeout // a session that was idle for too long
+		}
 		if s.shutRead {
 			return 0, Meta{}, nil
 		}
 		return 0, Meta{}, ErrWouldBlock
 	}
-	n, m := copy(p, d.data), Meta{Size: len(d.data), From: d.peer, To: d.to, TTL: d.ttl, TOS: d.tos}
+	n, m := copy(p, d.data), Meta{Size: len(d.data), From: d.peer, To: d.to, ToPort: d.port, TTL: d.ttl, TOS: d.tos}
 	if f&Peek == 0 {
 		s.dg.in.pop()
 		h.kept -= len(d.mem)
@@ -130,6 +135,9 @@ func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (int, Meta, error)
 func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.AddrPort) (int, error) {
 	if s.err != nil {
 		return 0, s.takeError()
+	}
+	if s.role != ordinary {
+		return 0, ErrNotSupported // SendFrom
 	}
 	if s.shutWrite {
 		return 0, ErrPipe
@@ -153,7 +161,7 @@ func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.Add
 	case s.dg.segment > 0 && len(p) > s.dg.segment:
 		err = h.sendSuper(s, &m, p, s.dg.segment, to.Port())
 	default:
-		err = h.sendUDP(s, &m, p, to.Port())
+		err = h.sendUDP(&m, p, s.local.Port(), to.Port())
 	}
 	if err != nil {
 		if err == ErrWouldBlock {

@@ -13,10 +13,12 @@ type timer struct {
 // The ranks of what a host has one of: what goes off first at the same time,
 // before any socket.
 const (
-	rankFragments int32 = iota - 4
+	rankFragments int32 = iota - 6
 	rankWaits
 	rankRelief
 	rankRest
+	rankSessions
+	rankEchoSessions
 )
 
 // deadlines is a binary heap of timers, earliest first, ties by owner. A deadline

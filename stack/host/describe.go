@@ -101,3 +101,6 @@ func (s *socket) describe() Description {
 	}
 	return d
 }
+
+// Memory returns how many bytes of the Budget are in use, and the Budget.
+func (h *Host) Memory() (used, limit int) { return h.budget.Used(), h.budget.Limit() }

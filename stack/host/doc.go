@@ -10,13 +10,15 @@
 //	  -> inputICMP (icmp.go, icmp_errors.go, echo.go)
 //	  -> inputUDP (udp.go) -> datagram queue (datagrams.go)
 //	  -> inputTCP (tcp.go) -> tcp.Conn.Arrive -> ready queue
+//	                          (its bytes straight to who waits for them: readers.go)
 //	                       -> tcp.TimeWait.Arrive (timewait.go)
 //	     or arriveListener (listen.go) -> tcp.Listener.Arrive -> establish -> accept queue
 //
 // and a leaving one comes from the queue of the host's own packets (output.go,
 // fragment.go), or from a connection in the ready queue (tcp_output.go);
 // packets to our own addresses cross a bounded queue inside Transmit (loop.go).
-// Who is given up so that others live: orphans.go, pressure.go.
+// Who is given up so that others live: orphans.go, pressure.go. What is addressed
+// to nobody here, where somebody forwards it: forward.go, sessions.go.
 //
 // What a router, or a connection's own search, tells of a path's MTU goes into
 // the caches of pmtu.go, and from there to all connections that go the same way,

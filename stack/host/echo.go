@@ -17,7 +17,7 @@ func (h *Host) inputEchoReply(in *datagram, id uint16) {
 	from := netip.AddrPortFrom(in.ip.Src, 0)
 	var s *socket
 	if in.cast == unicast {
-		s = h.echo.match(to, from, false)
+		s = h.echo.match(to, from)
 	}
 	if s == nil {
 		h.drop(trace.DropICMP)

@@ -46,7 +46,11 @@ func (h *Host) Events() []Ready {
 			continue
 		}
 		s.noted = false
-		if m := s.conditions() | s.news; m != 0 {
+		m := s.conditions() | s.news
+		if r := h.reader(s); r != nil && r.N > 0 {
+			m |= Readable
+		}
+		if m != 0 {
 			h.events = append(h.events, Ready{id, m})
 		}
 		s.news = 0
@@ -79,10 +83,15 @@ func (s *socket) conditions() Mask {
 		m |= Failed | Readable | Writable
 	}
 	switch {
+	case s.dg != nil && s.role == takesAll:
+		if s.connected { // a session waits
+			m |= Readable
+		}
+		return m
 	case s.dg != nil:
 		return m | s.datagramConditions()
 	case s.lis != nil:
-		if s.lis.accept.head != nil {
+		if s.lis.accept.head != nil || s.lis.tcp.Undecided() {
 			m |= Readable
 		}
 		return m
@@ -178,6 +187,8 @@ func (h *Host) Expire(now clock.Instant) {
 			h.expireWaits(now)
 		case t.owner == rankRelief:
 			h.relieve(now)
+		case t.owner == rankSessions, t.owner == rankEchoSessions:
+			h.fwd.on.expire(now, t.owner)
 		case t.owner == rankRest:
 			h.restIdle(now)
 		}

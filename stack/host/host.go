@@ -50,6 +50,7 @@ type Host struct {
 	freePresets   []*tcp.Options
 	tcp           portTable // all streams with a local port
 	udp           portTable
+	byUDP         udpTable
 	echo          portTable
 	noted         []Handle // with news
 	gone          []Handle
@@ -71,9 +72,14 @@ type Host struct {
 	readyLocal socketList // connections with ourselves
 	freeConns  []*tcp.Conn
 	freeLis    []*listener
+	fwd        forwarding
 	arrivalTOS uint8
 	arrival    tcp.Arrival // scratch: what is passed by pointer does not go to the heap
 	segment    tcp.Segment
+	flow       tcp.Flow
+	heading    heading
+	readers    []reading
+	latest     *socket // the connection that the last segment to arrive was for
 	heads      [maxBatch * maxHeadSize]byte
 }
 
@@ -133,7 +139,7 @@ func (h *Host) CloseAll(now clock.Instant) {
 	h.now = max(h.now, now)
 	h.closed = true
 	for _, s := range h.sockets { // first: their accept queues hold connections
-		if s.live && s.lis != nil {
+		if s.live && (s.lis != nil || s.role == takesAll) {
 			h.give(now, s, true)
 		}
 	}
@@ -148,5 +154,6 @@ func (h *Host) CloseAll(now clock.Instant) {
 	h.closeWaits()
 	h.due.remove(&h.frags.timer)
 	h.due.remove(&h.relief)
+	h.fwd.stop(&h.due)
 	h.due.remove(&h.rest)
 }

@@ -25,7 +25,9 @@ func (h *Host) inputICMP(now clock.Instant, in *datagram) {
 	switch m.Type {
 	case wire.ICMPEcho:
 		c.InEchos++
-		h.answerEcho(in, m, body)
+		if h.fwd.on == nil || !h.fwd.on.echo(now, *in, m) {
+			h.answerEcho(in, m, body)
+		}
 	case wire.ICMPEchoReply:
 		c.InEchoReps++
 		h.inputEchoReply(in, uint16(m.Rest>>16))

@@ -28,7 +28,7 @@ type report struct {
 func (h *Host) inputICMPError(now clock.Instant, in *datagram, m wire.ICMP, quote []byte) {
 	ip, payload, err := wire.DecodeIPv4Quote(quote)
 	if in.cast != unicast || err != nil || len(payload) < transportHeaderLen ||
-		ip.FragOff != 0 || !h.net.isOwn(number(ip.Src)) {
+		ip.FragOff != 0 || h.fwd.lifted == 0 && !h.net.isOwn(number(ip.Src)) {
 		h.counters.ICMP.InErrors++
 		h.drop(trace.DropICMP)
 		return
@@ -41,9 +41,9 @@ func (h *Host) inputICMPError(now clock.Instant, in *datagram, m wire.ICMP, quot
 	case wire.ProtoTCP:
 		known = h.reportTCP(now, &r)
 	case wire.ProtoUDP:
-		known = h.reportDatagram(now, &r, &h.udp, true)
+		known = h.reportDatagram(now, &r, true) || h.fwd.on != nil && h.fwd.on.report(r)
 	case wire.ProtoICMP:
-		known = h.reportDatagram(now, &r, &h.echo, false)
+		known = h.reportDatagram(now, &r, false)
 	}
 	if !known {
 		h.drop(trace.DropICMP)
@@ -83,17 +83,20 @@ func (r *report) classify(m wire.ICMP) {
 
 // reportDatagram tells a datagram socket. As on Linux only a connected one has
 // an error pending, and only a hard one, unless it asked for all (IP_RECVERR).
-func (h *Host) reportDatagram(now clock.Instant, r *report, ports *portTable, toPort bool) bool {
+func (h *Host) reportDatagram(now clock.Instant, r *report, udp bool) bool {
 	local := netip.AddrPortFrom(r.local, binary.BigEndian.Uint16(r.payload[0:]))
 	remote := netip.AddrPortFrom(r.remote, binary.BigEndian.Uint16(r.payload[2:]))
-	if !toPort {
+	s := (*socket)(nil)
+	if udp {
+		s = h.udpSocket(local, remote)
+	} else {
 		if r.payload[0] != uint8(wire.ICMPEcho) {
 			return false
 		}
 		local = netip.AddrPortFrom(r.local, echoID(r.payload))
 		remote = netip.AddrPortFrom(r.remote, 0)
+		s = h.echo.match(local, remote)
 	}
-	s := ports.match(local, remote, toPort)
 	if s == nil {
 		return false
 	}

@@ -35,7 +35,9 @@ func (h *Host) receive(now clock.Instant, b []byte, gso uint16, done, local bool
 
 // admit looks whether a packet is for us, and hands it on.
 func (h *Host) admit(now clock.Instant, b []byte, gso uint16, done, local bool) {
-	ip, payload, err := wire.DecodeIPv4(b)
+	var in datagram
+	ip := &in.ip
+	payload, err := ip.Decode(b)
 	if err != nil {
 		h.counters.IP.InHdrErrors++
 		h.drop(headerReason(err))
@@ -49,14 +51,14 @@ func (h *Host) admit(now clock.Instant, b []byte, gso uint16, done, local bool) 
 		h.drop(trace.DropSourceRoute) // Deviates from RFC 1122 3.2.1.8(c): RFC 7126 4.3 and 4.4 drop them
 		return
 	}
-	cast, why := h.net.admit(&ip, local)
+	cast, why := h.net.admit(ip, local)
 	if why != trace.None {
 		h.counters.IP.InAddrErrors++
 		h.drop(why)
 		return
 	}
-	in := datagram{ip: ip, packet: b[:ip.HeaderLen()+len(payload)], payload: payload,
-		cast: cast, gso: gso, done: done, local: local}
+	in.packet, in.payload = b[:ip.HeaderLen()+len(payload)], payload
+	in.cast, in.gso, in.done, in.local = cast, gso, done, local
 	if ip.MF || ip.FragOff != 0 {
 		h.receiveFragment(now, &in)
 		return

@@ -136,7 +136,9 @@ func (l *listener) pop() *socket {
 func (h *Host) closeListener(now clock.Instant, e *socket) {
 	l := e.lis
 	e.lis = nil
-	h.listeners.remove(e)
+	if e.hashed {
+		h.listeners.remove(e)
+	}
 	h.unready(e)
 	l.tcp.Close()
 	for s := l.pop(); s != nil; s = l.pop() {
@@ -157,17 +159,19 @@ func (h *Host) arriveListener(now clock.Instant, s *socket, flow tcp.Flow) {
 		return
 	}
 	l := &s.lis.tcp
-	verdict, hs := l.Arrive(now, flow, &h.arrival, s.lis.full())
+	verdict, hs := l.Arrive(now, flow, &h.arrival, s.lis.full() || s.heldFull())
 	switch verdict {
 	case tcp.Answered:
 		h.touch(s)
+	case tcp.Held:
+		h.fwd.on.held(now, s)
 	case tcp.Established:
 		h.establish(now, s, hs)
 	case tcp.Reset:
 		h.refuse(now, flow.Local, flow.Remote)
 	case tcp.Cookie:
 		l.Cookie(now, flow, &h.arrival, &h.segment)
-		h.queueSegment(s, flow)
+		h.queueSegment(s, &flow)
 	}
 }
 

@@ -56,7 +56,7 @@ func checkMemoryLists(t testing.TB, h *Host) {
 // after every step, nobody is left behind, and everything comes back.
 func TestMemoryListsInChaos(t *testing.T) {
 	var sum TCPCounters
-	seeds := uint64(8)
+	seeds := uint64(16)
 	if os.Getenv("SOCKEYE_LONG") != "" {
 		seeds = 200
 	}

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"math"
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
@@ -30,7 +31,7 @@ func (h *Host) Options(s Handle) (Options, error) {
 		return Options{}, ErrBadHandle
 	}
 	o := Options{TTL: e.ttl, TOS: e.tos, ReuseAddr: e.reuse, Broadcast: e.broadcast,
-		Linger: e.linger, LingerOn: e.lingerOn, Discover: e.discover, RecvErr: e.recvErr, TCP: e.tcpOptions()}
+		Linger: e.lingerTime(), LingerOn: e.lingerOn, Discover: e.discover, RecvErr: e.recvErr, TCP: e.tcpOptions()}
 	if e.dg != nil {
 		o.RecvBuffer, o.SendBuffer, o.Segment = e.dg.recvLimit, e.dg.sendLimit, e.dg.segment
 	}
@@ -67,7 +68,7 @@ func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 	e.ttl, e.tos, e.reuse, e.broadcast = o.TTL, o.TOS, o.ReuseAddr, o.Broadcast
 	e.discover, e.recvErr = o.Discover, o.RecvErr
 	o.TCP.NoDF = e.kind == Stream && o.Discover == DiscoverDont
-	e.linger, e.lingerOn = o.Linger, o.LingerOn
+	e.linger, e.lingerOn = lingerFor(o.Linger), o.LingerOn
 	if e.dg != nil {
 		full := e.dg.sendRoom() <= 0
 		e.dg.recvLimit, e.dg.sendLimit, e.dg.segment = o.RecvBuffer, o.SendBuffer, o.Segment
@@ -123,4 +124,20 @@ func (h *Host) PathMTU(s Handle) (int, error) {
 	}
 	mtu, _ := h.pathMTU(e.remote.Addr(), datagramPaths)
 	return mtu, nil
+}
+
+// lingerFor is d as a socket has it: milliseconds, so that it takes little, rounded
+// up; -1 below 0.
+func lingerFor(d time.Duration) int32 {
+	if d < 0 {
+		return -1
+	}
+	return int32(min(d/time.Millisecond+min(d%time.Millisecond, 1), math.MaxInt32))
+}
+
+func (s *socket) lingerTime() time.Duration {
+	if s.linger < 0 {
+		return -1
+	}
+	return time.Duration(s.linger) * time.Millisecond
 }

@@ -61,7 +61,7 @@ const secondChances = 16
 // and are older get a second chance, behind the others; but only so many.
 func (h *Host) idlestOrphan(now clock.Instant) *socket {
 	for range secondChances {
-		if h.orphans.head.conn.Stuck() {
+		if !h.orphans.head.conn.Progresses() {
 			break
 		}
 		h.spare(now, h.orphans.head)
@@ -84,7 +84,7 @@ func (s *socket) category() watched {
 		return unwatched
 	case !s.owned:
 		return inOrphans
-	case s.conn.Stalled():
+	case s.conn.WindowShut():
 		return inStalled
 	case s.watched == inStalled && s.conn.Unacked() > 0 && uint32(s.conn.Delivered())-s.agedBytes < uint32(s.conn.MSS()):
 		return inStalled // a byte now and then is no progress

@@ -65,7 +65,7 @@ func (h *Host) send(m *message) error {
 // mayLeave reports whether packets may have the source src: whether it is
 // still ours (RFC 1122 3.2.1.3). Only who was there before SetAddresses can be wrong.
 func (h *Host) mayLeave(src netip.Addr) bool {
-	return !h.net.changed || h.net.isOwn(number(src))
+	return !h.net.changed || h.fwd.lifted != 0 || h.net.isOwn(number(src))
 }
 
 // sendOne queues m as one packet.
@@ -156,6 +156,9 @@ func (h *Host) Transmit(now clock.Instant, out []link.Packet) int {
 func (h *Host) Pending() bool {
 	return h.out.n > 0 || h.loop.n > 0 || h.ready.head != nil || h.readyLocal.head != nil
 }
+
+// Quiet reports whether Transmit has nothing to give and nothing to take back.
+func (h *Host) Quiet() bool { return !h.Pending() && h.lent.n == 0 && len(h.stuck) == 0 }
 
 // transmitQueued moves the host's own packets to out.
 func (h *Host) transmitQueued(now clock.Instant, out []link.Packet, n int) int {

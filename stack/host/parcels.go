@@ -17,6 +17,7 @@ type parcel struct {
 	mem   []byte         // of the size of its class; it and the parcel are paid for out of the Budget
 	peer  netip.AddrPort // of a datagram received: its sender
 	to    netip.Addr     // and the address that it was sent to
+	port  uint16         // ... and the port, of a session
 	owner Handle         // of a packet on the way out: the socket it left
 	off   int            // of a fragment: its place in the datagram, bytes
 	gso   uint16         // of a super-segment or super-datagram: payload bytes per segment

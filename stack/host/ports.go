@@ -34,7 +34,7 @@ func (h *Host) Bind(now clock.Instant, s Handle, local netip.AddrPort) error {
 	if err != nil {
 		return err
 	}
-	if e.bound || e.conn != nil || e.lis != nil {
+	if e.bound || e.conn != nil || e.lis != nil || e.role != ordinary {
 		return ErrInvalid
 	}
 	addr := local.Addr().Unmap()
@@ -68,11 +68,13 @@ func (h *Host) mayBind(e *socket, a netip.Addr) bool {
 func (h *Host) bind(e *socket, local netip.AddrPort) {
 	e.local, e.bound = wire.EndpointOf(local), true
 	h.table(e.kind).add(e)
+	h.placeUDP(e)
 }
 
 func (h *Host) unbind(e *socket) {
 	if e.bound {
 		h.table(e.kind).remove(e)
+		h.displaceUDP(e)
 		e.bound = false
 	}
 }

@@ -35,7 +35,7 @@ func (h *Host) scarce() bool { return h.budget.Free() < h.budget.Limit()/scarceL
 
 // notePressure starts relieve when the Budget has drained.
 func (h *Host) notePressure(now clock.Instant) {
-	if h.relief.pos == 0 && h.env.Few() && !h.closed {
+	if h.relief.pos == 0 && h.env.RunsLow() && !h.closed {
 		h.counters.TCP.MemoryPressures++
 		h.due.set(&h.relief, now)
 	}
@@ -43,7 +43,7 @@ func (h *Host) notePressure(now clock.Instant) {
 
 // relieve makes room, and comes again while there is too little.
 func (h *Host) relieve(now clock.Instant) {
-	if !h.env.Few() {
+	if !h.env.RunsLow() {
 		return
 	}
 	again := reliefEvery
@@ -57,14 +57,14 @@ func (h *Host) relieve(now clock.Instant) {
 // done: nothing is left that may be reset, or there is room.
 func (h *Host) resetOldest(now clock.Instant) bool {
 	for range reliefSteps {
-		if !h.env.Few() {
+		if !h.env.RunsLow() {
 			return true
 		}
 		s := h.oldest(now)
 		if s == nil {
 			return true
 		}
-		if s.watched == inOrphans && !s.conn.Stuck() {
+		if s.watched == inOrphans && s.conn.Progresses() {
 			h.spare(now, s) // it progresses
 			continue
 		}

@@ -14,10 +14,11 @@ import (
 type addresses struct {
 	prefixes   []netip.Prefix
 	routes     []Route
-	own        []uint32 // sorted
-	broadcasts []uint32 // sorted: every form of RFC 1122 3.3.6 of every network
-	table      []hop    // longest prefix first
-	changed    bool     // there were others before
+	own        []uint32  // sorted
+	broadcasts []uint32  // sorted: every form of RFC 1122 3.3.6 of every network
+	table      []hop     // longest prefix first
+	changed    bool      // there were others before
+	lifted     protocols // what is let in whatever its destination
 }
 
 // A hop is an entry of the routing table.
@@ -45,7 +46,8 @@ func isLoopback(a uint32) bool { return a>>24 == 127 }
 
 // newAddresses checks ps and rs and builds the tables.
 func newAddresses(ps []netip.Prefix, rs []Route) (addresses, error) {
-	a := addresses{prefixes: slices.Clone(ps), routes: slices.Clone(rs)}
+	// Not slices.Clone: what a generic function is made for keeps all its methods in a small program.
+	a := addresses{prefixes: append([]netip.Prefix(nil), ps...), routes: append([]Route(nil), rs...)}
 	for _, p := range ps {
 		if err := a.addPrefix(p); err != nil {
 			return addresses{}, err
@@ -65,7 +67,9 @@ func (a *addresses) addHop(h hop) {
 	for i > 0 && a.table[i-1].prefix.Bits() < h.prefix.Bits() {
 		i--
 	}
-	a.table = slices.Insert(a.table, i, h)
+	a.table = append(a.table, hop{})
+	copy(a.table[i+1:], a.table[i:])
+	a.table[i] = h
 }
 
 // sorted puts n where it belongs in list.
@@ -197,6 +201,11 @@ func (a *addresses) admit(ip *wire.IPv4, local bool) (cast, trace.Reason) {
 		return broadcast, trace.None
 	case dst >= 240<<24:
 		return unicast, trace.DropMartian
+	case a.lifted.lifts(ip.Protocol) && dst < 224<<24:
+		if src == dst {
+			return unicast, trace.DropMartian
+		}
+		return unicast, trace.None
 	}
 	return unicast, trace.DropNotOurs
 }
@@ -220,7 +229,7 @@ func (h *Host) SetAddresses(ps []netip.Prefix, rs []Route) error {
 	if err != nil {
 		return err
 	}
-	a.changed = true
+	a.changed, a.lifted = true, h.fwd.lifted
 	h.net = a
 	return nil
 }

@@ -2,7 +2,6 @@ package host
 
 import (
 	"net/netip"
-	"time"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp"
@@ -38,23 +37,24 @@ type socket struct {
 	id    Handle // of the present life; the next has a higher generation
 	timer timer  // of the earliest deadline of conn or listener, and the alarms
 
-	local, remote wire.Endpoint // remote is valid once there is a peer
-	conn          *tcp.Conn     // streams, from Connect on
-	lis           *listener     // listening streams
-	dg            *datagrams    // datagram and echo sockets
-	preset        *tcp.Options  // of a stream without conn; nil: defaults
-	err           error         // pending
-	linger        time.Duration
+	local, remote wire.Endpoint    // remote is valid once there is a peer
+	conn          *tcp.Conn        // streams, from Connect on
+	lis           *listener        // listening streams
+	dg            *datagrams       // datagram and echo sockets
+	preset        *tcp.Options     // of a stream without conn; nil: defaults
+	err           error            // pending
 	alarms        [2]clock.Instant // read, write
 	agedAt        clock.Instant    // when it came to orphans or stalled
 
-	hashNext           *socket         // in the table of connections or of listeners
+	hashNext           *socket         // in the table of connections, of listeners, or of datagram sockets
 	portNext, portPrev *socket         // in the table of local ports
 	in                 [numLinks]links // in lists
 	parent             Handle          // the listener, until accepted
 
 	hash      uint32
+	linger    int32  // milliseconds
 	pathGen   uint32 // of what conn was last told of its path
+	reading   uint32 // 1 + the place in Host.readers of who waits to receive; 0: nobody
 	agedBytes uint32 // that had reached the peer when it came to stalled, mod 2^32
 	news      Mask   // alarm bits and Urgent, to tell once
 	kind      Kind
@@ -66,12 +66,13 @@ type socket struct {
 	by        [4]byte   // who sent the latest ICMP error
 	discover  Discovery
 	watched   watched // which of orphans and stalled it is in
+	role      role    // of forwarding
 
 	live       bool // in use
 	owned      bool // a caller has the handle
 	bound      bool // in the table of local ports
 	fixedPort  bool // the owner chose the port
-	hashed     bool // in the table of connections or of listeners
+	hashed     bool // in the table of connections, of listeners, or of datagram sockets
 	queued     bool // in a ready queue
 	amongLocal bool // ... in readyLocal
 	noted      bool // in the list of news
@@ -242,10 +243,13 @@ func (t *portTable) grow() {
 	old := t.buckets
 	t.buckets = make([]*socket, max(firstBuckets, 2*len(old)))
 	for _, s := range old {
-		for s != nil {
-			next := s.portNext
+		for s != nil && s.portNext != nil {
+			s = s.portNext
+		}
+		for s != nil { // the oldest first, so that the newest stay in front
+			newer := s.portPrev
 			t.link(s)
-			s = next
+			s = newer
 		}
 	}
 }
@@ -263,13 +267,14 @@ func (t *portTable) remove(s *socket) {
 	t.n--
 }
 
-// match returns the datagram socket that a packet for local from remote
-// belongs to: the one that says most about it, the newest among equals.
-func (t *portTable) match(local, remote netip.AddrPort, ports bool) *socket {
+// match returns the echo socket that a message for local from remote belongs to:
+// the one that says most about it, the newest among equals. Ports are IDs, of
+// which few have more than one socket.
+func (t *portTable) match(local, remote netip.AddrPort) *socket {
 	var best *socket
 	top := -1
 	for s := t.bucket(local.Port()); s != nil; s = s.portNext {
-		if n := s.score(local, remote, ports); n > top {
+		if n := s.score(local, remote, false); n > top {
 			best, top = s, n
 		}
 	}
@@ -329,12 +334,20 @@ func (t *hashTable) grow() {
 	old := t.buckets
 	t.buckets = make([]*socket, max(firstBuckets, 2*len(old)))
 	for _, s := range old {
-		for s != nil {
+		for s = reversed(s); s != nil; {
 			next := s.hashNext
 			t.link(s)
 			s = next
 		}
 	}
+}
+
+// reversed turns a chain round, so that linking it anew keeps its order.
+func reversed(s *socket) (head *socket) {
+	for s != nil {
+		s.hashNext, head, s = head, s, s.hashNext
+	}
+	return head
 }
 
 func (t *hashTable) remove(s *socket) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -50,7 +51,25 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	refused := func() {
 		answers0(w.a, w.now, rawSegment, w.out[:])
 	}
-	for name, f := range map[string]func(){"stream": bulk, "datagrams and fragments": datagrams, "to ourselves": local, "refused": refused} {
+	var reader tcp.Reader
+	spans := func() {
+		room, _ := w.a.SendSpan(w.now, c, 20000)
+		n := copy(room[0], data) + copy(room[1], data)
+		w.a.SendCommit(w.now, c, n)
+		reader = tcp.Reader{Buf: buf[:n/2]} // the other half goes to the ring
+		w.b.RecvInto(w.now, s, &reader)
+		w.now = w.now.Add(time.Millisecond)
+		w.run(time.Millisecond)
+		w.b.RecvInto(w.now, s, nil)
+		for left := n - reader.N; left > 0; {
+			lent, _ := w.b.RecvSpan(w.now, s, 20000)
+			left -= len(lent[0]) + len(lent[1])
+			w.b.RecvCommit(w.now, s, len(lent[0])+len(lent[1]))
+		}
+		w.a.Events()
+		w.b.Events()
+	}
+	for name, f := range map[string]func(){"stream": bulk, "spans": spans, "datagrams and fragments": datagrams, "to ourselves": local, "refused": refused} {
 		for range 200 {
 			f()
 		}
@@ -96,6 +115,40 @@ func TestConnectionsAllocateNothing(t *testing.T) {
 	require.Empty(t, w.a.Sockets(nil))
 	require.Len(t, w.b.Sockets(nil), 1)
 	w.quiesce()
+}
+
+// Timers, and controllers that rest and wake, allocate nothing.
+func TestTimersAllocateNothing(t *testing.T) {
+	w := newWorld(t)
+	c, s := w.pair()
+	var buf [16]byte
+	alarm := func() {
+		w.a.SetAlarm(c, AlarmRead, w.now.Add(time.Millisecond))
+		w.run(2 * time.Millisecond)
+		w.drainNews()
+	}
+	wake := func() {
+		w.a.Send(w.now, c, buf[:1]) // a delayed ACK, a controller
+		w.run(5 * time.Second)
+		w.b.Recv(w.now, s, buf[:], 0)
+		w.drainNews()
+	}
+	lost := func() {
+		w.a.Send(w.now, c, buf[:1])
+		w.lose = func(*Host, []byte) bool { return true }
+		w.flush()
+		w.lose = nil
+		w.run(5 * time.Second) // the retransmission
+		w.b.Recv(w.now, s, buf[:], 0)
+		w.drainNews()
+	}
+	for name, f := range map[string]func(){"an alarm": alarm, "a delayed ACK, and rest": wake, "a retransmission": lost} {
+		for range 50 {
+			f()
+		}
+		require.False(t, name != "an alarm" && w.a.env.Awake(), name)
+		require.Zero(t, testing.AllocsPerRun(100, f), name)
+	}
 }
 
 // journey runs a fixed story and returns the hash of every packet of it.
@@ -153,7 +206,7 @@ func TestOffloadedSegments(t *testing.T) {
 // than the 1 KiB of which stack.Socket needs a tenth.
 func TestIdleConnectionIsSmall(t *testing.T) {
 	const conns, most = 1000, 960
-	w := newWorld(t)
+	w := newWorld(t, func(c *Config) { c.Memory = 4 << 20 }) // few controllers are kept for later
 	l := w.listen(w.b, 16)
 	used, before := w.b.budget.Used(), heap()
 	for range conns {

@@ -228,6 +228,15 @@ func (h *Host) RecvCommit(now clock.Instant, s Handle, n int) error {
 	return nil
 }
 
+// LastTOS returns the TOS of the latest segment that arrived for a stream (RFC
+// 9293 3.9.1.9, MAY-9).
+func (h *Host) LastTOS(s Handle) uint8 {
+	if e := h.lookup(s); e != nil {
+		return e.gotTOS
+	}
+	return 0
+}
+
 // stream is find for what only streams can do.
 func (h *Host) stream(now clock.Instant, s Handle) (*socket, error) {
 	e, err := h.find(now, s)

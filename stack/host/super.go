@@ -104,7 +104,7 @@ func (h *Host) queueEach(s *socket, m *message, p []byte, size, count int, port 
 	var made parcelQueue
 	for at := 0; at < len(p); at += size {
 		m.body = p[at:min(at+size, len(p))]
-		h.udpHead(s, m, port)
+		udpHead(m, s.local.Port(), port)
 		one := h.makeOne(m)
 		if one == nil {
 			made.drain(&h.parcels)

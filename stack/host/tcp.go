@@ -29,7 +29,7 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 	}
 	a := &h.arrival
 	var err error
-	if a.Seg, a.Payload, err = wire.DecodeTCP(in.payload); err != nil || a.Seg.SrcPort == 0 || a.Seg.DstPort == 0 {
+	if a.Payload, err = a.Seg.Decode(in.payload); err != nil || a.Seg.SrcPort == 0 || a.Seg.DstPort == 0 {
 		c.InErrs++
 		h.drop(trace.DropTCPHeader)
 		return
@@ -49,9 +49,16 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 
 // demux finds who the segment in h.arrival is for.
 func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
+	// Packets come in trains: mostly it is for whom the one before was.
+	if s := h.latest; s != nil && s.hashed && s.conn != nil && s.remote == wire.EndpointOf(remote) &&
+		s.local == wire.EndpointOf(local) && established(s.conn.State()) {
+		h.arrive(now, s)
+		return
+	}
 	hash := h.flowHash(local, remote)
 	old := h.flowByHash(hash, local, remote)
 	if old != nil && old.conn.State() != tcp.StateClosed && !h.replace(now, old) {
+		h.latest = old
 		h.arrive(now, old)
 		return
 	}
@@ -59,8 +66,11 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 		h.arriveWait(now, i)
 		return
 	}
-	s := h.listenerFor(local)
+	s := h.listens(local, remote)
 	if s == nil {
+		if h.fwd.on != nil && h.fwd.on.lost(local) {
+			return
+		}
 		h.drop(trace.DropTCPNoConn)
 		h.refuse(now, local, remote)
 		return
@@ -71,7 +81,7 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 // replace ends a connection in TIME-WAIT whose four-tuple the segment in
 // h.arrival uses anew (RFC 6191), and reports whether it did.
 func (h *Host) replace(now clock.Instant, s *socket) bool {
-	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listenerFor(s.local.AddrPort()) == nil || !s.conn.Reusable(now, &h.arrival) {
+	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listens(s.local.AddrPort(), s.remote.AddrPort()) == nil || !s.conn.Reusable(now, &h.arrival) {
 		return false
 	}
 	h.counters.TCP.TWRecycled++
@@ -86,8 +96,13 @@ func (h *Host) replace(now clock.Instant, s *socket) bool {
 
 // arrive hands the segment in h.arrival to a connection.
 func (h *Host) arrive(now clock.Instant, s *socket) {
+	r := h.reader(s)
+	h.arrival.Reader = r
 	s.conn.Arrive(now, &h.arrival)
 	s.gotTOS = h.arrivalTOS
+	if r != nil {
+		r.TOS = s.gotTOS
+	}
 	h.collect(now, s)
 	h.touch(s)
 }
@@ -103,20 +118,25 @@ func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
 		return
 	}
 	flow := hs.Flow()
-	s.local, s.remote = wire.EndpointOf(flow.Local), wire.EndpointOf(flow.Remote)
-	s.ttl, s.tos, s.reuse = l.ttl, l.tos, l.reuse
-	s.linger, s.lingerOn = l.linger, l.lingerOn
+	s.inherit(l, flow)
 	s.parent = l.id
 	l.lis.waiting++
 	h.counters.TCP.PassiveOpens++
 	s.conn = h.newConn()
-	s.discover, s.recvErr = l.discover, l.recvErr
 	s.conn.InitPassive(now, h.env, uint64(s.id), hs, l.tcpOptions(), h.streamMTU(s))
 	s.conn.Unclaimed()
 	s.state = tcp.StateSynReceived
 	h.bind(s, flow.Local)
 	h.flows.add(s, h.flowHash(flow.Local, flow.Remote))
 	h.arrive(now, s)
+}
+
+// inherit gives a connection its four-tuple and the options of its listener.
+func (s *socket) inherit(l *socket, flow tcp.Flow) {
+	s.local, s.remote = wire.EndpointOf(flow.Local), wire.EndpointOf(flow.Remote)
+	s.ttl, s.tos, s.reuse = l.ttl, l.tos, l.reuse
+	s.linger, s.lingerOn = l.linger, l.lingerOn
+	s.discover, s.recvErr = l.discover, l.recvErr
 }
 
 // flowHash hashes a four-tuple, keyed: nobody outside can make flows that collide.

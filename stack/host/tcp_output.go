@@ -55,8 +55,8 @@ func (h *Host) unready(s *socket) {
 func (h *Host) transmitReady(now clock.Instant, out []link.Packet, n int) int {
 	for n < len(out) && h.ready.head != nil {
 		s := h.next(&h.ready)
-		flow, ok := h.nextSegment(now, s)
-		if !ok {
+		flow := h.nextSegment(now, s)
+		if flow == nil {
 			h.settle(now, s)
 			continue
 		}
@@ -79,8 +79,8 @@ func (h *Host) transmitReady(now clock.Instant, out []link.Packet, n int) int {
 func (h *Host) transmitLocal(now clock.Instant) {
 	for h.readyLocal.head != nil && h.loopHasRoom() && h.roomFor(&h.out, 1, false) {
 		s := h.next(&h.readyLocal)
-		flow, ok := h.nextSegment(now, s)
-		if !ok {
+		flow := h.nextSegment(now, s)
+		if flow == nil {
 			h.settle(now, s)
 			continue
 		}
@@ -89,23 +89,25 @@ func (h *Host) transmitLocal(now clock.Instant) {
 	}
 }
 
-// nextSegment asks s for a segment, into h.segment.
-func (h *Host) nextSegment(now clock.Instant, s *socket) (tcp.Flow, bool) {
-	var flow tcp.Flow
+// nextSegment asks s for a segment, into h.segment, and returns the flow that it
+// belongs to; nil: there is none.
+func (h *Host) nextSegment(now clock.Instant, s *socket) *tcp.Flow {
 	if s.lis != nil {
-		ok := s.lis.tcp.Transmit(now, &flow, &h.segment)
-		return flow, ok
+		if !s.lis.tcp.Transmit(now, &h.flow, &h.segment) {
+			return nil
+		}
+		return &h.flow
 	}
 	if s.conn == nil || s.ended {
-		return flow, false
+		return nil
 	}
 	if s.pathGen != h.pathGen || h.pathEnd.Due(now) {
 		h.followPath(now, s)
 	}
 	if !s.conn.Transmit(now, &h.segment) {
-		return flow, false
+		return nil
 	}
-	return s.flow(), true
+	return h.heading.of(s)
 }
 
 // settle is what follows when a socket has nothing more to send.
@@ -124,40 +126,42 @@ func (h *Host) settle(now clock.Instant, s *socket) {
 	h.rearm(now, s)
 }
 
-// segmentHeader writes the headers of h.segment to b, checksum field zero, and returns their length.
-func (h *Host) segmentHeader(s *socket, flow tcp.Flow, b []byte) int {
+// segmentHeader writes the headers of h.segment to b, checksum field zero, and
+// returns their length. The IP header is that of h.heading.
+func (h *Host) segmentHeader(s *socket, flow *tcp.Flow, b []byte) int {
 	seg := &h.segment
-	ip := wire.IPv4{TTL: h.cfg.TTL, Protocol: wire.ProtoTCP, Src: flow.Local.Addr(), Dst: flow.Remote.Addr(), DF: seg.DF}
+	tos, ttl := uint8(0), h.cfg.TTL
 	if s != nil {
-		ip.TOS = s.tos
+		tos = s.tos
 		if s.ttl != 0 {
-			ip.TTL = s.ttl
+			ttl = s.ttl
 		}
 	}
-	ip.TOS = ip.TOS&^3 | seg.ECN&3
-	body := len(seg.Payload[0]) + len(seg.Payload[1])
-	if !ip.DF { // RFC 6864 4.1: an atomic datagram's ID means nothing, ours is 0
-		ip.ID = h.nextID(ip.Src, ip.Dst, wire.ProtoTCP)
+	tos = tos&^3 | seg.ECN&3
+	g := &h.heading
+	g.turn(flow, wire.IPv4{TOS: tos, TTL: ttl, DF: seg.DF})
+	id := uint16(0)
+	if !seg.DF { // RFC 6864 4.1: an atomic datagram's ID means nothing, ours is 0
+		id = h.nextID(flow.Local.Addr(), flow.Remote.Addr(), wire.ProtoTCP)
 	}
-	headLen := seg.Seg.HeaderLen()
-	at := ip.Encode(b, headLen+body)
+	at := g.head.Put(b, seg.Seg.HeaderLen()+seg.Len(), id)
 	return at + seg.Seg.Encode(b[at:])
 }
 
 // writeSegment makes h.segment a packet for the link.
-func (h *Host) writeSegment(now clock.Instant, s *socket, flow tcp.Flow, p *link.Packet, head []byte) {
+func (h *Host) writeSegment(now clock.Instant, s *socket, flow *tcp.Flow, p *link.Packet, head []byte) {
 	seg := &h.segment
 	n := h.segmentHeader(s, flow, head)
 	*p = link.Packet{Head: head[:n], Body: seg.Payload, GSOSize: uint16(seg.GSOSize)}
-	if h.feat.ChecksumOffload || seg.GSOSize > 0 {
-		// What virtio wants: the pseudo-header's sum, not complemented, over
-		// the length of the whole super-segment. The device does the rest.
-		p.CsumDone = true
-		sum := wire.SumPseudo(flow.Local.Addr(), flow.Remote.Addr(), wire.ProtoTCP, p.Len()-ipHeaderLen)
-		binary.BigEndian.PutUint16(p.Head[ipHeaderLen+16:], ^wire.Fold(sum))
-	} else {
-		wire.SetTransportChecksum(p.Head, p.Body)
+	sum := h.heading.head.SumPseudo(n - ipHeaderLen + seg.Len())
+	// What virtio wants is the pseudo-header's sum, not complemented, over the
+	// length of the whole super-segment. The device does the rest.
+	p.CsumDone = h.feat.ChecksumOffload || seg.GSOSize > 0
+	field := ^wire.Fold(sum)
+	if !p.CsumDone {
+		field = wire.Fold(wire.SumPair(wire.Sum(sum, p.Head[ipHeaderLen:]), p.Body))
 	}
+	binary.BigEndian.PutUint16(p.Head[ipHeaderLen+16:], field)
 	h.countSegment()
 	if h.tap != nil {
 		h.tap.Put(now, link.Out, seg.Why, s.trace(), p)
@@ -173,7 +177,7 @@ func (s *socket) trace() uint64 {
 
 // loopSegment queues h.segment for ourselves, in one piece. It was made because
 // there is room; for want of memory it is lost like a packet on a path.
-func (h *Host) loopSegment(s *socket, flow tcp.Flow) {
+func (h *Host) loopSegment(s *socket, flow *tcp.Flow) {
 	seg := &h.segment
 	h.countSegment()
 	body := len(seg.Payload[0]) + len(seg.Payload[1])
@@ -210,13 +214,14 @@ func (h *Host) refuse(now clock.Instant, local, remote netip.AddrPort) {
 	}
 	seg := &h.segment
 	seg.Seg.SrcPort, seg.Seg.DstPort = local.Port(), remote.Port()
-	h.queueSegment(nil, tcp.Flow{Local: local, Remote: remote})
+	h.flow = tcp.Flow{Local: local, Remote: remote}
+	h.queueSegment(nil, &h.flow)
 }
 
 // queueSegment makes h.segment, which has no payload in a ring, a packet of the
 // host's own: for ourselves, or for the link. Where there is no room or memory
 // it is lost like a packet on a path.
-func (h *Host) queueSegment(s *socket, flow tcp.Flow) {
+func (h *Host) queueSegment(s *socket, flow *tcp.Flow) {
 	if h.net.inside(flow.Local.Addr(), flow.Remote.Addr()) {
 		h.loopSegment(s, flow)
 		return

@@ -287,7 +287,8 @@ func (h *Host) arriveWait(now clock.Instant, i int32) {
 	}
 	if answers {
 		h.stand.id, h.stand.ttl, h.stand.tos = r.id, r.ttl, r.tos
-		h.queueSegment(&h.stand, r.flow())
+		h.flow = r.flow()
+		h.queueSegment(&h.stand, &h.flow)
 	}
 }
 
@@ -295,7 +296,7 @@ func (h *Host) arriveWait(now clock.Instant, i int32) {
 // record i (RFC 6191), where somebody listens, and reports whether it did.
 func (h *Host) reopenPassive(now clock.Instant, i int32, local netip.AddrPort) bool {
 	r := &h.waits.recs[i]
-	if h.scarce() || !r.Reusable(now, &h.arrival) || h.listenerFor(local) == nil {
+	if h.scarce() || !r.Reusable(now, &h.arrival) || h.listens(local, r.flow().Remote) == nil {
 		return false
 	}
 	r.Reopen(&h.arrival)

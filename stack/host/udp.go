@@ -24,15 +24,18 @@ func (h *Host) inputUDP(now clock.Instant, in *datagram) {
 	}
 	from := netip.AddrPortFrom(in.ip.Src, u.SrcPort)
 	to := netip.AddrPortFrom(in.ip.Dst, u.DstPort)
+	if h.fwd.on != nil && h.fwd.on.udp(now, *in, payload, from, to) {
+		return
+	}
 	if in.gso > 0 && len(payload) > int(in.gso) {
-		h.inputSuper(now, in, h.udp.match(to, from, true), payload, from, to)
+		h.inputSuper(now, in, h.udpSocket(to, from), payload, from, to)
 		return
 	}
 	if in.cast == broadcast {
 		h.deliverBroadcast(in, payload, from, to)
 		return
 	}
-	s := h.udp.match(to, from, true)
+	s := h.udpSocket(to, from)
 	if s == nil {
 		h.noPort(now, in, true)
 		return
@@ -67,14 +70,14 @@ func (h *Host) deliverBroadcast(in *datagram, payload []byte, from, to netip.Add
 	}
 }
 
-// sendUDP sends one datagram of s.
-func (h *Host) sendUDP(s *socket, m *message, p []byte, port uint16) error {
+// sendUDP sends one datagram from a port to another.
+func (h *Host) sendUDP(m *message, p []byte, from, port uint16) error {
 	size := wire.UDPHeaderLen + len(p)
 	if ipHeaderLen+size > maxMTU {
 		return ErrMsgSize
 	}
 	m.protocol, m.body, m.why = wire.ProtoUDP, p, trace.SendUDP
-	h.udpHead(s, m, port)
+	udpHead(m, from, port)
 	if err := h.send(m); err != nil {
 		if err != ErrMsgSize {
 			h.counters.UDP.SndbufErrors++
@@ -86,9 +89,9 @@ func (h *Host) sendUDP(s *socket, m *message, p []byte, port uint16) error {
 }
 
 // udpHead writes the header of the datagram m.
-func (h *Host) udpHead(s *socket, m *message, port uint16) {
+func udpHead(m *message, from, port uint16) {
 	size := wire.UDPHeaderLen + len(m.body)
-	u := wire.UDP{SrcPort: s.local.Port(), DstPort: port, Length: uint16(size)}
+	u := wire.UDP{SrcPort: from, DstPort: port, Length: uint16(size)}
 	u.Encode(m.head[:])
 	sum := wire.SumPseudo(m.src, m.dst, wire.ProtoUDP, size)
 	u.Checksum = wire.Fold(wire.Sum(wire.Sum(sum, m.head[:]), m.body))

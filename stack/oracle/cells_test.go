@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockeye-net/sockeye/stack/cells"
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/wire"
@@ -131,32 +132,10 @@ func (p *party) numbers() numbers {
 	return numbers{p.state(), p.una, p.nxt, p.rcvNxt, p.wnd, p.maxWnd}
 }
 
-// segments calls f with every cell of a state: the 64 combinations of flags by
-// the classes of sequence number, acknowledgement, window and text. Classes that
-// coincide in this state are one.
+// segments calls f with every cell of a state.
 func (n *numbers) segments(f func(segment)) {
-	distinct := func(v ...int) (d []int) {
-		for _, x := range v {
-			if !slices.Contains(d, x) {
-				d = append(d, x)
-			}
-		}
-		return d
-	}
-	edge := n.rcvNxt + n.wnd
-	seqs := distinct(n.rcvNxt-10, n.rcvNxt-1, n.rcvNxt, n.rcvNxt+n.wnd/2, edge, edge+1)
-	acks := distinct(n.una-n.maxWnd-1, n.una-1, n.una, (n.una+n.nxt)/2, n.nxt, n.nxt+1)
-	for flags := wire.Flags(0); flags < 64; flags++ {
-		for _, seq := range seqs {
-			for _, ack := range acks {
-				for _, wnd := range []int{0, 5000} {
-					for _, text := range []int{0, 1, n.wnd + 100} {
-						f(segment{flags, seq, ack, wnd, text})
-					}
-				}
-			}
-		}
-	}
+	cells.Numbers{Una: n.una, Nxt: n.nxt, MaxWnd: n.maxWnd, RcvNxt: n.rcvNxt, RcvWnd: n.wnd}.Each(
+		func(flags wire.Flags, seq, ack, wnd, text int) { f(segment{flags, seq, ack, wnd, text}) })
 }
 
 // An outcome is what a segment did, as far as it can be seen from outside.

@@ -58,6 +58,7 @@ func goodputCells() []goodputCell {
 		{"loss=5%", bounded(link.Faults{Loss: .05}), 32, 8},
 		{"late=1%", bounded(link.Faults{Reorder: .01, ReorderDelay: lateBy}), 5, 1},
 		{"unlimited", link.Faults{Delay: pathDelay}, 3, 0},
+		{"unlimited,loss=1%", link.Faults{Delay: pathDelay, Loss: .01}, 3, 0},
 		{"unlimited,late=1%", link.Faults{Delay: pathDelay, Reorder: .01, ReorderDelay: lateBy}, 3, 0},
 	}
 }
@@ -66,8 +67,8 @@ func goodputCells() []goodputCell {
 // kernel of a network namespace, each through a link.Impair of its own with
 // the same seed: 20 ms there and back, 100 Mbit/s with a queue of one
 // bandwidth-delay product (or no bound), and random loss or packets that are
-// 3 ms late. Each runs CUBIC and NewReno. On the bounded path the three run at
-// the same time, else in turn. It reports medians over the seeds in Mbit/s, and
+// 3 ms late. Each runs CUBIC and NewReno, and BBR but for gVisor, which has none.
+// On the bounded path they run at the same time, else in turn. It reports medians over the seeds in Mbit/s, and
 // ours as a ratio of the others'.
 //
 //	go test -run '^$' -bench Goodput -benchtime 1x -timeout 1h ./stack/oracle
@@ -75,7 +76,7 @@ func BenchmarkGoodput(b *testing.B) {
 	if os.Geteuid() != 0 {
 		b.Skip("needs root: it makes network namespaces and TUN devices")
 	}
-	for _, algorithm := range []string{"cubic", "reno"} {
+	for _, algorithm := range []string{"cubic", "reno", "bbr"} {
 		for _, cell := range goodputCells() {
 			b.Run(algorithm+"/"+cell.name, func(b *testing.B) { goodputContest(b, algorithm, cell) })
 		}
@@ -87,6 +88,10 @@ func goodputContest(b *testing.B, algorithm string, cell goodputCell) {
 	var mu sync.Mutex
 	got := map[string][]float64{}
 	var all sync.WaitGroup
+	contestants := contestants
+	if algorithm == "bbr" {
+		contestants = []string{"ours", "kernel"}
+	}
 	slots := make(chan struct{}, max(cell.together*len(contestants), 1))
 	for seed := range uint64(cell.seeds) {
 		for _, who := range contestants {
@@ -107,8 +112,9 @@ func goodputContest(b *testing.B, algorithm string, cell goodputCell) {
 		b.ReportMetric(median(got[who]), who+"-Mbit/s")
 		b.Logf("%s: %.1f", who, got[who])
 	}
-	b.ReportMetric(median(got["ours"])/median(got["gvisor"]), "ours/gvisor")
-	b.ReportMetric(median(got["ours"])/median(got["kernel"]), "ours/kernel")
+	for _, who := range contestants[1:] {
+		b.ReportMetric(median(got["ours"])/median(got[who]), "ours/"+who)
+	}
 	b.ReportMetric(0, "ns/op")
 }
 

@@ -52,7 +52,7 @@ func BenchmarkIdleMemory(b *testing.B) {
 		for i := range held {
 			held[i] = join(i % idlePorts)
 		}
-		time.Sleep(idleTime / 2) // until every controller is at rest
+		time.Sleep(idleTime) // until every controller is at rest
 		each[c.name] = float64(inUse()-before) / (2 * idleConns)
 		busy := processorTime(b)
 		time.Sleep(idleTime)

@@ -144,7 +144,7 @@ func (m *machine) step(r *running) outcome {
 	}
 	f, ok := calls[r.c.name]
 	if !ok {
-		return outcome{err: fmt.Errorf("no call %q", r.c.name)}
+		return m.other(r)
 	}
 	return f(m, r)
 }

@@ -23,6 +23,7 @@
 //	+0   read(4, ..., 10) = -1 EAGAIN (not now)          and its errno
 //	+0   < udp (100)                                     a datagram of 100 bytes
 //	+0   < icmp unreachable frag_needed mtu 1280 [1:1461(1460)]
+//	+0   forward(3, 10, 5) = 0                           and what a host that forwards is asked (forward.go)
 //	+0   %{ assert tcpi_snd_cwnd == 10 }%                over the fields of tcp_info
 //
 // Our sequence numbers count from our SYN, the peer's are as written. Our

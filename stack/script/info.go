@@ -50,6 +50,7 @@ var fields = map[string]func(*tcp.Info) int64{
 
 	"tcpi_pacing_rate":     func(i *tcp.Info) int64 { return i.PacingRate },
 	"tcpi_max_pacing_rate": func(i *tcp.Info) int64 { return i.MaxPacingRate },
+	"tcpi_delivery_rate":   func(i *tcp.Info) int64 { return i.DeliveryRate },
 	"tcpi_segs_out":        func(i *tcp.Info) int64 { return int64(i.SegsOut) },
 	"tcpi_segs_in":         func(i *tcp.Info) int64 { return int64(i.SegsIn) },
 	"tcpi_data_segs_in":    func(i *tcp.Info) int64 { return int64(i.DataSegsIn) },
@@ -63,6 +64,8 @@ var fields = map[string]func(*tcp.Info) int64{
 	"tcpi_reord_seen":      func(i *tcp.Info) int64 { return int64(i.ReordSeen) },
 	"tcpi_rcv_ooopack":     func(i *tcp.Info) int64 { return int64(i.RcvOOOPack) },
 	"tcpi_total_rto":       func(i *tcp.Info) int64 { return int64(i.TotalRTO) },
+
+	"tcpi_delivery_rate_app_limited": func(i *tcp.Info) int64 { return truth(i.DeliveryRateAppLimited) },
 
 	"tcpi_total_rto_recoveries": func(i *tcp.Info) int64 { return int64(i.TotalRTORecoveries) },
 	"tcpi_total_rto_time":       func(i *tcp.Info) int64 { return i.TotalRTOTime.Milliseconds() },

@@ -9,6 +9,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
@@ -26,7 +27,8 @@ type machine struct {
 	gone    map[host.Handle]bool
 	ourPort uint16
 	ladder  []string
-	batch   bool // hold Transmit back: more comes in the same batch
+	held    tcp.Flow // that next_flow gave last
+	batch   bool     // hold Transmit back: more comes in the same batch
 	out     [64]link.Packet
 }
 

@@ -33,7 +33,7 @@ func parse(name, text string) (*program, error) {
 	return p, nil
 }
 
-var namesRFC = regexp.MustCompile(`RFC \d+`)
+var namesRFC = regexp.MustCompile(`RFC \d+|draft-ietf-`)
 
 // checkRule holds a script to its first sentence: the rule, and its RFC.
 func checkRule(lines []string) error {

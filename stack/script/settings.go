@@ -3,6 +3,7 @@ package script
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ type settings struct {
 	tolerance time.Duration
 	mtu       int
 	local     netip.Prefix
+	router    netip.Prefix // valid: the host's own address, where local is another one that it forwards for
 	remote    netip.Addr
 	config    host.Config
 }
@@ -58,34 +60,18 @@ func (s *settings) setOne(name, text string) error {
 		t.NoScale = true
 		return nil
 	case "ecn":
-		modes := map[string]tcp.ECNMode{"accept": tcp.ECNAccept, "request": tcp.ECNRequest, "off": tcp.ECNOff}
-		mode, known := modes[text]
-		if !known {
-			return fmt.Errorf("--ecn is accept, request or off, not %q", text)
-		}
-		t.ECN = mode
-		return nil
+		t.ECN, err = oneOf([]string{"accept", "request", "off"}, text, tcp.ECNAccept, tcp.ECNRequest, tcp.ECNOff)
 	case "mtu_probing":
-		modes := map[string]tcp.MTUProbing{"suspicious": tcp.MTUProbeSuspicious, "off": tcp.MTUProbeOff, "always": tcp.MTUProbeAlways}
-		mode, known := modes[text]
-		if !known {
-			return fmt.Errorf("--mtu_probing is suspicious, off or always, not %q", text)
-		}
-		t.MTUProbing = mode
-		return nil
+		t.MTUProbing, err = oneOf([]string{"suspicious", "off", "always"}, text, tcp.MTUProbeSuspicious, tcp.MTUProbeOff, tcp.MTUProbeAlways)
 	case "syncookies": // as net.ipv4.tcp_syncookies
-		modes := map[string]tcp.CookieMode{"0": tcp.CookiesOff, "1": tcp.CookiesWhenFull, "2": tcp.CookiesAlways}
-		mode, known := modes[text]
-		if !known {
-			return fmt.Errorf("--syncookies is 0, 1 or 2, not %q", text)
-		}
-		t.SYNCookies = mode
-		return nil
+		t.SYNCookies, err = oneOf([]string{"0", "1", "2"}, text, tcp.CookiesOff, tcp.CookiesWhenFull, tcp.CookiesAlways)
 	case "congestion":
 		t.Congestion = text
 		return nil
 	case "local_ip":
 		s.local, err = netip.ParsePrefix(text)
+	case "router_ip":
+		s.router, err = netip.ParsePrefix(text)
 	case "remote_ip":
 		s.remote, err = netip.ParseAddr(text)
 	case "tolerance_usecs":
@@ -115,10 +101,22 @@ func (s *settings) setOne(name, text string) error {
 	return nil
 }
 
+// oneOf returns the mode whose name text is; names and modes are in the same order.
+func oneOf[M any](names []string, text string, modes ...M) (m M, err error) {
+	i := slices.Index(names, text)
+	if i < 0 {
+		return m, fmt.Errorf("it is one of %s, not %q", strings.Join(names, ", "), text)
+	}
+	return modes[i], nil
+}
+
 // host describes the host that the script is about.
 func (s *settings) host() (host.Config, link.Features) {
 	c := s.config
 	c.Prefixes = []netip.Prefix{s.local}
+	if s.router.IsValid() {
+		c.Prefixes[0] = s.router
+	}
 	c.Routes = []host.Route{{Prefix: netip.MustParsePrefix("0.0.0.0/0")}}
 	return c, link.Features{MTU: s.mtu}
 }

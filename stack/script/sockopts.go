@@ -48,12 +48,16 @@ func octet(at func(*host.Options) *uint8) sockopt {
 }
 
 var sockopts = map[string]sockopt{
-	"SO_REUSEADDR":      flag(func(o *host.Options) *bool { return &o.ReuseAddr }),
-	"SO_BROADCAST":      flag(func(o *host.Options) *bool { return &o.Broadcast }),
-	"SO_KEEPALIVE":      flag(func(o *host.Options) *bool { return &o.TCP.KeepAlive }),
-	"TCP_NODELAY":       flag(func(o *host.Options) *bool { return &o.TCP.NoDelay }),
-	"TCP_CORK":          flag(func(o *host.Options) *bool { return &o.TCP.Cork }),
-	"SO_OOBINLINE":      flag(func(o *host.Options) *bool { return &o.TCP.OOBInline }),
+	"SO_REUSEADDR": flag(func(o *host.Options) *bool { return &o.ReuseAddr }),
+	"SO_BROADCAST": flag(func(o *host.Options) *bool { return &o.Broadcast }),
+	"SO_KEEPALIVE": flag(func(o *host.Options) *bool { return &o.TCP.KeepAlive }),
+	"TCP_NODELAY":  flag(func(o *host.Options) *bool { return &o.TCP.NoDelay }),
+	"TCP_CORK":     flag(func(o *host.Options) *bool { return &o.TCP.Cork }),
+	"SO_OOBINLINE": flag(func(o *host.Options) *bool { return &o.TCP.OOBInline }),
+	"SO_MAX_PACING_RATE": {
+		func(o *host.Options, n int) { o.TCP.MaxPacingRate = int64(n) },
+		func(o *host.Options) int { return int(o.TCP.MaxPacingRate) },
+	},
 	"SO_SNDBUF":         count(func(o *host.Options) *int { return &o.TCP.SendBuffer }),
 	"SO_RCVBUF":         count(func(o *host.Options) *int { return &o.TCP.RecvBuffer }),
 	"TCP_MAXSEG":        count(func(o *host.Options) *int { return &o.TCP.MaxSeg }),

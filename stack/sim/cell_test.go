@@ -83,7 +83,7 @@ func newTCPConfig(r *rand.Rand) tcp.Config {
 	return tcp.Config{
 		NoSACK: r.IntN(5) == 0, NoTimestamps: r.IntN(5) == 0, NoScale: r.IntN(10) == 0,
 		ECN:        pick(r, tcp.ECNAccept, tcp.ECNAccept, tcp.ECNRequest, tcp.ECNOff),
-		Congestion: pick(r, "", "", "reno"),
+		Congestion: pick(r, "", "bbr", "reno"),
 		DelayedACK: pick[time.Duration](r, 0, 0, 100*ms),
 		SYNCookies: pick(r, tcp.CookiesWhenFull, tcp.CookiesWhenFull, tcp.CookiesWhenFull, tcp.CookiesAlways),
 	}

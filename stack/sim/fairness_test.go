@@ -18,9 +18,14 @@ import (
 type bottleneck struct {
 	seed       uint64
 	congestion string
+	mix        []string // of the flows, in turn; nil: congestion
 	flows      int
-	path       link.Faults   // of the data; ACKs only have its Delay
-	apart      time.Duration // the flows begin this long after one another
+	path       link.Faults                                  // of the data; ACKs only have its Delay
+	apart      time.Duration                                // the flows begin this long after one another
+	feat       link.Features                                // of the senders' link
+	plan       Plan                                         // of the senders; Send 0: without end
+	watch      func(w *World, from *Host, flows []*Program) // called when the flows begin and, where every is set, so often then
+	every      time.Duration
 }
 
 // run lets the flows send for warm, then for as long as measured, and returns
@@ -29,7 +34,7 @@ func (b bottleneck) run(t testing.TB, warm, measured time.Duration) []float64 {
 	w := New(Config{Seed: b.seed})
 	cfg := host.Config{TCP: tcp.Config{Congestion: b.congestion}}
 	cfg.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24")}
-	from, err := w.AddHost("from", cfg, link.Features{})
+	from, err := w.AddHost("from", cfg, b.feat)
 	require.NoError(t, err)
 	cfg.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.0.2/24")}
 	to, err := w.AddHost("to", cfg, link.Features{})
@@ -43,9 +48,19 @@ func (b bottleneck) run(t testing.TB, warm, measured time.Duration) []float64 {
 	var sources []*Program
 	for i := range b.flows {
 		w.After(time.Duration(i)*b.apart, func() {
-			p, err := from.Dial(netip.MustParseAddrPort("10.0.0.2:80"), Plan{Send: 1 << 30})
+			plan := b.plan
+			if plan.Send == 0 {
+				plan.Send = 1 << 30
+			}
+			if b.mix != nil {
+				plan.Options.TCP.Congestion = b.mix[i%len(b.mix)]
+			}
+			p, err := from.Dial(netip.MustParseAddrPort("10.0.0.2:80"), plan)
 			require.NoError(t, err)
 			sources = append(sources, p)
+			if b.watch != nil && len(sources) == b.flows {
+				w.repeat(b.every, func() { b.watch(w, from, sources) })
+			}
 		})
 	}
 	require.NoError(t, w.Run(warm))
@@ -63,6 +78,14 @@ func (b bottleneck) run(t testing.TB, warm, measured time.Duration) []float64 {
 		require.NoError(t, p.Err)
 	}
 	return got
+}
+
+// repeat calls f now and, where every is not 0, again and again.
+func (w *World) repeat(every time.Duration, f func()) {
+	f()
+	if every > 0 {
+		w.After(every, func() { w.repeat(every, f) })
+	}
 }
 
 // jain is Jain's fairness index: 1 where all have the same, 1/n where one has all.
@@ -95,7 +118,7 @@ func TestFairness(t *testing.T) {
 	if testing.Short() {
 		counts = []int{1, 4}
 	}
-	for _, algorithm := range []string{"cubic", "reno"} {
+	for _, algorithm := range []string{"cubic", "reno", "bbr"} {
 		for _, flows := range counts {
 			t.Run(fmt.Sprint(algorithm, "/", flows), func(t *testing.T) {
 				// A Mbit/s for each: four or five segments, with the queue.

@@ -74,6 +74,9 @@ func (w *World) send(h *Host, p *link.Packet) {
 		if err := w.check.sent(seg); err != nil {
 			w.fail(h, err)
 		}
+		if w.seen != nil {
+			w.seen(h, seg)
+		}
 		if to := h.pathTo(seg); to != nil {
 			to.impair.Put(w.now, &link.Packet{Head: seg})
 		}

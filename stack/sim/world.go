@@ -40,6 +40,7 @@ type World struct {
 	out   [64]link.Packet
 	flat  []byte
 	check checker
+	seen  func(h *Host, packet []byte) // nil: nobody; told of each packet as it is on the wire
 }
 
 // event is a function to be called at a time.

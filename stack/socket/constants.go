@@ -55,6 +55,8 @@ const (
 	SO_ACCEPTCONN = 30 // get only
 	SO_PROTOCOL   = 38 // get only
 	SO_DOMAIN     = 39 // get only
+
+	SO_MAX_PACING_RATE = 47 // bytes per second, -1: no bound
 )
 
 // Options at level IPPROTO_IP.

@@ -343,7 +343,7 @@ var programs = []struct {
 			{socket.IPPROTO_TCP, socket.TCP_KEEPIDLE}, {socket.IPPROTO_TCP, socket.TCP_KEEPINTVL},
 			{socket.IPPROTO_TCP, socket.TCP_KEEPCNT}, {socket.IPPROTO_TCP, socket.TCP_SYNCNT}, {socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT},
 			{socket.IPPROTO_TCP, socket.TCP_LINGER2}, {socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP}, {socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT},
-			{socket.SOL_SOCKET, socket.SO_OOBINLINE},
+			{socket.SOL_SOCKET, socket.SO_OOBINLINE}, {socket.SOL_SOCKET, socket.SO_MAX_PACING_RATE},
 			{socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT},
 		} {
 			for _, v := range []int{-2, -1, 0, 1, 2, 87, 88, 127, 128, 255, 256, 32767, 32768} {
@@ -368,6 +368,7 @@ var programs = []struct {
 			{socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT}, {socket.IPPROTO_TCP, socket.TCP_LINGER2}, {socket.IPPROTO_TCP, socket.TCP_QUICKACK},
 			{socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT},
 			{socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP}, {socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT}, {socket.SOL_SOCKET, socket.SO_OOBINLINE},
+			{socket.SOL_SOCKET, socket.SO_MAX_PACING_RATE},
 		} {
 			v, err := c.GetSockOptInt(s, o.level, o.opt)
 			tr.note(fmt.Sprint("stream ", o), err, v)

@@ -58,6 +58,8 @@ func (d *descriptor) socketOption(opt, v int) (func(*host.Options), error) {
 			return func(*host.Options) {}, nil // likewise
 		}
 		return func(o *host.Options) { o.TCP.OOBInline = v != 0 }, nil
+	case SO_MAX_PACING_RATE:
+		return d.setPacing(v), nil
 	case SO_SNDBUF:
 		return func(o *host.Options) { d.setBuffer(&o.SendBuffer, &o.TCP.SendBuffer, v, minSendBuffer) }, nil
 	case SO_RCVBUF:
@@ -209,6 +211,8 @@ func (d *descriptor) getSocket(o *host.Options, opt int) (int, error) {
 		return number(o.TCP.KeepAlive), nil
 	case SO_OOBINLINE:
 		return number(o.TCP.OOBInline), nil
+	case SO_MAX_PACING_RATE:
+		return pacing(o), nil
 	case SO_SNDBUF:
 		return d.buffer(o.SendBuffer, o.TCP.SendBuffer, func(i *TCPInfo) int { return i.SndBuf }), nil
 	case SO_RCVBUF:

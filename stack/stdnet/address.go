@@ -70,10 +70,18 @@ func (n *Net) resolve(ctx context.Context, network, address string, empty netip.
 			found = append(found, netip.AddrPortFrom(ip, uint16(port)))
 		}
 	}
+	if len(found) == 0 && !isLiteral(name) && !strings.HasSuffix(network, "6") {
+		return nil, &net.AddrError{Err: "no suitable address found: the name has only IPv6 addresses", Addr: name}
+	}
 	if len(found) == 0 {
 		return nil, &net.AddrError{Err: "no suitable address found", Addr: name}
 	}
 	return found, nil
+}
+
+func isLiteral(name string) bool {
+	_, err := netip.ParseAddr(name)
+	return err == nil
 }
 
 // lookup returns the addresses of name: a literal, localhost (RFC 6761 6.3), or

@@ -21,6 +21,7 @@ type Dialer struct {
 	LocalAddr   net.Addr            // to dial from; nil: by the route, and a free port
 	KeepAlive   net.KeepAliveConfig // of streams; the zero value: on, with package net's times
 	NoKeepAlive bool                // no keep-alive, whatever KeepAlive says
+	Control     Control             // nil: none
 }
 
 // Dial connects to address on a network. See Net.Dial.
@@ -112,15 +113,17 @@ func (d *Dialer) dialOne(ctx context.Context, k host.Kind, network string, to ne
 // prepare sets the options and the local address of a socket that will connect.
 func (d *Dialer) prepare(s *stack.Socket, k host.Kind, f *flow) error {
 	err := s.SetOptions(func(o *host.Options) {
-		if k != host.Stream {
-			o.Broadcast = true
-			return
+		o.Broadcast = k != host.Stream
+		if k == host.Stream {
+			streamDefaults(o)
+			if d.KeepAlive.Enable {
+				keepAlive(o, d.KeepAlive)
+			}
+			o.TCP.KeepAlive = !d.NoKeepAlive
 		}
-		streamDefaults(o)
-		if d.KeepAlive.Enable {
-			keepAlive(o, d.KeepAlive)
+		if d.Control != nil {
+			d.Control(f.network, f.remote.String(), o)
 		}
-		o.TCP.KeepAlive = !d.NoKeepAlive
 	})
 	if err != nil {
 		return f.fail("dial", "setsockopt", err)

@@ -10,6 +10,9 @@
 // no goroutine and no buffer of its own.
 //
 //	net.go       Net: dial, listen, and what a network's name means
+//	listenconfig.go   ListenConfig: what may be said when listening
+//	forwarder.go session.go   Forwarder: what arrives for addresses that are not ours
+//	buffers.go   several buffers in one call
 //	dialer.go    Dialer: timeouts, contexts, several addresses of one name
 //	address.go   "host:port" -> addresses
 //	conn.go      Conn, a stream

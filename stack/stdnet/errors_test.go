@@ -203,7 +203,7 @@ func TestNames(t *testing.T) {
 	require.Equal(t, "192.0.2.2:80", c.RemoteAddr().String())
 	require.NoError(t, c.Close())
 	_, err = a.Dial("tcp", "six.example:80")
-	require.EqualError(t, err, "dial tcp: address six.example: no suitable address found")
+	require.EqualError(t, err, "dial tcp: address six.example: no suitable address found: the name has only IPv6 addresses")
 	_, err = a.Dial("tcp", "none.example:80")
 	require.ErrorAs(t, err, &dns)
 	_, err = a.Dial("tcp", "odd.example:80")

@@ -45,19 +45,20 @@ func (n *Net) DialContext(ctx context.Context, network, address string) (net.Con
 // An empty host is every address of ours, port 0 a free port. The Listener is
 // a *Listener.
 func (n *Net) Listen(network, address string) (net.Listener, error) {
-	s, f, err := n.open(network, address, host.Stream)
+	return n.listen(context.Background(), network, address, &ListenConfig{})
+}
+
+func (n *Net) listen(ctx context.Context, network, address string, c *ListenConfig) (net.Listener, error) {
+	s, f, err := n.open(ctx, network, address, host.Stream)
 	if err != nil {
 		return nil, err
 	}
-	err = s.SetOptions(func(o *host.Options) {
-		o.ReuseAddr = true // as package net: TIME-WAIT does not keep a server from coming back
-		streamDefaults(o)
-	})
+	err = s.SetOptions(func(o *host.Options) { c.stream(network, f.local.String(), o) })
 	if err == nil {
 		err = bind(s, f)
 	}
 	if err == nil {
-		err = f.failLocal("listen", "listen", s.Listen(backlog))
+		err = f.failLocal("listen", "listen", s.Listen(c.backlog()))
 	}
 	if err != nil {
 		_ = s.Close()
@@ -76,11 +77,15 @@ const backlog = 4096
 // ListenPacket returns a socket for datagrams to address, "host:port", on
 // network udp or udp4: a *PacketConn.
 func (n *Net) ListenPacket(network, address string) (net.PacketConn, error) {
-	s, f, err := n.open(network, address, host.Datagram)
+	return n.listenPacket(context.Background(), network, address, &ListenConfig{})
+}
+
+func (n *Net) listenPacket(ctx context.Context, network, address string, c *ListenConfig) (net.PacketConn, error) {
+	s, f, err := n.open(ctx, network, address, host.Datagram)
 	if err != nil {
 		return nil, err
 	}
-	err = s.SetOptions(func(o *host.Options) { o.Broadcast = true })
+	err = s.SetOptions(func(o *host.Options) { c.packet(network, f.local.String(), o) })
 	if err == nil {
 		err = bind(s, f)
 	}
@@ -88,23 +93,23 @@ func (n *Net) ListenPacket(network, address string) (net.PacketConn, error) {
 		_ = s.Close()
 		return nil, err
 	}
-	c, err := newPacketConn(s, network)
+	p, err := newPacketConn(s, network)
 	if err != nil {
 		return nil, err
 	}
-	return c, nil
+	return p, nil
 }
 
 // open makes the socket to listen with. The flow's local address is where.
-func (n *Net) open(network, address string, want host.Kind) (*stack.Socket, *flow, error) {
+func (n *Net) open(ctx context.Context, network, address string, want host.Kind) (*stack.Socket, *flow, error) {
 	f := &flow{network: network}
 	k, err := kindOf(network)
 	if err != nil {
 		return nil, f, f.failLocal("listen", "", err)
 	}
-	at, err := n.resolve(context.Background(), network, address, netip.IPv4Unspecified())
+	at, err := n.resolve(ctx, network, address, netip.IPv4Unspecified())
 	if err != nil {
-		return nil, f, f.failLocal("listen", "", err)
+		return nil, f, f.failLocal("listen", "", contextError(err))
 	}
 	f.local = netAddr(k, at[0])
 	if k != want {

@@ -40,6 +40,9 @@ func (c *Conn) arriveACK(now clock.Instant, s *arriving) bool {
 func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	c.snd.probes = 0
 	s.srtt, s.rttvar = c.rtt.srtt, c.rtt.rttvar
+	if c.sb != nil && c.sb.models {
+		c.checkAppLimited()
+	}
 	inFlight := c.inFlight()
 	n := s.ack.Sub(c.snd.una)
 	c.env.sample.ECE = c.arriveECE(now, s)
@@ -103,7 +106,7 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 		}
 	}
 	if c.snd.una == c.snd.nxt {
-		c.dropScoreboard()
+		c.emptied(now)
 	} else if advanced {
 		c.armTail(now)
 	}
@@ -112,18 +115,19 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 // control tells the controller what the ACK brought.
 func (c *Conn) control(now clock.Instant, delivered, inFlight, newly int, advanced bool) {
 	smp := &c.env.sample
-	smp.Lost = newly
+	smp.Lost, smp.Arrived, smp.SACK = newly, delivered, c.opt.sack
+	c.endRates(now, delivered)
 	if advanced && !smp.ECE { // only new data acknowledged opens the window (RFC 5681 3.1, RFC 3042 2, RFC 3168 6.1.2)
 		smp.Acked = delivered
 	}
-	smp.Delivered, smp.InFlight = c.count.delivered, inFlight
-	smp.MinRTT = c.rtt.min
+	smp.Delivered, smp.InFlight, smp.Pipe = c.count.delivered, inFlight, c.sb.inFlight()
+	smp.MinRTT, smp.LeastRTT = c.rtt.min, c.sb.rack.least
 	smp.CwndLimited = c.has&cwndLimited != 0
 	smp.Recovering = c.sb.rec.mode == fastRecovery
 	before := c.cc.Window()
 	c.cc.OnAck(now, smp)
+	c.sizeSend(inFlight)
 	if c.cc.Window() != before {
-		c.growSend()
 		c.traceCwnd(now, trace.CwndACK)
 	}
 	*smp = congestion.Sample{}
@@ -190,9 +194,9 @@ func (c *Conn) measure(now clock.Instant, s *arriving, n int) int {
 		c.has |= measured
 	}
 	c.env.sample.RTT = m
-	if a.since >= c.sb.round && a.bytes > 0 {
+	if a.bytes > 0 && !later(c.sb.round, a.since) {
 		c.env.sample.Round = true
-		c.sb.round = c.count.delivered
+		c.sb.round = uint32(c.count.delivered)
 	}
 	if c.opt.sack {
 		return a.bytes

@@ -116,6 +116,9 @@ func auditSequence(c *Conn) error {
 }
 
 func auditTimers(c *Conn) error {
+	if c.has&paceHeld != 0 && (c.sb == nil || c.sb.pace.next == clock.Never) {
+		return Breach("the rate holds data back, and nobody knows until when")
+	}
 	armed := c.timers[timerRetransmit] != clock.Never || c.timers[timerPersist] != clock.Never || c.has&owesProbe != 0
 	if c.snd.una != c.snd.nxt && !armed {
 		return Breach("something is outstanding, and no timer runs")
@@ -125,6 +128,9 @@ func auditTimers(c *Conn) error {
 
 // sendingTimer reports whether a timer runs that lets data go.
 func sendingTimer(c *Conn) bool {
+	if c.has&paceHeld != 0 {
+		return true
+	}
 	for i, at := range c.timers {
 		switch i {
 		case timerDelACK, timerKeepalive, timerUser, timerTimeWait:

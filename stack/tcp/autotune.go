@@ -9,8 +9,8 @@ import (
 
 // Buffers whose size the owner has not set follow the flow: the receive buffer
 // what the owner reads in a round trip (dynamic right-sizing), the send buffer
-// the congestion window. They only grow, and hold memory only while bytes are
-// in them; what they may hold is bounded by the Config, and what they do hold,
+// the congestion window. They only grow, but for the send buffer of a near path,
+// and hold memory only while bytes are in them; what they may hold is bounded by the Config, and what they do hold,
 // and what is offered to the peer, by the Budget.
 
 // How large the buffers begin, bytes. The receiver's is little to lose to an
@@ -78,16 +78,35 @@ func (c *Conn) sendBuffer() int {
 	return min(max(int(c.snd.buf)*bufUnit, firstSend), c.env.Config.MaxSendBuffer)
 }
 
-// growSend lets the send buffer hold two congestion windows: one that is in
-// flight, and one to be sent while the owner is away.
-func (c *Conn) growSend() {
+// sizeSend lets the send buffer hold two congestion windows: one that is in
+// flight, and one to be sent while the owner is away. It only grows, except on a
+// near path, where a larger one than is useful is a loss. flight is what was in
+// flight when the ACK came, bytes.
+func (c *Conn) sizeSend(flight int) {
 	if c.opts.SendBuffer > 0 {
 		return
 	}
-	half := min(c.cc.Window(), c.env.Config.MaxSendBuffer/2) // twice the window may be too much for an int
-	if want := min(2*half, c.fairShare()); want > c.sendBuffer() {
-		c.snd.buf = inUnits(want)
+	useful, near := c.usefulWindow(flight)
+	want := inUnits(min(2*min(useful, c.env.Config.MaxSendBuffer/2), c.fairShare())) // twice the window may be too much for an int
+	if want > c.snd.buf || near {
+		c.snd.buf = want
 	}
+}
+
+// nearPath is the round-trip time below which a path carries more than memory
+// does: there the cache is what a queue would spill.
+const nearPath = 2 * time.Millisecond
+
+// usefulWindow is how much of the congestion window fills the path. On a near
+// path where nothing is lost slow start goes on into a queue that grows with the
+// send buffer and gives nothing: what is in flight beyond twice the path itself,
+// as the smallest round-trip time tells it, is that queue.
+func (c *Conn) usefulWindow(flight int) (bytes int, near bool) {
+	w, r := c.cc.Window(), &c.rtt
+	if r.min == 0 || r.min >= nearPath || r.srtt <= 2*r.min {
+		return w, false
+	}
+	return min(w, int(int64(flight)*2*int64(r.min)/int64(r.srtt))), true
 }
 
 // growRecv follows what the owner reads: the buffer holds four times what he

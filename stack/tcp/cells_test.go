@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
+	"github.com/sockeye-net/sockeye/stack/cells"
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
@@ -321,36 +322,10 @@ func (d *desk) answer(s cellSegment) outcome {
 	return o
 }
 
-// cellSegments calls f with every cell of a state: the 64 combinations of
-// flags by the classes of sequence number, acknowledgement, window and text.
-// Classes that coincide in this state are one.
+// cellSegments calls f with every cell of a state.
 func (m *model) cellSegments(f func(cellSegment)) {
-	distinct := func(v ...int) (d []int) {
-		for _, x := range v {
-			dup := false
-			for _, y := range d {
-				dup = dup || x == y
-			}
-			if !dup {
-				d = append(d, x)
-			}
-		}
-		return d
-	}
-	edge := m.rcvNxt + m.rcvWnd
-	seqs := distinct(m.rcvNxt-10, m.rcvNxt-1, m.rcvNxt, m.rcvNxt+m.rcvWnd/2, edge, edge+1)
-	acks := distinct(m.sndUna-m.maxSndWnd-1, m.sndUna-1, m.sndUna, (m.sndUna+m.sndNxt)/2, m.sndNxt, m.sndNxt+1)
-	for flags := wire.Flags(0); flags < 64; flags++ {
-		for _, seq := range seqs {
-			for _, ack := range acks {
-				for _, wnd := range []int{0, 5000} {
-					for _, text := range []int{0, 1, m.rcvWnd + 100} {
-						f(cellSegment{flags, seq, ack, wnd, text})
-					}
-				}
-			}
-		}
-	}
+	cells.Numbers{Una: m.sndUna, Nxt: m.sndNxt, MaxWnd: m.maxSndWnd, RcvNxt: m.rcvNxt, RcvWnd: m.rcvWnd}.Each(
+		func(flags wire.Flags, seq, ack, wnd, text int) { f(cellSegment{flags, seq, ack, wnd, text}) })
 }
 
 // A cell is a state and a segment, and what comes of it.

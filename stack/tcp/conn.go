@@ -153,6 +153,8 @@ const (
 	tailAgain     // ... and it was a retransmission: TLP.is_retrans
 	starved       // the Budget refused bytes that the send buffer had room for
 	dsackSeen     // the peer has sent a D-SACK
+	paceHeld      // the rate holds data back, or the scoreboard, until scoreboard.pace.next
+	backlog       // something waited to be sent when the scoreboard went
 )
 
 const owesAny = owesSYN | owesACK | owesDelayed | owesChallenge | owesProbe | owesKeepalive | owesWindow | owesTail

@@ -11,8 +11,15 @@ import (
 // moment with many busy connections does not hold memory for ever.
 const maxPooled = 256
 
-// controllerSize is about what a controller takes, bytes.
-const controllerSize = 256
+const (
+	controllerSize  = 256 // about what a controller takes, bytes
+	controllerShare = 64  // one of so many parts of the Budget may be kept of each kind
+	maxControllers  = 4096
+	maxKinds        = 8 // of controllers that are kept
+)
+
+// modelSize is how much larger one is that models its path.
+const modelSize = 192
 
 // controller returns the controller of that name, or the configured one where
 // there is none of that name, new or from the pool.
@@ -35,12 +42,12 @@ func (e *Env) CongestionName(o Options) string {
 
 // named returns a controller by its name, or nil.
 func (e *Env) named(name string) congestion.Controller {
-	for i := len(e.controllers) - 1; i >= 0; i-- {
-		if cc := e.controllers[i]; cc.Name() == name {
-			last := len(e.controllers) - 1
-			e.controllers[i] = e.controllers[last]
-			e.controllers[last] = nil
-			e.controllers = e.controllers[:last]
+	if kind := slices.Index(congestion.Names(), name); kind >= 0 && kind < maxKinds {
+		if pool := e.controllers[kind]; len(pool) > 0 {
+			last := len(pool) - 1
+			cc := pool[last]
+			pool[last] = nil
+			e.controllers[kind] = pool[:last]
 			return cc
 		}
 	}
@@ -51,10 +58,17 @@ func (e *Env) named(name string) congestion.Controller {
 }
 
 func (e *Env) putController(cc congestion.Controller) {
-	if len(e.controllers) < maxPooled {
-		cc.Reset()
-		e.controllers = append(e.controllers, cc)
+	kind := slices.Index(congestion.Names(), cc.Name())
+	if kind < 0 || kind >= maxKinds || len(e.controllers[kind]) >= e.mostControllers() {
+		return
 	}
+	cc.Reset()
+	e.controllers[kind] = append(e.controllers[kind], cc)
+}
+
+// mostControllers is how many of each kind are kept.
+func (e *Env) mostControllers() int {
+	return min(max(maxPooled, e.Budget.Limit()/controllerShare/controllerSize), maxControllers)
 }
 
 // changeController goes on with the controller that the options name, from the
@@ -69,6 +83,7 @@ func (c *Conn) changeController(now clock.Instant) {
 		return
 	}
 	c.wake()
+	c.sb.models = c.cc.Models()
 	if c.sb.rec.mode != open {
 		c.cc.OnCongestion(now, congestion.Loss, c.snd.nxt.Sub(c.snd.una)) // it has to know of the loss
 	}

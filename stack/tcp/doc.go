@@ -8,6 +8,7 @@
 //	acceptable.go                 3.4 acceptability; RFC 5961 challenge ACKs and their limits
 //	listen.go syncache.go         LISTEN and its SYN records
 //	listen_repeat.go claim.go     how often SYN-ACKs go, TCP_DEFER_ACCEPT; connections that wait to be accepted
+//	hold.go                       handshakes that wait for a decision: a forwarder's
 //	cookies.go                    SYN cookies (RFC 4987), where there is no room for a record
 //	handshake.go isn.go           SYN-SENT, SYN-RECEIVED, simultaneous open; RFC 6528
 //	options.go options_shared.go  what the owner sets and the SYNs agree; equal options are kept once
@@ -21,6 +22,7 @@
 //	delack.go delack_quick.go     RFC 5681 4.2; TCP_QUICKACK
 //	scoreboard.go loss.go recovery.go          one record per transmission; RFC 6582; RFC 9937
 //	rack.go resends.go tlp.go                  RFC 8985, where SACK is agreed; retransmissions in the order of time
+//	pacing.go rates.go                         when the next data may leave; how fast the path delivers (draft-ietf-ccwg-bbr 4.1)
 //	ecn.go controllers.go rest.go              RFC 3168; which controller a connection has, and when it needs none
 //	pmtu.go mtuprobe.go           the path MTU by RFC 1191, as the owner tells it, and by RFC 4821, as probes do
 //	undo.go frto.go                            retransmissions that were for nothing: RFC 3522 and 4015, D-SACKs, RFC 5682
@@ -63,6 +65,8 @@
 //   - the send ring begins with the byte at SND.UNA; the spans of reassembly are
 //     apart from each other and beyond RCV.NXT;
 //   - state changes only along the table in state.go;
+//   - where there is a pacing rate, what leaves in any time is at most what the
+//     rate gives in it, one burst, and one more after a late timer;
 //   - Release gives everything back to the Env's Budget and pools.
 //
 // An idle connection is its Conn and a controller: scoreboard, reassembly and

@@ -68,6 +68,7 @@ type Stats struct {
 	Dropped            [trace.NumReasons]uint64 // segments without effect, by reason
 	Retransmitted      uint64                   // segments sent again, a super-segment counts once
 	IllegalTransitions uint64                   // state changes that the table of state.go lacks: always 0
+	HeldExpired        uint64                   // handshakes on which nobody decided in time
 	ListenStats
 }
 
@@ -108,10 +109,11 @@ type Env struct {
 	numLists     int
 	searches     *mtuSearch // free list
 	freeSearches int
-	controllers  []congestion.Controller
-	awake        []awake // of the connections whose controllers are not at rest
-	hand         int     // where RestIdle goes on in it
-	noEpisode    episode // of those that are
+	controllers  [maxKinds][]congestion.Controller // by their place in congestion.Names
+	awake        []awake                           // of the connections whose controllers are not at rest
+	sleepless    int                               // of those, whose controllers know no rest
+	hand         int                               // where RestIdle goes on in it
+	noEpisode    episode                           // of those that are
 	settings     sharedSettings
 	firstHolder  *reassembly // those in use, the oldest first
 	lastHolder   *reassembly

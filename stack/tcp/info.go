@@ -14,8 +14,7 @@ import (
 //
 // Of struct tcp_info these are not kept: tcpi_last_ack_sent and tcpi_fackets,
 // which Linux has as 0 too; tcpi_rcv_space, which belongs to its way of sizing
-// the receive buffer (RcvBuf is the size itself); tcpi_delivery_rate and its app_limited bit,
-// for no controller here asks for a rate; tcpi_rehash and the fields of accurate
+// the receive buffer (RcvBuf is the size itself); tcpi_rehash and the fields of accurate
 // ECN and Fast Open, for there are no flow labels and no such options here.
 type Info struct {
 	State         State
@@ -52,7 +51,7 @@ type Info struct {
 	TotalRetrans  int // segments sent again in the connection's life, SYNs included
 
 	PacingRate    int64 // bytes per second; math.MaxInt64: unpaced
-	MaxPacingRate int64 // likewise; there is no bound
+	MaxPacingRate int64 // likewise; math.MaxInt64: no bound
 	BytesAcked    int64 // acknowledged, the SYN and FIN not counted
 	BytesReceived int64 // in order
 	SegsOut       int
@@ -68,6 +67,11 @@ type Info struct {
 	BusyTime      time.Duration // with data unacknowledged or unsent
 	RwndLimited   time.Duration // ... of it, kept by the peer's window
 	SndbufLimited time.Duration // ... of it, all sent and no room in the send buffer
+
+	// DeliveryRate is the latest rate at which the path delivered what was sent,
+	// bytes per second; 0 where nothing is outstanding.
+	DeliveryRate           int64
+	DeliveryRateAppLimited bool // ... and the owner had no more to send then
 
 	Delivered    int   // segments that have reached the peer, the SYN included
 	DeliveredCE  int   // of them, acknowledged with an echo of a congestion mark
@@ -112,10 +116,22 @@ func (c *Conn) Info(now clock.Instant) Info {
 	mss := c.sendMSS(0)
 	i.SndCwnd, i.SndSsthresh = c.cwnd()/mss, c.cc.Ssthresh()/mss
 	i.Congestion = c.cc.Name()
-	if r := c.cc.PacingRate(); r > 0 {
-		i.PacingRate = r
-	}
+	c.infoRates(&i)
 	return i
+}
+
+// infoRates fills in how fast data leaves and arrives.
+func (c *Conn) infoRates(i *Info) {
+	if bound := c.opts.MaxPacingRate; bound > 0 {
+		i.PacingRate, i.MaxPacingRate = bound, bound
+	}
+	if r := c.cc.PacingRate(); r > 0 {
+		i.PacingRate = min(i.PacingRate, r)
+	}
+	if c.sb != nil && c.sb.rates.interval > 0 {
+		q := &c.sb.rates
+		i.DeliveryRate, i.DeliveryRateAppLimited = perSecond(q.sample, q.interval), q.bounded
+	}
 }
 
 // patienceLeft says what the peer has not answered: segments repeated, and probes.

@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"time"
+
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/trace"
 	"github.com/sockeye-net/sockeye/stack/wire"
@@ -16,6 +18,7 @@ const (
 	Established                // make a Conn from the Handshake and let the same segment Arrive there
 	Reset                      // answer with Refuse
 	Cookie                     // answer with Listener.Cookie
+	Held                       // a new handshake waits for Listener.Decide
 )
 
 // A Listener is a socket in LISTEN with its SYN records.
@@ -28,6 +31,9 @@ type Listener struct {
 	done    Handshake     // what the last Established handed out
 	baked   clock.Instant // when the latest cookie was sent
 	spare   int           // repetitions left for peers that never answered
+
+	patience time.Duration // how long a handshake waits for Decide; 0: none does
+	hold     undecider     // where patience is above 0
 }
 
 // Init makes l listen. o is inherited by its connections.
@@ -69,6 +75,9 @@ func (l *Listener) Deadline() clock.Instant {
 // queue has no room. The Handshake is valid until the next call.
 func (l *Listener) Arrive(now clock.Instant, flow Flow, in *Arrival, full bool) (Verdict, *Handshake) {
 	if i := l.syns.find(l.env, flow); i != none {
+		if l.holds() {
+			return l.hold.arrive(now, l, i, flow, in), nil
+		}
 		return l.arriveKnown(now, i, in, full)
 	}
 	return l.arriveNew(now, flow, in, full)
@@ -86,6 +95,8 @@ func (l *Listener) arriveNew(now clock.Instant, flow Flow, in *Arrival, full boo
 		return l.drop(now, trace.DropState, in), nil
 	case full:
 		return l.overflow(now, in), nil
+	case l.holds():
+		return l.hold.arrive(now, l, none, flow, in), nil
 	}
 	return l.arriveSYN(now, flow, in), nil
 }
@@ -104,7 +115,7 @@ func (l *Listener) arriveCookie(now clock.Instant, flow Flow, in *Arrival, full 
 
 // arriveSYN makes a record of a SYN, or asks for a cookie where there is no room.
 func (l *Listener) arriveSYN(now clock.Instant, flow Flow, in *Arrival) Verdict {
-	f, mode, i := in.Seg.Flags, l.env.Config.SYNCookies, none
+	mode, i := l.env.Config.SYNCookies, none
 	if mode != CookiesAlways {
 		i = l.syns.insert(l.env, flow)
 	}
@@ -115,16 +126,21 @@ func (l *Listener) arriveSYN(now clock.Instant, flow Flow, in *Arrival) Verdict 
 	if i == none {
 		return Cookie
 	}
-	r, o := &l.syns.recs[i], &in.Seg.Options
-	r.irs, r.iss = in.Seg.Seq, in.isn(now, l.env, flow)
-	r.opt = agree(l.env, &l.opts, o)
-	r.opt.ecn = l.env.acceptsECN(f)
-	r.tsRecent, r.since = o.TSVal, now
-	r.tsOff = l.env.tsOffset(flow)
-	l.traceArrival(now, trace.Received, trace.None, in)
+	l.note(now, i, flow, in)
 	l.owe(i, owesSynAck)
 	l.syns.enqueue(i, now.Add(initialRTO))
 	return Answered
+}
+
+// note puts into record i what a SYN says.
+func (l *Listener) note(now clock.Instant, i int32, flow Flow, in *Arrival) {
+	r, o := &l.syns.recs[i], &in.Seg.Options
+	r.irs, r.iss = in.Seg.Seq, in.isn(now, l.env, flow)
+	r.opt = agree(l.env, &l.opts, o)
+	r.opt.ecn = l.env.acceptsECN(in.Seg.Flags)
+	r.tsRecent, r.since = o.TSVal, now
+	r.tsOff = l.env.tsOffset(flow)
+	l.traceArrival(now, trace.Received, trace.None, in)
 }
 
 // arriveKnown takes a segment for a record: SYN-RECEIVED of RFC 9293 3.10.7.4.
@@ -259,6 +275,10 @@ func (l *Listener) Expire(now clock.Instant) {
 			return
 		}
 		r := &l.syns.recs[i]
+		if l.holds() {
+			l.hold.expire(l, i)
+			continue
+		}
 		on, again := l.repeat(r)
 		if !on {
 			l.forget(i)
@@ -278,7 +298,7 @@ func (l *Listener) Expire(now clock.Instant) {
 // Transmit is as on Conn; it also says for which flow.
 func (l *Listener) Transmit(now clock.Instant, flow *Flow, out *Segment) bool {
 	i := l.pending.head
-	if i == none {
+	if i == none || l.holds() {
 		return false
 	}
 	r := &l.syns.recs[i]

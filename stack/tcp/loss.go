@@ -12,7 +12,7 @@ func (s *scoreboard) mark(i int) int {
 	r := s.at(i)
 	n := int(r.len)
 	s.weigh(r.flags, -n)
-	r.flags = r.flags&everSent | lost
+	r.flags = r.flags&ofSending | lost
 	s.weigh(r.flags, n)
 	s.hint = wire.MinSeq(s.hint, r.seq)
 	return n
@@ -27,11 +27,17 @@ func (s *scoreboard) markHead(e *Env, mss int) int {
 	if int(s.at(0).len) > mss && s.room(e, 1) {
 		s.split(0, mss)
 	}
-	return s.mark(0)
+	return s.lose(0)
 }
 
-// markAll marks all that is not SACKed, retransmissions included.
-func (s *scoreboard) markAll() { s.markOlder(math.MaxInt64) }
+// markAll marks all that is not SACKed, retransmissions included: the peer's
+// window had no room for it.
+func (s *scoreboard) markAll() {
+	models := s.models
+	s.models = false
+	s.markOlder(math.MaxInt64)
+	s.models = models
+}
 
 // markOlder marks the first record and all that were sent no later than at,
 // retransmissions included (RFC 8985 6.3).
@@ -45,7 +51,7 @@ func (s *scoreboard) markOlder(at clock.Instant) {
 		switch {
 		case r.flags&sacked != 0:
 		case i == 0 || r.sent <= at:
-			s.mark(i)
+			s.lose(i)
 		case r.flags&everSent == 0:
 			s.judged = wire.MinSeq(s.judged, r.seq)
 		}

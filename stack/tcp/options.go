@@ -29,6 +29,10 @@ type Options struct {
 	FinWait2    time.Duration // how long an orphan stays in FIN-WAIT-2 (TCP_LINGER2). 0: the host's; below 0: not at all, it is reset
 	OOBInline   bool          // urgent bytes stay in the stream
 
+	// MaxPacingRate bounds how fast data leaves, bytes per second, whatever the
+	// controller (SO_MAX_PACING_RATE). 0: no bound.
+	MaxPacingRate int64
+
 	// WindowClamp bounds the window that is offered, bytes, beside RecvBuffer;
 	// where it is set before the connection opens the window scale follows it.
 	// 0: no bound.
@@ -168,6 +172,7 @@ func (c *Conn) SetOptions(now clock.Instant, o Options) {
 	if old.Congestion != o.Congestion && c.cc != nil {
 		c.changeController(now)
 	}
+	c.notePaced()
 	if c.state == StateClosed {
 		return
 	}

@@ -25,7 +25,7 @@ func (c *Conn) persisting() bool {
 // nothing outstanding will bring an ACK. It also overrides silly-window
 // avoidance (RFC 9293 3.8.6.2.1).
 func (c *Conn) armPersist(now clock.Instant) {
-	held := c.snd.una == c.snd.nxt && c.waiting() > 0 && c.state.sends()
+	held := c.snd.una == c.snd.nxt && c.waiting() > 0 && c.state.sends() && c.has&paceHeld == 0
 	if !held && !c.persisting() {
 		c.timers[timerPersist] = clock.Never
 		return

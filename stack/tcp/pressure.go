@@ -25,8 +25,8 @@ const (
 	reclaimSteps = 16
 )
 
-// Few reports whether the last part of the Budget is reached.
-func (e *Env) Few() bool { return e.Budget.Free() < e.Budget.Limit()/fewLeft }
+// RunsLow reports whether the last part of the Budget is reached.
+func (e *Env) RunsLow() bool { return e.Budget.Free() < e.Budget.Limit()/fewLeft }
 
 // sendShare is how many bytes more the owner may queue for the sake of others:
 // nobody fills his send ring beyond half of what is left. When half of the Budget
@@ -57,17 +57,16 @@ func (c *Conn) roomAgain() bool {
 	return c.env.Budget.Free() >= buffer.MinChunk && c.sendShare() > 0
 }
 
-// Stalled reports whether the peer's window is closed with something to send
+// WindowShut reports whether the peer's window is closed with something to send
 // behind it.
-func (c *Conn) Stalled() bool { return c.persisting() }
+func (c *Conn) WindowShut() bool { return c.persisting() }
 
 // Delivered returns how many bytes are known to have reached the peer.
 func (c *Conn) Delivered() int64 { return c.count.delivered }
 
-// Stuck reports whether c makes no progress: it has nothing to send any more, or
-// the peer takes nothing of it.
-func (c *Conn) Stuck() bool {
-	return !c.state.sends() || c.snd.stalled != clock.Never || c.persisting()
+// Progresses reports whether c has something to send, and the peer takes it.
+func (c *Conn) Progresses() bool {
+	return c.state.sends() && c.snd.stalled == clock.Never && !c.persisting()
 }
 
 // GiveUp is Abort for the sake of others: why says so in the trace.
@@ -84,12 +83,12 @@ func (c *Conn) GiveUp(now clock.Instant, why trace.Reason) {
 func (e *Env) Reclaim(now clock.Instant) bool {
 	for range reclaimSteps {
 		r := e.firstHolder
-		if r == nil || !e.Few() {
+		if r == nil || !e.RunsLow() {
 			return true
 		}
 		r.owner.forgetOutOfOrder(now)
 	}
-	return e.firstHolder == nil || !e.Few()
+	return e.firstHolder == nil || !e.RunsLow()
 }
 
 // forgetOutOfOrder gives up all out-of-order data (RFC 2018 8 allows it, SACKed

@@ -44,6 +44,7 @@ func (c *Conn) beginRACK(now clock.Instant, s *arriving) {
 	k.now, k.min, k.least, k.late = now, c.rtt.min, 0, false
 	k.ts, k.echo, k.off = c.opt.ts && o.HasTimestamps, o.TSEcr, c.tsOff
 	k.fack = c.snd.una
+	c.sb.rates.newest.sent = clock.Never
 	if c.sb.anySack {
 		k.fack = c.sb.high
 	}
@@ -182,7 +183,7 @@ func (s *scoreboard) detectOnce(due clock.Instant) (newly int, waits bool) {
 			waits = before
 			break
 		}
-		newly += s.mark(i)
+		newly += s.lose(i)
 	}
 	if i < s.n {
 		s.judged = s.at(i).seq
@@ -207,7 +208,7 @@ func (s *scoreboard) detectAgain(due clock.Instant) (newly int, latest clock.Ins
 				return newly, latest, before
 			}
 			latest = r.sent
-			newly += s.mark(i)
+			newly += s.lose(i)
 		}
 	}
 	return newly, latest, false

@@ -233,6 +233,9 @@ func (c *Conn) noteFIN(s *arriving) {
 }
 
 func (c *Conn) takeInOrder(now clock.Instant, s *arriving) {
+	if s.in.Reader != nil {
+		c.readDirect(now, s)
+	}
 	if len(s.text) > 0 && !c.place(s.seq, s.text) {
 		c.purge(now, s.in)
 		c.env.Reclaim(now)
@@ -273,6 +276,11 @@ func (c *Conn) deliver(n int) {
 		return
 	}
 	c.in.Extend(n)
+	c.received(n)
+}
+
+// received moves RCV.NXT over n bytes that the owner has, or can read.
+func (c *Conn) received(n int) {
 	c.rcv.nxt = c.rcv.nxt.Add(n)
 	c.rcv.adv = wire.MaxSeq(c.rcv.adv, c.rcv.nxt)
 	c.events |= EvReadable
@@ -297,7 +305,7 @@ func (c *Conn) takeOutOfOrder(now clock.Instant, s *arriving) {
 // keep takes bytes ahead of RCV.NXT, or says why it does not.
 func (c *Conn) keep(s *arriving) trace.Reason {
 	x := span{s.seq, s.seq.Add(len(s.text))}
-	if c.env.Few() {
+	if c.env.RunsLow() {
 		return trace.DropMemory
 	}
 	r := c.reassembly()

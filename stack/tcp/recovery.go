@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"math"
+
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/stack/trace"
@@ -36,9 +38,10 @@ type recovery struct {
 }
 
 // cwnd is the congestion window in force, bytes: in fast recovery that of
-// proportional rate reduction, else the controller's.
+// proportional rate reduction, unless the controller models the path, else the
+// controller's.
 func (c *Conn) cwnd() int {
-	if c.sb != nil && c.sb.rec.mode == fastRecovery {
+	if c.sb != nil && c.sb.rec.mode == fastRecovery && !c.sb.models {
 		return c.sb.rec.cwnd
 	}
 	return c.cc.Window()
@@ -177,7 +180,7 @@ func (c *Conn) endRecovery(now clock.Instant, delivered int) {
 	s.rec = recovery{}
 	s.dupBytes = 0
 	c.snd.dupacks = 0
-	if fast {
+	if fast || s.models {
 		c.cc.OnRecovered(now)
 	}
 	c.settleReorder()
@@ -214,7 +217,7 @@ func (c *Conn) enterLoss(now clock.Instant) {
 	if c.opt.sack {
 		s.markOlder(now.Add(-c.patience()))
 	} else {
-		s.markAll()
+		s.markOlder(math.MaxInt64)
 	}
 	timedOut := now
 	if s.rec.mode == afterTimeout {

@@ -26,6 +26,7 @@ func (c *Conn) beginControl() {
 	c.rest = congestion.NewRest(c.env.CongestionName(c.opts.Options))
 	c.cc = &c.rest
 	c.cc.SetMSS(c.sendMSS(0))
+	c.notePaced()
 }
 
 // resting reports whether the controller is at rest.
@@ -44,7 +45,11 @@ func (c *Conn) wake() {
 	}
 	cc := c.env.controller(c.rest.Name())
 	c.rest.Wake(cc)
+	cc.OnInit(c.rtt.srtt, uint64(c.tsOff)<<32|uint64(c.snd.iss))
 	c.cc = cc
+	if !congestion.Rests(cc) {
+		c.env.sleepless++
+	}
 	c.env.awake = append(c.env.awake, awake{conn: c})
 	c.awake = int32(len(c.env.awake))
 }
@@ -65,6 +70,9 @@ func (c *Conn) dropController() {
 		return
 	}
 	e := c.env
+	if !congestion.Rests(c.cc) {
+		e.sleepless--
+	}
 	e.putController(c.cc)
 	i, last := c.awake-1, len(e.awake)-1
 	e.awake[i] = e.awake[last]
@@ -84,8 +92,9 @@ func (c *Conn) restControl(now clock.Instant) {
 	c.cc = &c.rest
 }
 
-// Awake reports whether there are connections whose controllers are not at rest.
-func (e *Env) Awake() bool { return len(e.awake) > 0 }
+// Awake reports whether there are connections whose controllers will rest, and do
+// not yet.
+func (e *Env) Awake() bool { return len(e.awake) > e.sleepless }
 
 // RestIdle puts the controllers of connections that are silent to rest, those of
 // a few at each call. It reports whether there are awake ones left, and whether
@@ -99,5 +108,5 @@ func (e *Env) RestIdle(now clock.Instant) (left, all bool) {
 		}
 		e.awake[e.hand].conn.restControl(now)
 	}
-	return len(e.awake) > 0, all
+	return e.Awake(), all
 }

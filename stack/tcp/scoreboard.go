@@ -10,22 +10,28 @@ import (
 // A record is one transmission that is outstanding: bytes (and a FIN) from seq
 // on. A retransmission renews the record of its range.
 type record struct {
-	sent      clock.Instant
-	delivered int64 // counters.delivered when it was sent
-	seq       wire.Seq
-	len       uint32
-	segs      uint32 // wire segments in it, counted when it is SACKed
-	seg       uint16 // payload bytes of each wire segment
-	flags     recordFlags
+	sent       clock.Instant
+	seq        wire.Seq
+	len        uint32
+	delivered  uint32 // counters.delivered when it was sent, modulo 2^32
+	sinceACK   uint32 // from rates.at until then, in rateUnit
+	sinceFirst uint32 // from rates.first until then, in rateUnit
+	lost       uint32 // rates.lost then
+	segs       uint32 // bytes in flight then, with it; once it is SACKed, wire segments in it
+	seg        uint16 // payload bytes of each wire segment
+	flags      recordFlags
 }
 
 type recordFlags uint8
 
 const (
-	sacked   recordFlags = 1 << iota // the peer says that it has it
-	lost                             // taken as lost
-	resent                           // sent again since it was marked lost
-	everSent                         // sent again at some time: Karn's rule
+	sacked       recordFlags = 1 << iota // the peer says that it has it
+	lost                                 // taken as lost
+	resent                               // sent again since it was marked lost
+	everSent                             // sent again at some time: Karn's rule
+	limitedByApp                         // the owner had no more to send when it left
+
+	ofSending = everSent | limitedByApp // what losses and SACKs leave as it is
 )
 
 func (r *record) end() wire.Seq { return r.seq.Add(int(r.len)) }
@@ -56,8 +62,12 @@ type scoreboard struct {
 	rack    rack
 	again   resends
 	rec     recovery
-	round   int64 // a round ends when what was sent beyond this is delivered
-	charged int   // bytes of the Budget
+	rates   rates
+	pace    pacer
+	round   uint32 // a round ends when what was sent beyond this is delivered
+	models  bool   // the controller does: its window counts in recovery, and it is told of rates and losses
+	charged int    // bytes of the Budget
+	owner   *Conn
 	next    *scoreboard
 }
 
@@ -87,13 +97,26 @@ func (c *Conn) scoreboard() *scoreboard {
 	}
 	// The first records are granted even when the Budget is used up: a
 	// connection that cannot send can never give memory back.
-	if n := sendingSize + len(s.recs)*recordSize + len(s.again.ring)*resendSize; e.Budget.Take(n) {
+	s.owner, s.models = c, c.cc != nil && c.cc.Models()
+	if n := s.size() + len(s.recs)*recordSize + len(s.again.ring)*resendSize; e.Budget.Take(n) {
 		s.charged = n
 	}
 	s.hint, s.judged, s.high = c.snd.una, c.snd.una, c.snd.una
-	s.round = c.count.delivered
+	s.round = uint32(c.count.delivered)
+	if c.has&backlog == 0 {
+		s.rates.limited = max(c.count.delivered, 1) // there was nothing to send
+	}
+	c.has &^= backlog
 	c.sb = s
 	return s
+}
+
+// size is what sending takes beside the records.
+func (s *scoreboard) size() int {
+	if s.models {
+		return sendingSize + modelSize
+	}
+	return sendingSize
 }
 
 // dropScoreboard gives the scoreboard back to the pool.
@@ -104,7 +127,7 @@ func (c *Conn) dropScoreboard() {
 	}
 	c.sb = nil
 	c.timers[timerReorder] = clock.Never
-	c.has &^= tailTimer | owesTail
+	c.has &^= tailTimer | owesTail | paceHeld
 	e.Budget.Give(s.charged)
 	const mostFree = 64 << 10
 	if e.freeRecords+s.records() > mostFree {
@@ -218,12 +241,13 @@ type acked struct {
 	bytes int           // not known before by SACK
 	sent  clock.Instant // when the oldest of them was sent; Never: some were sent twice
 	again clock.Instant // when the latest retransmission of them was sent
-	since int64         // counters.delivered when the last of them was sent
+	since uint32        // counters.delivered when the last of them was sent
 }
 
 // ack removes everything before una.
 func (s *scoreboard) ack(una wire.Seq) (a acked) {
 	karn := false
+	var newest *record
 	for s.n > 0 {
 		r := s.at(0)
 		n := min(una.Sub(r.seq), int(r.len))
@@ -233,9 +257,14 @@ func (s *scoreboard) ack(una wire.Seq) (a acked) {
 		s.weigh(r.flags, -n)
 		if r.flags&sacked == 0 {
 			s.rack.deliver(r, r.seq.Add(n))
+			if newest == nil || sentAfter(r.sent, r.end(), newest.sent, newest.end()) {
+				newest = r
+			}
+			if a.bytes == 0 || later(r.delivered, a.since) {
+				a.since = r.delivered
+			}
 			a.bytes += n
 			s.newSegs += int(inSegments(n, int(r.seg)))
-			a.since = max(a.since, r.delivered)
 			if r.flags&everSent != 0 {
 				karn = true
 				a.again = max(a.again, r.sent)
@@ -248,9 +277,14 @@ func (s *scoreboard) ack(una wire.Seq) (a acked) {
 			r.len -= uint32(n)
 			break
 		}
-		s.sackedSegs -= int(r.segs)
+		if r.flags&sacked != 0 {
+			s.sackedSegs -= int(r.segs)
+		}
 		s.head = (s.head + 1) & (len(s.recs) - 1)
 		s.n--
+	}
+	if newest != nil {
+		s.rates.deliver(newest, wire.MinSeq(una, newest.end()))
 	}
 	if karn {
 		a.sent = clock.Never
@@ -286,8 +320,9 @@ func (s *scoreboard) sack(e *Env, l, r wire.Seq) (news int) {
 		rec = s.at(i)
 		n := int(rec.len)
 		s.rack.deliver(rec, rec.end())
+		s.rates.deliver(rec, rec.end())
 		s.weigh(rec.flags, -n)
-		rec.flags = rec.flags&everSent | sacked
+		rec.flags = rec.flags&ofSending | sacked
 		rec.segs = (rec.len + uint32(rec.seg) - 1) / max(uint32(rec.seg), 1)
 		s.sackedBytes += n
 		s.sackedSegs += int(rec.segs)

@@ -13,9 +13,10 @@ type Flow struct{ Local, Remote netip.AddrPort }
 // An Arrival is a segment that came in for a connection.
 type Arrival struct {
 	Seg      wire.TCP
-	Payload  []byte // borrowed
-	ECN      uint8  // ECN codepoint of the IP header
-	Segments int    // how many wire segments it stands for: above 1 for a super-segment
+	Payload  []byte  // borrowed
+	ECN      uint8   // ECN codepoint of the IP header
+	Segments int     // how many wire segments it stands for: above 1 for a super-segment
+	Reader   *Reader // who waits for it; nil: nobody, and the receive ring takes it
 
 	// Where a connection in TIME-WAIT made room for this SYN (Reopen): its SND.NXT.
 	Prior    wire.Seq

@@ -37,6 +37,7 @@ func (c *Conn) Write(now clock.Instant, p []byte) int {
 	if n == 0 {
 		return 0
 	}
+	c.checkAppLimited()
 	took := c.out.Append(c.env.Budget, p[:n])
 	if took < n {
 		c.has |= starved
@@ -66,6 +67,7 @@ func (c *Conn) SendCommit(now clock.Instant, n int) {
 		return
 	}
 	c.noMore()
+	c.checkAppLimited()
 	c.out.Extend(n)
 	c.queued(now)
 }
@@ -201,8 +203,18 @@ func (c *Conn) nextNew(mss int) int {
 }
 
 // burst is the most that one transmission holds: a super-segment of whole
-// segments, or one segment.
+// segments, within what may leave at once, or one segment.
 func (c *Conn) burst(mss int) int {
+	most := c.superSegment(mss)
+	if c.calls&paced != 0 && most > mss {
+		n := paceBurst(c.pacingRate(), mss)
+		most = min(most, n-n%mss)
+	}
+	return most
+}
+
+// superSegment is what the link takes at once, in whole segments.
+func (c *Conn) superSegment(mss int) int {
 	most := min(c.env.MaxGSO-maxHeaders/2, maxLend)
 	if c.env.MaxGSO == 0 || most < 2*mss || c.fragments() || c.calls&urgentOut != 0 {
 		return mss

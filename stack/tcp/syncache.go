@@ -40,6 +40,7 @@ const (
 	owesNothing uint8 = iota
 	owesSynAck
 	owesPlainACK // the answer to an unacceptable segment
+	owesDecision // nothing to send: somebody is to be asked (hold.go)
 )
 
 const none int32 = -1

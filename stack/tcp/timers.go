@@ -25,14 +25,21 @@ func (c *Conn) Deadline() clock.Instant {
 	for _, t := range &c.timers {
 		first = clock.Earliest(first, t)
 	}
+	if c.has&paceHeld != 0 {
+		first = clock.Earliest(first, c.sb.pace.next)
+	}
 	return first
 }
 
 // Expire runs the timers that are due. Early and repeated calls are harmless.
 func (c *Conn) Expire(now clock.Instant) {
+	c.expirePace(now)
 	for i := range c.timers {
 		if c.timers[i].Due(now) {
 			c.timers[i] = clock.Never
+			if c.sb != nil && c.sb.models {
+				c.checkAppLimited()
+			}
 			c.expire(now, i)
 		}
 	}

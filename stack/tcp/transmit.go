@@ -21,9 +21,11 @@ func (c *Conn) Transmit(now clock.Instant, out *Segment) bool {
 		c.armMemory(now)
 		return c.transmitSYN(now, out) || c.transmitACK(now, out)
 	}
+	c.has &^= paceHeld
 	if c.transmitOwed(now, out) || c.transmitData(now, out) || c.transmitACK(now, out) {
 		return true
 	}
+	c.settlePace(now)
 	c.armPersist(now)
 	c.armMemory(now)
 	c.clockBusy(now)
@@ -173,6 +175,11 @@ func (c *Conn) sendNew(now clock.Instant, out *Segment, mss int, sack bool) bool
 		}
 	}
 	n := c.nextNew(mss)
+	if n > 0 && c.calls&paced != 0 {
+		if n = c.pace(now, n, mss); n == 0 {
+			return false
+		}
+	}
 	edge := c.snd.una.Add(int(c.snd.wnd))
 	fin := c.has&(finQueued|finSent) == finQueued && n == c.unsent() &&
 		c.snd.nxt.Add(n).Less(edge)
@@ -188,7 +195,8 @@ func (c *Conn) restart(now clock.Instant) {
 	if c.snd.una != c.snd.nxt || c.snd.lastSend == clock.Never {
 		return
 	}
-	if idle := now.Sub(c.snd.lastSend); idle > c.rtt.rto {
+	idle := now.Sub(c.snd.lastSend)
+	if idle > c.rtt.rto {
 		c.wake()
 		before := c.cc.Window()
 		c.cc.OnRestart(idle)
@@ -197,6 +205,8 @@ func (c *Conn) restart(now clock.Instant) {
 			c.traceCwnd(now, trace.CwndIdle)
 		}
 		c.snd.lastSend = now
+	} else if c.calls&paced != 0 && c.has&backlog == 0 && c.cc.Models() {
+		c.cc.OnRestart(idle)
 	}
 }
 
@@ -211,7 +221,7 @@ func (c *Conn) sendRange(now clock.Instant, out *Segment, n int, fin bool, mss i
 		length++
 	}
 	c.scoreboard().push(record{
-		sent: now, delivered: c.count.delivered,
+		sent: now, delivered: uint32(c.count.delivered),
 		seq: c.snd.nxt, len: uint32(length), seg: uint16(min(mss, 65535)),
 	})
 	c.snd.nxt = c.snd.nxt.Add(length)
@@ -229,7 +239,7 @@ func (c *Conn) sendRange(now clock.Instant, out *Segment, n int, fin bool, mss i
 	if c.has&(owesACK|owesDelayed) != 0 && n > 0 {
 		c.has |= pingpong // data answers data: the next ACK may wait for a ride
 	}
-	c.sent(now, out, n, sack)
+	c.sent(now, out, c.sb.at(c.sb.n-1), n, sack)
 	if c.lastOfFlight(mss) {
 		out.Seg.Flags |= wire.PSH
 	}
@@ -279,14 +289,18 @@ func (c *Conn) attach(out *Segment, off, n, mss int) {
 	}
 }
 
-// sent is common to new and repeated data.
-func (c *Conn) sent(now clock.Instant, out *Segment, n int, sack bool) {
+// sent is common to new and repeated data: n bytes, of which r is the record.
+func (c *Conn) sent(now clock.Instant, out *Segment, r *record, n int, sack bool) {
 	c.count.sent += int64(n)
 	c.snd.lastSend = now
 	inFlight := c.inFlight()
 	c.sb.rec.out += n
+	c.sb.rates.leave(r, inFlight)
 	c.cc.OnSend(now, n, inFlight)
-	if inFlight+c.sendMSS(0) > c.cwnd() || inFlight*2 > c.cwnd() && c.cwnd() < c.cc.Ssthresh() {
+	if c.calls&paced != 0 {
+		c.paceSent(now, n)
+	}
+	if inFlight+c.sendMSS(0) > c.cwnd() || inFlight*2 > c.cwnd() && !c.sb.models && c.cwnd() < c.cc.Ssthresh() {
 		c.noteLimited()
 	}
 	c.armRetransmit(now, false)
@@ -321,6 +335,11 @@ func (c *Conn) retransmit(now clock.Instant, out *Segment, i, mss int, sack bool
 		c.noteLimited()
 		return false
 	}
+	if n > 0 && c.calls&paced != 0 {
+		if n = c.pace(now, n, mss); n == 0 {
+			return false
+		}
+	}
 	length := n
 	if fin && n == text {
 		length++
@@ -349,7 +368,7 @@ func (c *Conn) sendAgain(now clock.Instant, out *Segment, i, mss int, sack bool)
 	c.count.retrans += int64(n)
 	c.count.segsAgain += inSegments(n, mss)
 	c.env.Stats.Retransmitted++
-	c.sent(now, out, n, sack)
+	c.sent(now, out, c.sb.at(i), n, sack)
 }
 
 // resent renews record i.
@@ -358,7 +377,7 @@ func (c *Conn) resent(now clock.Instant, i, mss int) {
 	if c.search != nil {
 		c.sizingResent(now, r)
 	}
-	r.sent, r.delivered = now, c.count.delivered
+	r.sent, r.delivered = now, uint32(c.count.delivered)
 	r.seg = uint16(min(mss, 65535))
 	if r.flags&(lost|resent) == lost {
 		r.flags |= resent

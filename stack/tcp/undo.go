@@ -151,7 +151,7 @@ func (s *scoreboard) unmark() {
 		r := s.at(i)
 		if r.flags&(sacked|lost|everSent) == lost {
 			s.weigh(r.flags, -int(r.len))
-			r.flags = 0
+			r.flags &^= lost
 		}
 	}
 	if s.n > 0 {

@@ -22,6 +22,7 @@ const (
 	pushAll                         // what is queued goes, full or not
 	ecnSeen                         // the peer has sent something ECN-capable
 	adaptRTO                        // the next sample follows a spurious timeout
+	paced                           // there is a rate at which data leaves: pacingRate
 )
 
 // An urgentByte is what is known of the byte at RCV.UP: nothing, or one of the

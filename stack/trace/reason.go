@@ -71,6 +71,8 @@ const (
 	DropState         // not legal in this state
 	DropEchoOverLimit // more answers asked for than the rate limit gives
 	DropTTL
+	DropUndecided // a SYN again, and nobody has decided on the first (forwarding)
+	DropSessions  // a datagram that would begin one session too many (forwarding)
 
 	// Which timer fired.
 	TimerRetransmit
@@ -162,6 +164,8 @@ var reasons = [numReasons]string{
 	DropNoACK:         "no ACK flag",
 	DropBacklog:       "backlog full",
 	DropDefer:         "no data yet (TCP_DEFER_ACCEPT)",
+	DropUndecided:     "the handshake waits for a decision",
+	DropSessions:      "too many forwarded sessions",
 	DropMemory:        "memory budget used up",
 	DropLink:          "link full or refused it",
 	DropNoRoute:       "no route",

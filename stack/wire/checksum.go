@@ -20,15 +20,18 @@ import (
 // last span of a message may have odd length (but see SumPair).
 func Sum(acc uint64, b []byte) uint64 {
 	var c uint64
+	// A block's words are added to each other before they are added to acc, so
+	// that the additions of one block do not wait for those of the one before.
 	for len(b) >= 64 {
-		acc, c = bits.Add64(acc, binary.LittleEndian.Uint64(b[0:8]), c)
-		acc, c = bits.Add64(acc, binary.LittleEndian.Uint64(b[8:16]), c)
-		acc, c = bits.Add64(acc, binary.LittleEndian.Uint64(b[16:24]), c)
-		acc, c = bits.Add64(acc, binary.LittleEndian.Uint64(b[24:32]), c)
-		acc, c = bits.Add64(acc, binary.LittleEndian.Uint64(b[32:40]), c)
-		acc, c = bits.Add64(acc, binary.LittleEndian.Uint64(b[40:48]), c)
-		acc, c = bits.Add64(acc, binary.LittleEndian.Uint64(b[48:56]), c)
-		acc, c = bits.Add64(acc, binary.LittleEndian.Uint64(b[56:64]), c)
+		x, k := bits.Add64(binary.LittleEndian.Uint64(b[0:8]), binary.LittleEndian.Uint64(b[8:16]), 0)
+		x, k = bits.Add64(x, binary.LittleEndian.Uint64(b[16:24]), k)
+		x, k = bits.Add64(x, binary.LittleEndian.Uint64(b[24:32]), k)
+		x, k = bits.Add64(x, binary.LittleEndian.Uint64(b[32:40]), k)
+		x, k = bits.Add64(x, binary.LittleEndian.Uint64(b[40:48]), k)
+		x, k = bits.Add64(x, binary.LittleEndian.Uint64(b[48:56]), k)
+		x, k = bits.Add64(x, binary.LittleEndian.Uint64(b[56:64]), k)
+		acc, k = bits.Add64(acc, x, k)
+		acc += k // cannot carry again: x is never all ones with a carry, as it began without one
 		b = b[64:]
 	}
 	for len(b) >= 8 {

@@ -39,26 +39,34 @@ type IPv4 struct {
 // nobody. It verifies the header checksum (RFC 1122 3.2.1.2) and that the
 // options can be walked.
 func DecodeIPv4(b []byte) (h IPv4, payload []byte, err error) {
+	payload, err = h.Decode(b)
+	return h, payload, err
+}
+
+// Decode is DecodeIPv4 into h, which was zero; with an error h stays so.
+func (h *IPv4) Decode(b []byte) (payload []byte, err error) {
 	ihl, err := ipv4HeaderLen(b)
 	if err != nil {
-		return IPv4{}, nil, err
+		return nil, err
 	}
 	// The checksum comes first: behind a wrong one, no other field means anything.
 	if Fold(Sum(0, b[:ihl])) != 0 {
-		return IPv4{}, nil, ErrChecksum
+		return nil, ErrChecksum
 	}
 	total := int(binary.BigEndian.Uint16(b[2:]))
 	if total < ihl {
-		return IPv4{}, nil, ErrHeader
+		return nil, ErrHeader
 	}
 	if total > len(b) {
-		return IPv4{}, nil, ErrShort
+		return nil, ErrShort
 	}
-	if _, bad := walkIPv4Options(b[minIPv4Header:ihl]); bad >= 0 {
-		return IPv4{}, nil, ErrOptions
+	if ihl > minIPv4Header {
+		if _, bad := walkIPv4Options(b[minIPv4Header:ihl]); bad >= 0 {
+			return nil, ErrOptions
+		}
 	}
 	h.read(b, ihl)
-	return h, b[ihl:total], nil
+	return b[ihl:total], nil
 }
 
 // DecodeIPv4Quote decodes the header of a packet that an ICMP error quotes.

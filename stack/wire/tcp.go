@@ -55,15 +55,22 @@ type TCP struct {
 // options are skipped (RFC 9293 3.1, MUST-6); an option whose length does not
 // fit ends the parsing of options, keeping what came before (MUST-7).
 func DecodeTCP(b []byte) (h TCP, payload []byte, err error) {
+	payload, err = h.Decode(b)
+	return h, payload, err
+}
+
+// Decode is DecodeTCP into h, whatever that was; SACK blocks beyond NumSACK are
+// left as they were.
+func (h *TCP) Decode(b []byte) (payload []byte, err error) {
 	if len(b) < minTCPHeader {
-		return TCP{}, nil, ErrShort
+		return nil, ErrShort
 	}
 	off := int(b[12]>>4) * 4
 	if off < minTCPHeader {
-		return TCP{}, nil, ErrHeader
+		return nil, ErrHeader
 	}
 	if off > len(b) {
-		return TCP{}, nil, ErrShort
+		return nil, ErrShort
 	}
 	h.SrcPort = binary.BigEndian.Uint16(b[0:])
 	h.DstPort = binary.BigEndian.Uint16(b[2:])
@@ -72,8 +79,11 @@ func DecodeTCP(b []byte) (h TCP, payload []byte, err error) {
 	h.Flags = Flags(b[13])
 	h.Window = binary.BigEndian.Uint16(b[14:])
 	h.Urgent = binary.BigEndian.Uint16(b[18:])
-	h.Options.decode(b[minTCPHeader:off])
-	return h, b[off:], nil
+	h.Options.reset()
+	if off > minTCPHeader {
+		h.Options.decode(b[minTCPHeader:off])
+	}
+	return b[off:], nil
 }
 
 // SegLen returns the sequence numbers that a segment with this header and

@@ -53,9 +53,26 @@ type TCPOptions struct {
 	SACK           [MaxSACKBlocks]SACKBlock
 }
 
+// reset makes o none, but leaves the unused SACK blocks as they are.
+func (o *TCPOptions) reset() {
+	o.MSS, o.WindowScale, o.NumSACK = 0, 0, 0
+	o.HasMSS, o.HasWindowScale, o.SACKPermitted, o.HasTimestamps = false, false, false, false
+	o.TSVal, o.TSEcr = 0, 0
+}
+
+// alignedTimestamps are the bytes before the two values where timestamps are all
+// there is, as nearly every segment has it (RFC 7323 appendix A).
+const alignedTimestamps = optNop<<24 | optNop<<16 | optTimestamps<<8 | lenTimestamps
+
 // decode reads the options b. A length that is 0, 1 or runs over the end leaves
 // no way to find the next option and ends the reading.
 func (o *TCPOptions) decode(b []byte) {
+	if len(b) == 3*wordLen && binary.BigEndian.Uint32(b) == alignedTimestamps {
+		o.HasTimestamps = true
+		o.TSVal = binary.BigEndian.Uint32(b[4:])
+		o.TSEcr = binary.BigEndian.Uint32(b[8:])
+		return
+	}
 	for len(b) > 0 && b[0] != optEnd {
 		if b[0] == optNop {
 			b = b[1:]
@@ -106,11 +123,22 @@ func (o *TCPOptions) takeSACK(v []byte) {
 // Len returns the encoded length in bytes, a multiple of 4 of at most 40. SACK
 // blocks that do not fit beside the other options are left off.
 func (o *TCPOptions) Len() int {
+	if o.plain() {
+		if o.HasTimestamps {
+			return 3 * wordLen
+		}
+		return 0
+	}
 	n := o.fixedLen()
 	if k := o.sackFit(n); k > 0 {
 		n += wordLen + k*lenSACKBlock
 	}
 	return n
+}
+
+// plain reports that there is nothing but timestamps, perhaps, as in nearly every segment.
+func (o *TCPOptions) plain() bool {
+	return o.NumSACK == 0 && !o.HasMSS && !o.HasWindowScale && !o.SACKPermitted
 }
 
 // fixedLen is the length of all options but the SACK blocks, NOPs included.
@@ -139,6 +167,14 @@ func (o *TCPOptions) sackFit(fixed int) int {
 // which Linux sends them. Every option is a number of whole words, so there is
 // neither an end-of-list nor padding after it (RFC 9293 3.1, MUST-69).
 func (o *TCPOptions) encode(b []byte) {
+	if o.plain() {
+		if o.HasTimestamps {
+			binary.BigEndian.PutUint32(b, alignedTimestamps)
+			binary.BigEndian.PutUint32(b[4:], o.TSVal)
+			binary.BigEndian.PutUint32(b[8:], o.TSEcr)
+		}
+		return
+	}
 	if o.HasMSS {
 		b[0], b[1] = optMSS, lenMSS
 		binary.BigEndian.PutUint16(b[2:], o.MSS)

@@ -4,6 +4,7 @@ package setup
 
 import (
 	"net/netip"
+	"os"
 	"os/exec"
 )
 
@@ -33,3 +34,8 @@ func InNamespace() bool                    { return false }
 func EnterUserNet() (int, error)           { return 0, ErrNotSupported }
 func RunInNamespace(*exec.Cmd, bool) error { return ErrNotSupported }
 func WhyNot() error                        { return ErrNotSupported }
+
+func StartInside(*exec.Cmd) error           { return ErrNotSupported }
+func Wait(*exec.Cmd, func(os.Signal)) error { return ErrNotSupported }
+func MakeInside(Inside) (*os.File, error)   { return nil, ErrNotSupported }
+func LeaveInside() error                    { return ErrNotSupported }

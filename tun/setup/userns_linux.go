@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"runtime"
 	"syscall"
 
@@ -46,28 +45,13 @@ func EnterUserNet() (code int, err error) {
 // of cmd.Wait, or says why the namespace could not be had.
 func RunInNamespace(cmd *exec.Cmd, userns bool) error {
 	prepare(cmd, userns)
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
-	defer signal.Stop(signals)
-
 	// The kernel sends Pdeathsig when the thread that started cmd ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("setup: cannot make a namespace: %w", system.refused(err, userns))
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	for {
-		select {
-		case s := <-signals:
-			if !fromTerminal(s) {
-				_ = cmd.Process.Signal(s) // it may have ended
-			}
-		case err := <-ended:
-			return err
-		}
-	}
+	return Wait(cmd, nil)
 }
 
 func prepare(cmd *exec.Cmd, userns bool) {

@@ -1,5 +1,7 @@
 package vnet
 
+import "os"
+
 // Config says which device Open opens. The zero value makes a new one that
 // the kernel names, and that is gone when it is closed.
 type Config struct {
@@ -23,6 +25,18 @@ type Config struct {
 	// Plain asks for a device that carries one packet per read and write and
 	// offloads nothing.
 	Plain bool
+}
+
+// A FileConfig says of a descriptor that was handed over what the kernel does not
+// tell here. The zero value asks the kernel for everything.
+type FileConfig struct {
+	// MTU in bytes is what the interface's maker has set, where it cannot be asked
+	// for: in another network namespace, or on a phone. 0: it is asked for.
+	MTU int
+
+	// Control is a socket of the network namespace that the interface lives in, of
+	// any kind, where that is not the calling thread's. FromFileWith takes it over.
+	Control *os.File
 }
 
 // Stats counts packets since the device was opened.

@@ -22,25 +22,32 @@ type Device struct {
 	ctl    int    // a socket in the interface's namespace, for its ioctls; -1: closed
 	name   string // as the kernel said last
 	longer uint64 // the reader's, when the MTU was last read
+	fixed  bool   // the MTU is its maker's word
 }
 
 var _ link.Link = (*Device)(nil)
 
 // newDevice takes over file, an attached TUN, also when it fails.
-func newDevice(file *os.File, header bool) (_ *Device, err error) {
-	d := &Device{ctl: -1}
+func newDevice(file *os.File, header bool, how *adoption) (_ *Device, err error) {
+	d := &Device{ctl: how.ctl}
 	defer func() {
 		if err != nil {
 			_ = file.Close()
 			d.closeControl()
 		}
 	}()
-	if d.ctl, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
-		return nil, failed("no socket for the device's ioctls", err)
+	if d.ctl < 0 {
+		if d.ctl, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
+			return nil, failed("no socket for the device's ioctls", err)
+		}
 	}
 	d.view.mtu.Store(MaxMTU)
 	if d.q, err = newQueue(file, &d.view, header); err != nil {
 		return nil, err
+	}
+	if how.handed && how.mtu != 0 {
+		d.view.mtu.Store(int64(how.mtu))
+		d.fixed = true
 	}
 	if err = d.Refresh(); err != nil {
 		d.q.waiter.release()
@@ -74,6 +81,9 @@ func (d *Device) Refresh() error {
 		return goneError(err)
 	}
 	d.name = flags.name
+	if d.fixed {
+		return nil
+	}
 	mtu, err := getMTU(d.ctl, d.name)
 	if err == unix.ENODEV {
 		// Between the two calls, or the device lives in another namespace

@@ -17,7 +17,10 @@ var _ link.Link = (*Device)(nil)
 func Open(Config) (*Device, error) { return nil, ErrNotSupported }
 
 // FromFile closes f and returns ErrNotSupported.
-func FromFile(f *os.File) (*Device, error) {
+func FromFile(f *os.File) (*Device, error) { return FromFileWith(f, FileConfig{}) }
+
+// FromFileWith closes f and returns ErrNotSupported.
+func FromFileWith(f *os.File, _ FileConfig) (*Device, error) {
 	_ = f.Close()
 	return nil, ErrNotSupported
 }

@@ -8,6 +8,7 @@
 // addresses and routes is not done here but in tun/setup.
 //
 //	open_linux.go      attaching, and what is asked of the kernel, step by step
+//	handover_linux.go  a descriptor that another program has opened
 //	device_linux.go    what belongs to the interface: its name and its MTU
 //	queues_linux.go    several queues of one device, each a link
 //	queue_linux.go     one non-blocking descriptor

@@ -46,7 +46,7 @@ func open(cfg Config) (*Device, error) {
 			return nil, AttachError(cfg.Name, err)
 		}
 	}
-	return adopt(os.NewFile(uintptr(fd), ClonePath), cfg.MTU, cfg.Queues)
+	return adopt(os.NewFile(uintptr(fd), ClonePath), &adoption{mtu: cfg.MTU, ctl: -1, queues: cfg.Queues})
 }
 
 // Attach opens a descriptor, non-blocking and closed on exec, and attaches it
@@ -90,46 +90,17 @@ func (cfg *Config) Check() error {
 	return nil
 }
 
-// FromFile makes a Device of a descriptor that is attached to a TUN already:
-// opened with IFF_TUN and IFF_NO_PI, with or without IFF_VNET_HDR, in the
-// network namespace of the calling thread. That IFF_NO_PI was set is the caller's word: the kernel does
-// not tell. It takes f over, also when it fails.
-func FromFile(f *os.File) (*Device, error) {
-	defer f.Close()
-	// A copy, because only a descriptor that was non-blocking and attached when
-	// it became an *os.File is known to the runtime's poller.
-	fd := -1
-	err := control(f, func(old uintptr) (err error) {
-		fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
-		return err
-	})
-	if err != nil {
-		return nil, failed("tun: cannot use the descriptor", err)
-	}
-	if flags, err := getIff(fd); err != nil || !flags.tun() {
-		_ = unix.Close(fd)
-		return nil, failed("tun", ErrBadFile)
-	}
-	if err := unix.SetNonblock(fd, true); err != nil {
-		_ = unix.Close(fd)
-		return nil, failed("tun: cannot use the descriptor", err)
-	}
-	d, err := Adopt(os.NewFile(uintptr(fd), ClonePath), 0)
-	if err != nil {
-		return nil, failed("tun", err)
-	}
-	return d, nil
-}
-
 // Adopt makes a Device of an attached TUN that is non-blocking, and brings the
 // interface into the state that the device expects: its MTU, where mtu is not
 // 0, and its offloads. A persistent TUN keeps those of whoever had it last, and
 // would hand over packets without checksums. It takes file over, also when it fails.
-func Adopt(file *os.File, mtu int) (*Device, error) { return adopt(file, mtu, 1) }
+func Adopt(file *os.File, mtu int) (*Device, error) {
+	return adopt(file, &adoption{mtu: mtu, ctl: -1, queues: 1})
+}
 
 // adopt is Adopt of a device that is to have several queues, as far as the
 // kernel grants them.
-func adopt(file *os.File, mtu, queues int) (*Device, error) {
+func adopt(file *os.File, how *adoption) (*Device, error) {
 	var flags ifFlags
 	if err := control(file, func(fd uintptr) (err error) {
 		flags, err = getIff(int(fd))
@@ -138,16 +109,16 @@ func adopt(file *os.File, mtu, queues int) (*Device, error) {
 		_ = file.Close()
 		return nil, goneError(err)
 	}
-	d, err := newDevice(file, flags.header())
+	d, err := newDevice(file, flags.header(), how)
 	if err != nil {
 		return nil, err
 	}
-	d.wanted = queues
+	d.wanted = how.queues
 	if flags.several() {
-		err = d.addQueues(queues)
+		err = d.addQueues(how.queues)
 	}
 	if err == nil {
-		err = d.adopt(mtu)
+		err = d.adopt(how)
 	}
 	if err != nil {
 		_ = d.Close()
@@ -156,14 +127,15 @@ func adopt(file *os.File, mtu, queues int) (*Device, error) {
 	return d, nil
 }
 
-func (d *Device) adopt(mtu int) error {
+func (d *Device) adopt(how *adoption) error {
 	d.awaitCarrier()
 	for _, q := range append([]*queue{d.q}, d.more...) {
-		if err := q.control(q.negotiate); err != nil {
+		if err := q.control(q.negotiate); err != nil && !(how.handed && !q.rd.header && denied(err)) {
 			return failed("offloads cannot be set", err)
 		}
 	}
-	if mtu == 0 || mtu == d.Features().MTU {
+	mtu := how.mtu
+	if how.handed || mtu == 0 || mtu == d.Features().MTU {
 		return nil
 	}
 	if err := setMTU(d.ctl, d.name, mtu); err != nil {

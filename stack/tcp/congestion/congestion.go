@@ -9,11 +9,18 @@ import (
 // A Controller decides how much may be in flight and how fast. It serves one
 // connection and is not safe for concurrent use.
 type Controller interface {
+	// OnInit comes after SetMSS and before anything else: srtt is the round-trip
+	// time so far, 0 where nobody knows it, and all that is drawn at random comes
+	// from seed.
+	OnInit(srtt time.Duration, seed uint64)
 	// OnSend tells that bytes of new or retransmitted data left, and how much
 	// is in flight with them.
 	OnSend(now clock.Instant, bytes, inFlight int)
 	// OnAck tells what one ACK brought.
 	OnAck(now clock.Instant, s *Sample)
+	// OnLost tells of one transmission that is taken as lost, before OnCongestion
+	// and OnAck tell what follows.
+	OnLost(l *Lost)
 	// OnCongestion tells of loss or ECN, once per episode; the controller
 	// sets Ssthresh, TCP brings cwnd there (RFC 9937).
 	OnCongestion(now clock.Instant, why Signal, inFlight int)
@@ -26,7 +33,9 @@ type Controller interface {
 	// OnSpurious undoes the last OnCongestion or OnTimeout: nothing was lost.
 	// A second one does nothing.
 	OnSpurious()
-	// OnRestart tells that the flow sends again after idle (RFC 5681 4.1).
+	// OnRestart tells, before OnSend does, that the flow sends again after idle
+	// (RFC 5681 4.1): longer than the retransmission timeout, or any time where
+	// Models.
 	OnRestart(idle time.Duration)
 	// SetMSS tells the sender's maximum segment size in bytes, at the start
 	// and when it changes.
@@ -34,7 +43,10 @@ type Controller interface {
 	Window() int       // congestion window, bytes
 	Ssthresh() int     // slow-start threshold, bytes
 	PacingRate() int64 // bytes per second; 0: unpaced
-	Name() string      // as TCP_CONGESTION names it: "reno", "cubic"
+	Name() string      // as TCP_CONGESTION names it: "reno", "cubic", "bbr"
+	// Models reports whether the controller works by a model of the path: its
+	// Window counts in fast recovery too, and the samples' delivery rates.
+	Models() bool
 	// Reset makes the controller as New gave it, for the next connection.
 	Reset()
 }
@@ -51,6 +63,8 @@ func New(name string) (Controller, bool) {
 		c = new(cubic)
 	case "reno":
 		c = new(reno)
+	case "bbr":
+		c = new(bbr)
 	default:
 		return nil, false
 	}
@@ -59,7 +73,10 @@ func New(name string) (Controller, bool) {
 }
 
 // Names returns the names that New knows, the default first.
-func Names() []string { return []string{"cubic", "reno"} }
+func Names() []string { return []string{"cubic", "reno", "bbr"} }
+
+// kindBBR is where "bbr" stands in Names.
+const kindBBR = 2
 
 // Signal says why congestion is assumed.
 type Signal uint8
@@ -70,21 +87,41 @@ const (
 	ECN                    // an ECN echo (RFC 3168)
 )
 
-// A Sample is what one ACK brought.
+// A Sample is what one ACK brought. What follows Sampled is of the newest
+// transmission that the ACK delivers, and only valid with it.
 type Sample struct {
 	RTT         time.Duration // 0: no valid sample
+	LeastRTT    time.Duration // the smallest round trip among what was sent once and is delivered now, 0: none
 	MinRTT      time.Duration // smallest RTT seen so far, 0: none
-	Acked       int           // bytes newly acknowledged, cumulatively or by SACK
+	Acked       int           // bytes newly acknowledged, cumulatively or by SACK, where they may open a window
+	Arrived     int           // ... wherever
 	Lost        int           // bytes newly marked lost
 	Delivered   int64         // bytes delivered in the connection's life
-	Rate        int64         // delivery rate of this sample, bytes per second; 0: none
 	InFlight    int           // bytes in flight before this ACK
+	Pipe        int           // ... after it
 	Round       bool          // this ACK begins a new round trip
 	CwndLimited bool          // the window was full since the last ACK
-	AppLimited  bool          // the rate was limited by the application
-	Recovering  bool          // in fast recovery, where TCP sets the window itself
+	Recovering  bool          // in fast recovery, where TCP sets the window itself, unless Models
 	Recovered   bool          // this ACK ended fast recovery: OnRecovered came just before
 	ECE         bool          // the ACK echoes congestion
+	SACK        bool          // more than one loss in a round trip would be seen
+
+	Sampled    bool
+	AppLimited bool  // the rate was limited by the application
+	Rate       int64 // delivery rate, bytes per second; 0: none
+	Prior      int64 // Delivered when it left
+	TxInFlight int   // bytes in flight when it left, with it
+	TxLost     int   // bytes lost since it left
+}
+
+// A Lost is one transmission that is taken as lost.
+type Lost struct {
+	Delivered  int64 // bytes delivered in the connection's life
+	Bytes      int
+	TxInFlight int  // bytes in flight when it left, with it
+	TxLost     int  // bytes lost since it left, with it
+	AppLimited bool // what left then was limited by the application
+	Adjacent   bool // to the one before: both are one hole
 }
 
 // InitialWindow returns the first congestion window in bytes for a maximum

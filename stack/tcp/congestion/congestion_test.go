@@ -27,8 +27,18 @@ func TestInitialWindow(t *testing.T) { // RFC 6928 2
 	}
 }
 
-// The rules that hold for every controller, whatever its algorithm.
-func TestEveryController(t *testing.T) {
+// byWindow are the controllers that know the path by their window alone.
+func byWindow() (names []string) {
+	for _, name := range Names() {
+		if c, _ := New(name); !c.Models() {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// The rules that hold for every controller that has a window and no model.
+func TestEveryWindow(t *testing.T) {
 	const mss = 1000
 	ack := func(acked int) Sample { return Sample{Acked: acked, CwndLimited: true, RTT: 20 * ms} }
 	for _, row := range []struct {
@@ -61,10 +71,8 @@ func TestEveryController(t *testing.T) {
 				}
 			}, ack(1 << 20), 0, 0},
 	} {
-		for _, name := range Names() {
+		for _, name := range byWindow() {
 			f := newFlow(name, mss, 20*ms)
-			require.Equal(t, 10*mss, f.Window(), name)
-			require.Equal(t, math.MaxInt32, f.Ssthresh(), name)
 			row.do(f)
 			before := f.Window()
 			s := row.ack
@@ -76,10 +84,58 @@ func TestEveryController(t *testing.T) {
 	}
 }
 
+// The rules that hold for every controller, whatever its algorithm.
+func TestEveryController(t *testing.T) {
+	const mss = 1000
+	fill := func(f *flow) { f.pass(120 * ms) }
+	for _, row := range []struct {
+		rule string
+		do   func(*flow)
+		min  int // of the window then, bytes
+		max  int
+	}{
+		{"it begins with ten segments (RFC 6928 2)", func(*flow) {}, 10 * mss, 10 * mss},
+		{"it grows where it is used, until something is lost", fill, 20 * mss, maxWindow},
+		{"never beyond TCP's largest window (RFC 7323 2.3)", func(f *flow) {
+			f.OnAck(f.now, &Sample{Acked: 1 << 30, Arrived: 1 << 30,
+				Delivered: 1 << 40, Rate: 1 << 40, LeastRTT: time.Minute, Sampled: true, CwndLimited: true})
+		}, mss, maxWindow},
+		{"a timeout leaves one segment (RFC 5681 3.1)", func(f *flow) { fill(f); f.OnTimeout(f.now, f.Window()) }, mss, mss},
+		{"what was lost for nothing comes back (RFC 4015 3.2)", func(f *flow) {
+			fill(f)
+			f.OnTimeout(f.now, f.Window())
+			f.OnSpurious()
+		}, 20 * mss, maxWindow},
+		{"once", func(f *flow) {
+			fill(f)
+			f.OnTimeout(f.now, f.Window())
+			f.OnSpurious()
+			f.OnTimeout(f.now, f.Window())
+			f.OnSpurious()
+			f.OnTimeout(f.now, f.Window())
+		}, mss, mss},
+		{"a larger segment is the least window", func(f *flow) { f.OnTimeout(f.now, f.Window()); f.SetMSS(9000) }, 9000, 9000},
+		{"a loss episode leaves two segments at least (RFC 5681 equation 4)", func(f *flow) {
+			for range 30 {
+				f.OnLost(&Lost{Bytes: mss, TxInFlight: 2 * mss, TxLost: mss})
+				f.lose(Loss)
+			}
+		}, 2 * mss, 500 * mss},
+	} {
+		for _, name := range Names() {
+			f := newFlow(name, mss, 20*ms)
+			require.Equal(t, math.MaxInt32, f.Ssthresh(), name)
+			row.do(f)
+			require.True(t, row.min <= f.Window() && f.Window() <= row.max, "%s, %s: window %d, want %d to %d",
+				name, row.rule, f.Window(), row.min, row.max)
+		}
+	}
+}
+
 // A peer that splits its ACKs gains nothing: bytes count, not ACKs (RFC 3465,
 // RFC 5681 3.1).
 func TestAckDivision(t *testing.T) {
-	for _, name := range Names() {
+	for _, name := range byWindow() {
 		for _, begin := range []func(*flow){
 			func(*flow) {},
 			func(f *flow) { f.slowStartTo(50); f.lose(Loss); f.pass(time.Second) },
@@ -105,7 +161,7 @@ func TestAckDivision(t *testing.T) {
 func TestResetIsNew(t *testing.T) {
 	for _, name := range Names() {
 		f := newFlow(name, 1000, 20*ms)
-		f.slowStartTo(100)
+		f.pass(120 * ms)
 		f.lose(Loss)
 		f.pass(time.Second)
 		f.OnTimeout(f.now, 10000)
@@ -118,11 +174,15 @@ func TestResetIsNew(t *testing.T) {
 func TestNoAllocations(t *testing.T) {
 	for _, name := range Names() {
 		f := newFlow(name, 1000, 20*ms)
-		s := &Sample{Acked: 1000, CwndLimited: true, RTT: 20 * ms, Round: true}
+		s := &Sample{Acked: 1000, Arrived: 1000, CwndLimited: true, RTT: 20 * ms, LeastRTT: 20 * ms, Round: true,
+			Sampled: true, Rate: 1e6, SACK: true}
+		l := &Lost{Bytes: 1000, TxInFlight: 5000, TxLost: 1000}
 		require.Zero(t, testing.AllocsPerRun(100, func() {
 			f.now++
 			f.OnSend(f.now, 1000, 1000)
+			s.Delivered += 1000
 			f.OnAck(f.now, s)
+			f.OnLost(l)
 			f.OnCongestion(f.now, Loss, 5000)
 			f.OnRecovered(f.now)
 			f.OnAck(f.now, s)

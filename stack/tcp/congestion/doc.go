@@ -12,13 +12,16 @@
 //
 // Files: congestion.go is the contract; window.go and hystart.go are slow
 // start (RFC 5681, 9406) and what the controllers share; reno.go is RFC 5681's
-// congestion avoidance; cubic.go and curve.go are RFC 9438.
+// congestion avoidance; cubic.go and curve.go are RFC 9438; bbr.go and its
+// neighbours are BBR version 3 (draft-ietf-ccwg-bbr); rest.go and bbr_rest.go are
+// what stays of them in silence.
 //
 // Place in the walk: stack/tcp tells a controller what each ACK brought, what
-// was lost and what left, and asks it for Window before it sends.
+// was lost and what left, and asks it for Window and PacingRate before it sends.
 //
 // Invariants: Window is at least one MSS and at most 1 GiB, TCP's largest
-// window; it does not grow while the connection does not use it, nor in fast
-// recovery; Ssthresh is at least two MSS; no method allocates, overflows where
+// window; of a controller without a model of the path it does not grow while the
+// connection does not use it, nor in fast recovery, and one with such a model has
+// a PacingRate; the same seed and calls give the same answers; Ssthresh is at least two MSS; no method allocates, overflows where
 // int has 32 bits, or panics whatever it is told.
 package congestion

@@ -10,15 +10,19 @@ import (
 // one ACK for each segment.
 type flow struct {
 	Controller
-	now clock.Instant
-	rtt time.Duration
-	mss int
+	now       clock.Instant
+	rtt       time.Duration
+	mss       int
+	delivered int64
+	path      int64 // what the path delivers at most, bytes per second, where that matters: Models
 }
 
 func newFlow(name string, mss int, rtt time.Duration) *flow {
 	c, _ := New(name)
 	c.SetMSS(mss)
-	return &flow{Controller: c, now: clock.Instant(time.Second), rtt: rtt, mss: mss}
+	f := &flow{Controller: c, now: clock.Instant(time.Second), rtt: rtt, mss: mss, path: 10e6}
+	f.OnInit(rtt, 1)
+	return f
 }
 
 // at reads the window in segments.
@@ -27,9 +31,17 @@ func (f *flow) segments() float64 { return float64(f.Window()) / float64(f.mss) 
 // round lets one round trip pass.
 func (f *flow) round(change ...func(*Sample)) {
 	n := max(f.Window()/f.mss, 1)
+	if f.Models() {
+		n = min(n, int(f.path*int64(f.rtt)/int64(time.Second))/f.mss)
+	}
 	for i := range n {
 		f.now = f.now.Add(f.rtt / time.Duration(n))
-		s := Sample{RTT: f.rtt, MinRTT: f.rtt, Acked: f.mss, InFlight: f.Window(), Round: i == 0, CwndLimited: true}
+		prior := f.delivered
+		f.delivered += int64(f.mss)
+		s := Sample{RTT: f.rtt, MinRTT: f.rtt, Acked: f.mss, InFlight: f.Window(), Round: i == 0, CwndLimited: true,
+			LeastRTT: f.rtt, Arrived: f.mss, Delivered: f.delivered, Pipe: n * f.mss, SACK: true,
+			Sampled: true, Rate: min(int64(n*f.mss)*int64(time.Second)/int64(f.rtt), f.path),
+			Prior: max(prior-int64((n-1)*f.mss), 0), TxInFlight: n * f.mss}
 		for _, c := range change {
 			c(&s)
 		}

@@ -77,7 +77,7 @@ func (w *walker) duration() time.Duration {
 
 func (w *walker) step() {
 	before, used := w.c.Window(), true
-	op := w.byte() % 12
+	op := w.byte() % 14
 	if d := w.duration(); d > 0 && w.now < math.MaxInt64-clock.Instant(d) {
 		w.now = w.now.Add(d)
 	}
@@ -97,13 +97,21 @@ func (w *walker) step() {
 	case 6:
 		w.mss = 1 + int(w.byte())<<8 | int(w.byte())
 		w.c.SetMSS(w.mss)
+	case 7:
+		w.c.OnLost(&Lost{Delivered: int64(w.number()), Bytes: w.number(), TxInFlight: w.number(), TxLost: w.number(),
+			AppLimited: w.byte()&1 != 0, Adjacent: w.byte()&1 != 0})
+	case 8:
+		w.c.OnInit(w.duration(), uint64(w.number()))
 	default:
 		flags := w.byte()
 		used = flags&3 != 0 && flags&12 != 12
 		w.c.OnAck(w.now, &Sample{
 			RTT: w.duration(), MinRTT: w.duration(), Acked: w.number(), Lost: w.number(), InFlight: w.number(),
 			CwndLimited: flags&3 != 0, Recovering: flags&12 == 12, Round: flags&16 != 0,
-			AppLimited: flags&32 != 0, ECE: flags&64 != 0,
+			AppLimited: flags&32 != 0, ECE: flags&64 != 0, Sampled: flags&128 == 0,
+			LeastRTT: w.duration(), Arrived: w.number(), Delivered: int64(w.number()) << (w.byte() % 20), Pipe: w.number(),
+			Rate: int64(w.number()) << (w.byte() % 20), Prior: int64(w.number()), TxInFlight: w.number(), TxLost: w.number(),
+			SACK: w.byte()&1 != 0,
 		})
 	}
 	w.check(op, before, used)
@@ -116,11 +124,12 @@ func (w *walker) check(op byte, before int, used bool) {
 		w.t.Fatalf("%s: call %d made cwnd %d of %d with MSS %d", w.c.Name(), op, cwnd, before, w.mss)
 	case ssthresh < 2*w.mss:
 		w.t.Fatalf("%s: call %d made ssthresh %d with MSS %d", w.c.Name(), op, ssthresh, w.mss)
-	case w.c.PacingRate() < 0:
+	case w.c.PacingRate() < 0 || w.c.Models() && w.c.PacingRate() == 0:
 		w.t.Fatalf("%s: call %d made the pacing rate %d", w.c.Name(), op, w.c.PacingRate())
+	case w.c.Models(): // what follows holds for windows
 	case !used && cwnd != before:
 		w.t.Fatalf("%s: an ACK in recovery, or of an unused window, made cwnd %d of %d", w.c.Name(), cwnd, before)
-	case op > 6 && cwnd < before:
+	case op > 8 && cwnd < before:
 		w.t.Fatalf("%s: an ACK made cwnd %d of %d", w.c.Name(), cwnd, before)
 	case (op == 1 || op == 2 || op == 3) && cwnd > max(before, w.mss):
 		w.t.Fatalf("%s: a reduction made cwnd %d of %d", w.c.Name(), cwnd, before)

@@ -46,7 +46,7 @@ func TestHyStart(t *testing.T) {
 		{"the round before may have few", []line{
 			{50 * ms, 1, 1, "slow"}, {60 * ms, 8, 8, "css"}}},
 	} {
-		for _, name := range Names() {
+		for _, name := range byWindow() {
 			const mss = 1000
 			f := newFlow(name, mss, 0)
 			w := sharedWindow(f.Controller)
@@ -121,7 +121,7 @@ func TestHyStartFirstSlowStartOnly(t *testing.T) {
 
 // Loss ends it at once, a spurious one brings back where it was, idle begins anew.
 func TestHyStartAndLoss(t *testing.T) {
-	for _, name := range Names() {
+	for _, name := range byWindow() {
 		f := newFlow(name, 1000, 0)
 		w := sharedWindow(f.Controller)
 		for i := range 32 {

@@ -13,19 +13,27 @@ import (
 // real one takes over (Wake). A connection without data is no more than this.
 type Rest struct {
 	cwnd, ssthresh uint32 // bytes
-	plateau        uint32 // of cubic: W_max, bytes; 0: none
-	prior          uint32 // of cubic: cwnd_prior, bytes; 0: never
+	plateau        uint32 // of cubic: W_max, bytes; 0: none. Of bbr: its bandwidth, in restRate
+	prior          uint32 // of cubic: cwnd_prior, bytes; 0: never. Of bbr: its round-trip time, us
 	mss            uint16
 	kind           uint8 // in Names
 	sized          bool  // SetMSS was called
+	filled         bool  // of bbr: BBR.full_bw_reached
 	began          bool  // it was a real one's; else it is as New gives it
 }
 
 // A rester is a controller that can rest: whatever else it knows does not
-// survive OnRestart either, so that nobody can tell whether it did.
+// survive OnRestart either, so that nobody can tell whether it did; or, where it
+// models its path, is of no use after silence.
 type rester interface {
 	settle(*Rest)
 	wake(*Rest)
+}
+
+// Rests reports whether c is a controller that can rest.
+func Rests(c Controller) bool {
+	_, ok := c.(rester)
+	return ok
 }
 
 // NewRest returns the Rest of a controller of that name, one of Names, as New gives it.
@@ -63,6 +71,7 @@ func (r *Rest) Window() int       { return int(r.cwnd) }
 func (r *Rest) Ssthresh() int     { return int(r.ssthresh) }
 func (r *Rest) PacingRate() int64 { return 0 }
 func (r *Rest) Name() string      { return Names()[r.kind] }
+func (r *Rest) Models() bool      { return r.kind == kindBBR }
 
 // SetMSS is window.SetMSS.
 func (r *Rest) SetMSS(bytes int) {
@@ -81,6 +90,8 @@ func (r *Rest) Reset() { *r = NewRest(r.Name()) }
 
 // At rest there is nothing to be told of.
 
+func (r *Rest) OnInit(time.Duration, uint64)            {}
+func (r *Rest) OnLost(*Lost)                            {}
 func (r *Rest) OnSend(clock.Instant, int, int)          {}
 func (r *Rest) OnAck(clock.Instant, *Sample)            {}
 func (r *Rest) OnCongestion(clock.Instant, Signal, int) {}

@@ -1,6 +1,9 @@
 package congestion
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 const (
 	// superSegment is the most that one ACK of a peer that receives
@@ -42,6 +45,10 @@ func (w *window) reset() {
 func (w *window) Window() int       { return w.cwnd }
 func (w *window) Ssthresh() int     { return w.ssthresh }
 func (w *window) PacingRate() int64 { return 0 }
+func (w *window) Models() bool      { return false }
+
+func (w *window) OnInit(time.Duration, uint64) {}
+func (w *window) OnLost(*Lost)                 {}
 
 // SetMSS keeps the window in bytes when the size changes later on, except that
 // it never falls below one segment.

@@ -27,6 +27,8 @@ type Plan struct {
 	Time   time.Duration // of each round
 	MTU    int           // bytes
 	Conns  []int         // how many connections ask at once
+	Flows  []int         // how many connections carry bytes at once
+	Only   []string      // contestants; none: all
 	// Say is told what is being done, for a progress line.
 	Say func(text string)
 }
@@ -34,17 +36,19 @@ type Plan struct {
 // A discipline is what a contestant is put to.
 type discipline struct {
 	result Result // what is known before
-	bare   bool   // the ceiling takes part
+	bare   bool   // the ceiling takes part: it has one connection
 	run    func(context.Context, *path, *Plan) (Result, error)
 }
 
 func (p *Plan) disciplines() (all []discipline) {
-	for _, dir := range []string{"up", "down"} {
-		all = append(all, discipline{Result{Name: "bulk", Dir: dir, Conns: 1, MTU: p.MTU}, true,
-			func(ctx context.Context, to *path, p *Plan) (Result, error) { return bulk(ctx, to, p, dir == "up") }})
+	for _, n := range p.Flows {
+		for _, dir := range []string{"up", "down"} {
+			all = append(all, discipline{Result{Name: "bulk", Dir: dir, Conns: n, MTU: p.MTU}, n == 1,
+				func(ctx context.Context, to *path, p *Plan) (Result, error) { return bulk(ctx, to, p, n, dir == "up") }})
+		}
 	}
 	for _, n := range p.Conns {
-		all = append(all, discipline{Result{Name: "request-response", Conns: n, MTU: p.MTU}, false,
+		all = append(all, discipline{Result{Name: "request-response", Conns: n, MTU: p.MTU}, n == 1,
 			func(ctx context.Context, to *path, p *Plan) (Result, error) { return requests(ctx, to, p, n) }})
 	}
 	return all
@@ -58,7 +62,7 @@ func (p *Plan) Run(ctx context.Context) (all []Result, err error) {
 		rounds := map[string][]Result{}
 		for round := range p.Rounds {
 			for _, c := range contestants {
-				if c.bare && !d.bare {
+				if !p.takesPart(&c, &d) {
 					continue
 				}
 				p.Say(fmt.Sprintf("%s %s, %d at once: round %d of %d, %s",
@@ -77,6 +81,19 @@ func (p *Plan) Run(ctx context.Context) (all []Result, err error) {
 		}
 	}
 	return all, nil
+}
+
+// takesPart reports whether c is put to d.
+func (p *Plan) takesPart(c *contestant, d *discipline) bool {
+	return (d.bare || !c.bare) && (len(p.Only) == 0 || slices.Contains(p.Only, c.mode))
+}
+
+// Modes returns the names of the contestants.
+func Modes() (names []string) {
+	for i := range contestants {
+		names = append(names, contestants[i].mode)
+	}
+	return names
 }
 
 // once sets a contestant up, lets it run and clears up.

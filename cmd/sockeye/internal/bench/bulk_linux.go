@@ -3,32 +3,36 @@ package bench
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"os"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// connect returns the two ends of a connection.
-func connect(ctx context.Context, to *path) (client, peer net.Conn, err error) {
-	l, err := to.listen()
-	if err != nil {
-		return nil, nil, err
+// A pair is the two ends of a connection.
+type pair struct{ client, peer net.Conn }
+
+func (p pair) close() {
+	_ = p.client.Close()
+	_ = p.peer.Close()
+}
+
+// connect returns a connection made through l.
+func connect(ctx context.Context, to *path, l net.Listener) (p pair, err error) {
+	if p.client, err = to.dial(ctx); err != nil {
+		return p, err
 	}
-	defer l.Close()
-	if client, err = to.dial(ctx); err != nil {
-		return nil, nil, err
+	if p.peer, err = l.Accept(); err != nil {
+		_ = p.client.Close()
+		return p, err
 	}
-	if peer, err = l.Accept(); err != nil {
-		_ = client.Close()
-		return nil, nil, err
-	}
-	tune(client)
-	tune(peer)
-	return client, peer, nil
+	tune(p.client)
+	tune(p.peer)
+	return p, nil
 }
 
 // tune gives a socket, where it is the kernel's, CUBIC, whatever the machine's
@@ -49,43 +53,86 @@ func tune(c net.Conn) {
 	})
 }
 
-// bulk moves bytes over one connection for the plan's time.
-func bulk(ctx context.Context, to *path, p *Plan, up bool) (r Result, err error) {
-	client, peer, err := connect(ctx, to)
+// blockSize is what is written and read at once, bytes.
+const blockSize = 256 << 10
+
+// bulk moves bytes over flows connections at once for the plan's time.
+func bulk(ctx context.Context, to *path, p *Plan, flows int, up bool) (r Result, err error) {
+	l, err := to.listen()
 	if err != nil {
 		return r, err
 	}
-	defer client.Close()
-	defer peer.Close()
-	from, into := client, peer
-	if !up {
-		from, into = peer, client
-	}
-	until := time.Now().Add(p.Time)
-	if err := errors.Join(from.SetWriteDeadline(until), into.SetReadDeadline(until)); err != nil {
-		return r, err
-	}
-	sent := make(chan error, 1)
-	begin, cpu := time.Now(), used()
-	go func() {
-		block := make([]byte, 256<<10)
-		for {
-			if _, err := from.Write(block); err != nil {
-				sent <- err
-				return
-			}
+	defer l.Close()
+	var from, into []net.Conn
+	for range flows {
+		c, err := connect(ctx, to, l)
+		if err != nil {
+			return r, err
 		}
-	}()
-	n, err := io.Copy(io.Discard, into)
-	took, spent := time.Since(begin), used()-cpu
-	if serr := <-sent; !errors.Is(err, os.ErrDeadlineExceeded) || !errors.Is(serr, os.ErrDeadlineExceeded) {
-		return r, errors.Join(errors.New("the transfer ended early"), err, serr)
+		defer c.close()
+		if !up {
+			c.client, c.peer = c.peer, c.client
+		}
+		from, into = append(from, c.client), append(into, c.peer)
+	}
+	n, took, spent, err := move(from, into, p.Time)
+	if err != nil {
+		return r, err
 	}
 	r.Gbps = float64(n) * 8 / took.Seconds() / 1e9
 	if n > 0 {
 		r.CPUPerGB = spent.Seconds() / (float64(n) / 1e9)
 	}
 	return r, nil
+}
+
+// move sends from each of from to its counterpart until the time is over. It
+// returns how many bytes arrived, how long it took and what it cost of the processor.
+func move(from, into []net.Conn, d time.Duration) (n int64, took, spent time.Duration, err error) {
+	until := time.Now().Add(d)
+	for i := range from {
+		if err := errors.Join(from[i].SetWriteDeadline(until), into[i].SetReadDeadline(until)); err != nil {
+			return 0, 0, 0, err
+		}
+	}
+	var all sync.WaitGroup
+	var got atomic.Int64
+	failed := make([]error, 2*len(from))
+	begin, cpu := time.Now(), used()
+	for i := range from {
+		all.Go(func() { failed[2*i] = source(from[i]) })
+		all.Go(func() { failed[2*i+1] = sink(into[i], &got) })
+	}
+	all.Wait()
+	took, spent = time.Since(begin), used()-cpu
+	for _, err := range failed {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return 0, 0, 0, errors.Join(append(failed, errors.New("the transfer ended early"))...)
+		}
+	}
+	return got.Load(), took, spent, nil
+}
+
+// source writes until that fails.
+func source(c net.Conn) error {
+	block := make([]byte, blockSize)
+	for {
+		if _, err := c.Write(block); err != nil {
+			return err
+		}
+	}
+}
+
+// sink reads until that fails, and adds up how much it was.
+func sink(c net.Conn, got *atomic.Int64) error {
+	block := make([]byte, blockSize)
+	for {
+		n, err := c.Read(block)
+		got.Add(int64(n))
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // used is the processor time that this process has used, for itself and in the kernel.

@@ -24,4 +24,6 @@ type contestant struct {
 
 var contestants = []contestant{{"nothing", false, func(*Plan) (*path, error) { return nil, tun.ErrNotSupported }}}
 
-func bulk(context.Context, *path, *Plan, bool) (Result, error) { return Result{}, tun.ErrNotSupported }
+func bulk(context.Context, *path, *Plan, int, bool) (Result, error) {
+	return Result{}, tun.ErrNotSupported
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Without a device get, dig and ping go out through the system's own sockets, as an
+// ordinary user, and say so.
+func TestWithoutTUN(t *testing.T) {
+	w := outside(t)
+	root := t.TempDir()
+	require.NoError(t, os.Chmod(root, 0o755))
+	big := w.file(filepath.Join(root, "big"), 5<<20)
+	w.nginx(root)
+	w.dnsmasq()
+	w.do(func() error { return os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 2147483647"), 0) })
+	const says = "sockeye: no TUN device: going out through the system's own sockets\n"
+	try := func(args ...string) *process {
+		t.Helper()
+		p := w.run(ordinary(t, append(args, "--state", w.dir)...))
+		require.Contains(t, p.stderr(), says)
+		return p
+	}
+	p := try("get", "--dns", kernelIP, "http://www.sockeye.test/big")
+	require.Zero(t, p.code, p.stderr())
+	require.Equal(t, big, sum([]byte(p.stdout())))
+	require.Equal(t, says, p.stderr())
+	p = try("dig", "@"+kernelIP, "--short", "www.sockeye.test")
+	require.Equal(t, "192.0.2.1\n", p.stdout())
+	p = try("dig", "@"+kernelIP, "--tcp", "--short", "alias.sockeye.test")
+	require.Equal(t, "www.sockeye.test.\n192.0.2.1\n", p.stdout())
+	p = try("ping", "-c", "2", "-i", "0.1", kernelIP)
+	require.Zero(t, p.code, p.stderr())
+	require.Contains(t, p.stdout(), "2 received")
+
+	p = try("get", "http://"+kernelIP+":81/")
+	require.Equal(t, 7, p.code)
+	require.Contains(t, p.stderr(), "connection refused")
+	p = try("get", "-m", "10", "http://203.0.113.1/")
+	require.Contains(t, []int{7, 28}, p.code, p.stderr())
+	p = try("ping", "-c", "1", "203.0.113.1")
+	require.Equal(t, pingNoReply, p.code)
+	require.Contains(t, p.stdout(), "From 10.0.2.2 icmp_seq=1 ")
+
+	p = w.run(ordinary(t, "serve", "--state", w.dir)) // others could not reach it
+	require.Equal(t, 1, p.code)
+	require.Contains(t, p.stderr(), "sockeye up")
+}
