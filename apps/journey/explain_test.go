@@ -114,6 +114,7 @@ func TestExplainAnybodys(t *testing.T) {
 		if first == "" {
 			first = text
 			compare(t, "explain.txt", text)
+			compare(t, "explain.ko.txt", explained(t, s.file.Bytes(), "ko"))
 		}
 		require.Equal(t, first, text, kind)
 	}

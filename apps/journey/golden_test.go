@@ -161,7 +161,13 @@ var way = Way{Us: netip.MustParsePrefix("192.0.2.2/26"), Peer: netip.MustParseAd
 
 // A whole journey, kept alive and closed by us; ACK and FIN in one.
 func TestWholeJourney(t *testing.T) {
+	golden(t, "whole.txt", wholeJourney("en")) // what came after the end is not in it
+	golden(t, "whole.ko.txt", wholeJourney("ko"))
+}
+
+func wholeJourney(lang string) string {
 	s := newScene()
+	s.o.Lang = lang
 	s.Say("A fetch.")
 	s.URL("http://www.sockeye.test/?q=salmon#top")
 	s.Question("www.sockeye.test", dns.TypeA, []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")})
@@ -196,7 +202,7 @@ func TestWholeJourney(t *testing.T) {
 	s.did(socket.Call{Name: "close", FD: 3})
 	s.seg(link.In, trace.None, wire.RST, 1, 1, "", wire.TCPOptions{})
 	s.End()
-	golden(t, "whole.txt", s.text.String()) // what came after the end is not in it
+	return s.text.String()
 }
 
 // The server closes first, its FIN on the last data; our ACK and FIN in one;

@@ -35,15 +35,12 @@ func (f *flow) infer(at clock.Instant, s *segment) string {
 	if !s.ours {
 		me, other, sent, theirs = other, me, theirs, sent
 	}
-	why := me.why(at, s, other, sent, f)
-	if why == "" && me.doubles(s, theirs) {
-		why = "duplicate acknowledgment"
-	}
+	why := me.why(at, s, other, sent, theirs, f)
 	me.note(at, s, other, theirs)
 	return why
 }
 
-func (o *onlooker) why(at clock.Instant, s *segment, other *onlooker, sent *side, f *flow) string {
+func (o *onlooker) why(at clock.Instant, s *segment, other *onlooker, sent, theirs *side, f *flow) string {
 	pure := s.len == 0 && s.Flags&(wire.SYN|wire.FIN|wire.RST) == 0
 	switch {
 	case s.Flags&(wire.SYN|wire.RST) != 0:
@@ -68,6 +65,8 @@ func (o *onlooker) why(at clock.Instant, s *segment, other *onlooker, sent *side
 		return "no room left: window closed"
 	case s.Ack == o.ack && s.Window != o.window && !o.ahead:
 		return "window update"
+	case o.doubles(s, theirs):
+		return "duplicate acknowledgment"
 	case s.Window == 0:
 		return "acknowledgment; no room left"
 	case o.owes != clock.Never && at.Sub(o.owes) >= surelyDelayed:
