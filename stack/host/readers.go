@@ -46,6 +46,13 @@ func (h *Host) reader(s *socket) *tcp.Reader {
 	return h.readers[s.reading-1].into
 }
 
+// reads reports whether who waits to receive on s has bytes to look at: his own
+// count, and not SO_RCVLOWAT alone, says whether they are enough.
+func (h *Host) reads(s *socket) bool {
+	r := h.reader(s)
+	return r != nil && (r.N > 0 || s.conn != nil && s.conn.Readable() > 0)
+}
+
 // unread takes s out of the table, where it is in it.
 func (h *Host) unread(s *socket) {
 	if s.reading == 0 {
