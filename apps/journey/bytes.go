@@ -18,11 +18,11 @@ func (j *Journey) Bytes(sentHead, sentBody, gotHead, gotBody int64) {
 
 func (j *Journey) tellBytes(f *flow, sentHead, sentBody, gotHead, gotBody int64) {
 	up, down := &f.us, &f.peer
-	j.line(margin + fmt.Sprintf("%-20s%12s%12s", "", "from us", "to us"))
+	j.line(margin + pad("", 20) + left(j.t("from us"), 12) + left(j.t("to us"), 12))
 	row := func(name string, a, b int64, why string) {
-		line := margin + fmt.Sprintf("%-20s%12s%12s", name, count(a), count(b))
+		line := margin + pad(j.t(name), 20) + left(count(a), 12) + left(count(b), 12)
 		if why != "" {
-			line += "  " + j.dim(why)
+			line += "  " + j.dim(j.t(why))
 		}
 		j.line(line)
 	}
@@ -31,7 +31,7 @@ func (j *Journey) tellBytes(f *flow, sentHead, sentBody, gotHead, gotBody int64)
 	row("HTTP body", sentBody, gotBody, "what it is all for")
 	row("HTTP head", sentHead, gotHead, "")
 	if a, b := up.payload-sentHead-sentBody, down.payload-gotHead-gotBody; a > 0 || b > 0 {
-		row("sent twice, chunks", max(a, 0), max(b, 0), "")
+		row(either(j.tls, "TLS, HTTP/2", "sent twice, chunks"), max(a, 0), max(b, 0), "")
 	}
 	row("TCP options", up.options, down.options, "MSS, window scale, timestamps")
 	row("TCP headers", up.tcp, down.tcp, "20 each")
@@ -41,12 +41,11 @@ func (j *Journey) tellBytes(f *flow, sentHead, sentBody, gotHead, gotBody int64)
 	row("in all so far", up.total(), down.total(), "")
 	if all := up.total() + down.total(); gotBody > 0 && all > 0 {
 		j.blank()
-		share := fmt.Sprintf("%d %%", gotBody*100/all)
+		share := j.t("%d %%", gotBody*100/all)
 		if gotBody*100 < all {
-			share = "less than 1 %"
+			share = j.t("less than 1 %")
 		}
-		j.paragraph(fmt.Sprintf("%s of page took %s on the wire: %s of it is the page.",
-			plural(gotBody, "byte"), plural(all, "byte"), share))
+		j.paragraph(j.t("%s of page took %s on the wire: %s of it is the page.", j.n(gotBody, "byte"), j.n(all, "byte"), share))
 	}
 }
 

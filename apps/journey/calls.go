@@ -27,7 +27,7 @@ func (j *Journey) tellCall(at clock.Instant, c socket.Call) {
 	j.record("call", at, callText(c))
 	line := fmt.Sprintf("%*s  %s", timeColumn, j.time(at), j.call(callText(c)))
 	if c.Name == "connect" && c.Err == nil && j.recent != nil && j.recent.remote == c.Addr {
-		line += j.dim(fmt.Sprintf("   the peer sees %s", j.recent.local))
+		line += j.dim("   " + j.t("the peer sees %s", j.recent.local))
 	}
 	j.rung(line, 0)
 }
@@ -70,7 +70,7 @@ func callText(c socket.Call) string {
 		result = "-1 " + clean(c.Err.Error(), 40)
 	}
 	if c.Name == "recv" && c.Result == 0 && c.Err == nil {
-		result += " (the end)"
+		result += " (the end)" // as in the source of a program, in English
 	}
 	return c.Name + "(" + strings.Join(args, ", ") + ") = " + result
 }

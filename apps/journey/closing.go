@@ -1,7 +1,6 @@
 package journey
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -67,60 +66,64 @@ func (j *Journey) Closed(msl time.Duration) {
 
 func (j *Journey) tellClose(f *flow, msl time.Duration) {
 	c := &f.closing
-	peer := j.o.Peer
+	peer := j.t(j.o.Peer)
 	switch {
 	case f.us.reset || f.peer.reset:
-		who := "We"
+		who := j.t("We")
 		if f.peer.reset {
 			who = upper(peer)
 		}
-		j.fact("reset", who+" ended the connection with RST: at once, both ways, without regard for what was under way.")
+		j.fact("reset", j.t("%s ended the connection with RST: at once, both ways, without regard for what was under way.", who))
 		return
 	case !c.begun:
-		j.fact("still open", "No FIN has been sent.")
+		j.fact("still open", j.t("No FIN has been sent."))
 		return
 	case c.both:
-		j.fact("who first", "Both at once: each sent its FIN before the other's had arrived.")
+		j.fact("who first", j.t("Both at once: each sent its FIN before the other's had arrived."))
 	case c.oursFirst:
-		j.fact("who first", "We did: the server would have kept the connection alive.")
+		j.fact("who first", j.t("We did: the server would have kept the connection alive."))
 	default:
-		j.fact("who first", upper(peer)+" did, after the last byte of its answer.")
+		j.fact("who first", j.t("%s did, after the last byte of its answer.", upper(peer)))
 	}
-	j.fact("our states", strings.Join(f.path(), " -> "))
-	j.fact("theirs", strings.Join(c.peerPath(), " -> ")+"  (as their segments show)")
-	sharing := c.sharing(peer)
+	if ours := f.path(); len(ours) > 0 {
+		j.fact("our states", strings.Join(ours, " -> "))
+	} else {
+		j.fact("our states", strings.Join(c.path(true), " -> ")+"  "+j.t("(as our segments show)"))
+	}
+	j.fact("theirs", strings.Join(c.path(false), " -> ")+"  "+j.t("(as their segments show)"))
+	sharing := j.sharing(c, peer)
 	if c.dataToo {
-		sharing += " The first FIN rode on the last segment of data."
+		sharing += " " + j.t("The first FIN rode on the last segment of data.")
 	}
 	j.fact("segments", sharing)
 	if last := f.last(); last == tcp.StateTimeWait {
-		j.fact("TIME-WAIT", fmt.Sprintf("lasts 2 MSL = %d s, so", int((2*msl).Seconds()))+" that a late segment cannot be taken for one of a new connection, and so that we can acknowledge the peer's FIN again if our ACK was lost. We do not wait for it here.")
+		j.fact("TIME-WAIT", j.t("lasts 2 MSL = %d s, so that a late segment cannot be taken for one of a new connection, and so that we can acknowledge the peer's FIN again if our ACK was lost. We do not wait for it here.", int((2*msl).Seconds())))
 	} else if c.begun && !c.oursFirst && !c.both {
-		j.fact("TIME-WAIT", "is the other side's: who closes first has to wait.")
+		j.fact("TIME-WAIT", j.t("is the other side's: who closes first has to wait."))
 	}
 }
 
 // sharing says where ACK and FIN shared a segment.
-func (c *closing) sharing(peer string) string {
-	second := "our"
+func (j *Journey) sharing(c *closing, peer string) string {
+	second := j.t("our")
 	if c.oursFirst {
-		second = peer + "'s"
+		second = j.t("%s's", peer)
 	}
 	switch {
 	case c.both:
-		return "Two FINs that crossed, and an ACK for each."
+		return j.t("Two FINs that crossed, and an ACK for each.")
 	case c.sharedACK && c.done:
-		return "Three: FIN, then FIN and ACK, then ACK. The ACK of the first FIN and " + second + " own FIN shared a segment."
+		return j.t("Three: FIN, then FIN and ACK, then ACK. The ACK of the first FIN and %s own FIN shared a segment.", second)
 	case c.done:
-		return "Four: FIN, ACK, FIN, ACK. The ACK of the first FIN went ahead alone, as data's would; " + second + " own FIN came after it in a segment of its own."
+		return j.t("Four: FIN, ACK, FIN, ACK. The ACK of the first FIN went ahead alone, as data's would; %s own FIN came after it in a segment of its own.", second)
 	case c.sharedACK:
-		return "FIN, then FIN and ACK in one segment; the last ACK was not seen."
+		return j.t("FIN, then FIN and ACK in one segment; the last ACK was not seen.")
 	}
-	return "The closing was not seen to its end."
+	return j.t("The closing was not seen to its end.")
 }
 
-// peerPath is what states the other side went through.
-func (c *closing) peerPath() []string {
+// path is what states a side went through, by its segments.
+func (c *closing) path(ours bool) []string {
 	path := []string{"ESTABLISHED"}
 	add := func(s tcp.State) { path = append(path, s.String()) }
 	switch {
@@ -128,7 +131,7 @@ func (c *closing) peerPath() []string {
 		add(tcp.StateFinWait1)
 		add(tcp.StateClosing)
 		add(tcp.StateTimeWait)
-	case c.oursFirst:
+	case c.oursFirst != ours:
 		add(tcp.StateCloseWait)
 		add(tcp.StateLastAck)
 		if c.done {

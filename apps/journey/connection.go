@@ -35,20 +35,20 @@ func (j *Journey) tellWay(w Way) {
 	j.addressFact("broadcast", or(network, mask).String(), or(network, mask), bits)
 	if w.Via == w.Peer {
 		j.addressFact("the peer", w.Peer.String(), w.Peer, bits)
-		j.fact("the way", "The peer has our network's bits: it is on-link. Packets go to it directly, through no gateway.")
+		j.fact("the way", j.t("The peer has our network's bits: it is on-link. Packets go to it directly, through no gateway."))
 	} else {
 		j.fact("the peer", w.Peer.String())
-		j.fact("the way", fmt.Sprintf("The peer has other network bits than we: packets go to the gateway %s, which passes them on.", w.Via))
+		j.fact("the way", j.t("The peer has other network bits than we: packets go to the gateway %s, which passes them on.", w.Via))
 	}
 	if w.Device != "" {
-		j.fact("no MAC layer", fmt.Sprintf("%s is a TUN: it carries IP packets as they are. There is no Ethernet header, no MAC address, and no ARP to find one.", w.Device))
+		j.fact("no MAC layer", j.t("%s is a TUN: it carries IP packets as they are. There is no Ethernet header, no MAC address, and no ARP to find one.", w.Device))
 	} else {
-		j.fact("no MAC layer", "Two hosts joined in memory, as on a TUN: IP packets as they are, no Ethernet header, no MAC address, no ARP.")
+		j.fact("no MAC layer", j.t("Two hosts joined in memory, as on a TUN: IP packets as they are, no Ethernet header, no MAC address, no ARP."))
 	}
 }
 
 func (j *Journey) addressFact(name, text string, a netip.Addr, bits int) {
-	j.line(margin + fmt.Sprintf("%-*s%-18s  %s", factColumn, name, text, binary(a, bits)))
+	j.line(margin + pad(j.t(name), factColumn) + pad(text, 18) + "  " + binary(a, bits))
 }
 
 func maskOf(bits int) netip.Addr {
@@ -89,50 +89,49 @@ func (j *Journey) Agreed() {
 
 func (j *Journey) tellAgreed(f *flow) {
 	us, peer := f.us.syn.Options, f.peer.syn.Options
-	j.line(margin + fmt.Sprintf("%-*s%-11s %-11s %s", factColumn, "option", "we", "peer", "agreed"))
+	j.line(margin + pad(j.t("option"), factColumn) + pad(j.t("we"), 12) + pad(j.t("peer"), 12) + j.t("agreed"))
 	row := func(name, a, b, result string) {
-		for i, l := range wrap(result, columns-len(margin)-factColumn-24) {
-			if i > 0 {
-				name, a, b = "", "", ""
-			}
-			j.line(margin + fmt.Sprintf("%-*s%-11s %-11s %s", factColumn, name, a, b, l))
+		name = j.t(name)
+		for _, l := range wrap(result, columns-len(margin)-factColumn-24) {
+			j.line(margin + pad(name, factColumn) + pad(a, 12) + pad(b, 12) + l)
+			name, a, b = "", "", ""
 		}
 	}
 	stamps := us.HasTimestamps && peer.HasTimestamps
-	row("MSS", mss(us), mss(peer), segmentSize(us, peer, stamps))
+	row("MSS", j.mss(us), j.mss(peer), j.segmentSize(us, peer, stamps))
 	if us.HasWindowScale && peer.HasWindowScale {
 		row("window scale", fmt.Sprint(us.WindowScale), fmt.Sprint(peer.WindowScale),
-			fmt.Sprintf("windows count in 2^%d = %d bytes (ours) and 2^%d = %d bytes (theirs)", us.WindowScale, 1<<us.WindowScale, peer.WindowScale, 1<<peer.WindowScale))
+			j.t("windows count in 2^%d = %d bytes (ours) and 2^%d = %d bytes (theirs)", us.WindowScale, 1<<us.WindowScale, peer.WindowScale, 1<<peer.WindowScale))
 	} else {
-		row("window scale", yes(us.HasWindowScale), yes(peer.HasWindowScale), "no: windows of 64 KiB at most")
+		row("window scale", j.yes(us.HasWindowScale), j.yes(peer.HasWindowScale), j.t("no: windows of 64 KiB at most"))
 	}
-	row("SACK", yes(us.SACKPermitted), yes(peer.SACKPermitted), either(us.SACKPermitted && peer.SACKPermitted,
-		"losses are named exactly", "no: only what is in order can be acknowledged"))
-	row("timestamps", yes(us.HasTimestamps), yes(peer.HasTimestamps), either(stamps,
-		"each segment carries 12 bytes with the time", "no"))
-	row("first number", fmt.Sprint(uint32(f.us.isn)), fmt.Sprint(uint32(f.peer.isn)), "each side picks its own; the ladder counts from it")
+	row("SACK", j.yes(us.SACKPermitted), j.yes(peer.SACKPermitted), either(us.SACKPermitted && peer.SACKPermitted,
+		j.t("losses are named exactly"), j.t("no: only what is in order can be acknowledged")))
+	row("timestamps", j.yes(us.HasTimestamps), j.yes(peer.HasTimestamps), either(stamps,
+		j.t("each segment carries 12 bytes with the time"), j.t("no")))
+	row("first number", fmt.Sprint(uint32(f.us.isn)), fmt.Sprint(uint32(f.peer.isn)), j.t("each side picks its own; the ladder counts from it"))
 }
 
-func mss(o wire.TCPOptions) string {
+func (j *Journey) mss(o wire.TCPOptions) string {
 	if !o.HasMSS {
-		return "none"
+		return j.t("none")
 	}
 	return fmt.Sprint(o.MSS)
 }
 
 // segmentSize says how much data one segment carries.
-func segmentSize(us, peer wire.TCPOptions, stamps bool) string {
+func (j *Journey) segmentSize(us, peer wire.TCPOptions, stamps bool) string {
 	size := 536 // RFC 9293 3.7.1, MUST-15
 	if us.HasMSS && peer.HasMSS {
 		size = int(min(us.MSS, peer.MSS))
 	}
 	if stamps {
-		return fmt.Sprintf("%d bytes in a segment, 12 of them for timestamps, %d for data", size, size-12)
+		return j.t("%d bytes in a segment, 12 of them for timestamps, %d for data", size, size-12)
 	}
-	return fmt.Sprintf("%d bytes of data in a segment", size)
+	return j.t("%d bytes of data in a segment", size)
 }
 
-func yes(b bool) string { return either(b, "yes", "no") }
+func (j *Journey) yes(b bool) string { return either(b, j.t("yes"), j.t("no")) }
 
 func either(b bool, yes, no string) string {
 	if b {

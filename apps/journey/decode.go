@@ -139,12 +139,12 @@ func (j *Journey) dataLayer(at int, b []byte) layer {
 			if line == "" || i > 40 {
 				break
 			}
-			name, value, ok := strings.Cut(j.covered(line), ":")
+			name, value, ok := strings.Cut(j.covered(clean(line, 300)), ":")
 			if i == 0 || !ok {
-				l.add("", clean(line, 200))
+				l.add("", clean(line, 200)) // the first line
 				continue
 			}
-			l.add(clean(name, 60), clean(strings.TrimSpace(value), 200))
+			l.add(name, strings.TrimSpace(value))
 		}
 		return l
 	}

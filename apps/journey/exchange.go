@@ -1,7 +1,6 @@
 package journey
 
 import (
-	"fmt"
 	"strings"
 )
 
@@ -28,7 +27,7 @@ func (j *Journey) Messages(request, response, body []byte, total int64) {
 			j.message("< ", body, bodyLines)
 		}
 		if rest := total - int64(len(body)); rest > 0 {
-			j.line(margin + fmt.Sprintf("< ... %s more", plural(rest, "byte")))
+			j.line(margin + "< ... " + j.t("%s more", j.n(rest, "byte")))
 		}
 		j.blank()
 	})
@@ -38,10 +37,10 @@ func (j *Journey) message(mark string, text []byte, most int) {
 	lines := strings.Split(strings.TrimRight(string(text), "\r\n"), "\n")
 	for i, l := range lines {
 		if i == most {
-			j.line(margin + mark + fmt.Sprintf("... %s more", plural(int64(len(lines)-i), "line")))
+			j.line(margin + mark + "... " + j.t("%s more", j.n(int64(len(lines)-i), "line")))
 			return
 		}
-		j.line(margin + mark + clean(j.covered(strings.TrimRight(l, "\r")), columns-len(margin)-len(mark)))
+		j.line(margin + mark + j.covered(clean(strings.TrimRight(l, "\r"), columns-len(margin)-len(mark))))
 	}
 }
 

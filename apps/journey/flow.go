@@ -21,6 +21,7 @@ type flow struct {
 	states   []tcp.State // ours, in order
 	conn     uint64      // socket number; 0: not known
 	closing  closing
+	seen     [2]onlooker // us, the peer
 }
 
 // A side is what one host has sent.

@@ -27,6 +27,15 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func golden(t *testing.T, name, got string) {
 	t.Helper()
+	compare(t, name, got)
+	for _, l := range strings.Split(got, "\n") {
+		require.LessOrEqual(t, width(l), columns, "%q", l)
+	}
+}
+
+// compare holds a text against its golden file.
+func compare(t *testing.T, name, got string) {
+	t.Helper()
 	path := filepath.Join("testdata", name)
 	if *update {
 		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
@@ -34,9 +43,6 @@ func golden(t *testing.T, name, got string) {
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, string(want), got)
-	for _, l := range strings.Split(got, "\n") {
-		require.LessOrEqual(t, len(l), columns, "%q", l)
-	}
 }
 
 // A scene is a journey whose every packet, event and call the test makes up.
@@ -48,6 +54,7 @@ type scene struct {
 	peer  netip.AddrPort
 	conn  uint64
 	isn   [2]wire.Seq // ours, the peer's
+	last  []byte      // the packet that was made last
 }
 
 func newScene() *scene {
@@ -68,6 +75,7 @@ func (s *scene) packet(dir link.Direction, why trace.Reason, protocol uint8, tra
 	b := make([]byte, 20, 20+len(transport))
 	h.Encode(b, len(transport))
 	b = append(b, transport...)
+	s.last = b
 	r := link.Record{At: s.now, Dir: dir, Why: why, Data: b, Length: len(b)}
 	if dir == link.Out && protocol == wire.ProtoTCP {
 		r.Conn = s.conn
@@ -153,7 +161,13 @@ var way = Way{Us: netip.MustParsePrefix("192.0.2.2/26"), Peer: netip.MustParseAd
 
 // A whole journey, kept alive and closed by us; ACK and FIN in one.
 func TestWholeJourney(t *testing.T) {
+	golden(t, "whole.txt", wholeJourney("en")) // what came after the end is not in it
+	golden(t, "whole.ko.txt", wholeJourney("ko"))
+}
+
+func wholeJourney(lang string) string {
 	s := newScene()
+	s.o.Lang = lang
 	s.Say("A fetch.")
 	s.URL("http://www.sockeye.test/?q=salmon#top")
 	s.Question("www.sockeye.test", dns.TypeA, []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")})
@@ -188,7 +202,7 @@ func TestWholeJourney(t *testing.T) {
 	s.did(socket.Call{Name: "close", FD: 3})
 	s.seg(link.In, trace.None, wire.RST, 1, 1, "", wire.TCPOptions{})
 	s.End()
-	golden(t, "whole.txt", s.text.String()) // what came after the end is not in it
+	return s.text.String()
 }
 
 // The server closes first, its FIN on the last data; our ACK and FIN in one;

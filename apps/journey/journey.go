@@ -44,6 +44,9 @@ type Journey struct {
 	rec     *recording
 	visits  []Request
 	raw     string // the URL
+
+	tls       bool // there was a handshake
+	inferring bool // what no event says is seen from outside; see Explain
 }
 
 // New returns a journey that is about to begin.
@@ -61,10 +64,10 @@ func New(o Options) *Journey {
 	return j
 }
 
-// Say prints a paragraph, wrapped, between what comes before and after it.
+// Say prints a paragraph, in the journey's language where it has it, wrapped, between what comes before and after it.
 func (j *Journey) Say(format string, args ...any) {
 	j.end(func() {
-		j.paragraph(fmt.Sprintf(format, args...))
+		j.paragraph(j.t(format, args...))
 		j.blank()
 	})
 }

@@ -193,7 +193,7 @@ func (j *Journey) rung(s string, bytes int) {
 func (j *Journey) closeLadder() {
 	l := &j.ladder
 	if l.hidden > 0 {
-		j.line(strings.Repeat(" ", timeColumn+2) + j.dim(fmt.Sprintf("... %s more lines, %s of data ...", count(l.hidden), plural(l.bytes, "byte"))))
+		j.line(strings.Repeat(" ", timeColumn+2) + j.dim(j.t("... %s more lines, %s of data ...", count(l.hidden), j.n(l.bytes, "byte"))))
 	}
 	for _, r := range l.tail {
 		j.line(r.text)
@@ -209,10 +209,10 @@ func (j *Journey) bars(k flowKey) {
 	j.ladder.flow = k
 	pad := strings.Repeat(" ", timeColumn+2)
 	both := func(a, b string) string {
-		return pad + a + strings.Repeat(" ", max(1, inside+2-len(a)-len(b))) + b
+		return pad + a + strings.Repeat(" ", max(1, inside+2-width(a)-width(b))) + b
 	}
 	if j.o.All || j.ladder.lines <= maxLines {
-		j.rung(both(j.o.Us, j.o.Peer), 0)
+		j.rung(both(j.t(j.o.Us), j.t(j.o.Peer)), 0)
 		j.rung(both(endpoint(k.local), endpoint(k.remote)), 0)
 	}
 }
@@ -221,7 +221,7 @@ func (j *Journey) bars(k flowKey) {
 func (j *Journey) arrow(at clock.Instant, ours bool, text, why string, bytes int) {
 	var a string
 	j.recordPacket(ours, text, why)
-	fill := strings.Repeat("-", max(1, inside-len(text)-5))
+	fill := strings.Repeat("-", max(1, inside-width(text)-5))
 	if ours {
 		j.arrows[0]++
 		a = "|-- " + text + " " + fill + ">|"

@@ -28,8 +28,13 @@ func Language(locale string) string {
 
 // t is a text in the journey's language, with its values.
 func (j *Journey) t(english string, values ...any) string {
+	return Text(j.o.Lang, english, values...)
+}
+
+// Text is a text of the table in a language, with its values; a text that it has not stays as it is.
+func Text(lang, english string, values ...any) string {
 	text := english
-	if other, ok := tables[j.o.Lang][english]; ok {
+	if other, ok := tables[lang][english]; ok {
 		text = other
 	}
 	if len(values) == 0 {
@@ -40,7 +45,7 @@ func (j *Journey) t(english string, values ...any) string {
 
 // n counts things: "1 byte", "2 bytes". Only English tells one from many.
 func (j *Journey) n(n int64, what string) string {
-	if other, ok := tables[j.o.Lang][what]; ok {
+	if other, ok := tables[j.o.Lang]["#"+what]; ok {
 		return count(n) + other
 	}
 	return plural(n, what)

@@ -18,13 +18,13 @@ func (j *Journey) Question(name string, t dns.Type, servers []netip.AddrPort) {
 		for i, s := range servers {
 			who[i] = s.Addr().String()
 		}
-		what := recordName(t)
+		what := j.recordName(t)
 		if len(servers) == 0 {
-			j.paragraph(fmt.Sprintf("Which %s has %s? We ask nobody to ask for us: we begin at a root server and go down from there, each server naming those that know more.", what, clean(name, 60)))
+			j.paragraph(j.t("Which %s has %s? We ask nobody to ask for us: we begin at a root server and go down from there, each server naming those that know more.", what, clean(name, 60)))
 			j.blank()
 			return
 		}
-		j.paragraph(fmt.Sprintf("Which %s has %s? We ask %s on port 53, over UDP first: one datagram there, one back, no connection.", what, clean(name, 60), strings.Join(who, " or ")))
+		j.paragraph(j.t("Which %s has %s? We ask %s on port 53, over UDP first: one datagram there, one back, no connection.", what, clean(name, 60), strings.Join(who, j.t(" or "))))
 		j.blank()
 	})
 }
@@ -33,11 +33,11 @@ func (j *Journey) Question(name string, t dns.Type, servers []netip.AddrPort) {
 func (j *Journey) Known(name string, a *dns.Answer) {
 	j.end(func() {
 		j.heading("The name")
-		where := "Our hosts file says so, and it is looked at first"
+		where := j.t("Our hosts file says so, and it is looked at first")
 		if a.Source.Kind == dns.FromCache {
-			where = fmt.Sprintf("We asked a while ago, and the answer may be kept for %s more", plural(int64(a.Left), "second"))
+			where = j.t("We asked a while ago, and the answer may be kept for %s more", j.n(int64(a.Left), "second"))
 		}
-		j.paragraph(fmt.Sprintf("Which %s has %s? %s: nobody is asked, no packet is sent.", recordName(a.Type), clean(name, 60), where))
+		j.paragraph(j.t("Which %s has %s? %s: nobody is asked, no packet is sent.", j.recordName(a.Type), clean(name, 60), where))
 		j.blank()
 		for _, r := range a.Records {
 			j.fact("answer", clean(a.Spelt(r).String(), 78))
@@ -47,11 +47,11 @@ func (j *Journey) Known(name string, a *dns.Answer) {
 }
 
 // recordName is what a type of record is called.
-func recordName(t dns.Type) string {
+func (j *Journey) recordName(t dns.Type) string {
 	if t == dns.TypeA {
-		return "IPv4 address"
+		return j.t("IPv4 address")
 	}
-	return dns.TypeString(t) + " record"
+	return j.t("%s record", dns.TypeString(t))
 }
 
 // Exchange tells of one question to one server that has ended. It is a dns.Resolver's Observe.
@@ -66,46 +66,46 @@ func (j *Journey) Exchange(x *dns.Exchange) {
 func (j *Journey) tellExchange(x *dns.Exchange) {
 	m := x.Message
 	if m == nil {
-		j.fact("no answer", fmt.Sprintf("from %s over %s: %s", x.Server, x.Transport, failure(x)))
+		j.fact("no answer", j.t("from %s over %s: %s", x.Server, x.Transport, j.failure(x)))
 		return
 	}
 	for _, q := range m.Questions {
-		j.line(margin + fmt.Sprintf("%-*s%-24s       IN  %s", factColumn, "question", clean(q.Name, 60), dns.TypeString(q.Type)))
+		j.line(margin + pad(j.t("question"), factColumn) + fmt.Sprintf("%-24s       IN  %s", clean(q.Name, 60), dns.TypeString(q.Type)))
 	}
 	for _, r := range m.Answers {
-		j.line(margin + fmt.Sprintf("%-*s%-24s %5d IN  %s  %s", factColumn, "answer", clean(r.Name, 60), r.TTL, dns.TypeString(r.Type), clean(r.DataString(), 60)))
+		j.line(margin + pad(j.t("answer"), factColumn) + fmt.Sprintf("%-24s %5d IN  %s  %s", clean(r.Name, 60), r.TTL, dns.TypeString(r.Type), clean(r.DataString(), 60)))
 	}
 	if len(m.Answers) == 0 {
-		j.fact("answer", "none: "+dns.RCodeString(m.RCode))
+		j.fact("answer", j.t("none")+": "+dns.RCodeString(m.RCode))
 	} else {
-		j.fact("", fmt.Sprintf("(the answer may be kept for %d seconds)", m.Answers[0].TTL))
+		j.fact("", j.t("(the answer may be kept for %d seconds)", m.Answers[0].TTL))
 	}
-	j.fact("from", fmt.Sprintf("%s over %s, %s of question and %d of answer, in %s", x.Server, x.Transport,
-		plural(int64(len(x.Query)), "byte"), len(x.Raw), short(x.RoundTrip)))
+	j.fact("from", j.t("%s over %s, %s of question and %d of answer, in %s", x.Server, x.Transport,
+		j.n(int64(len(x.Query)), "byte"), len(x.Raw), short(x.RoundTrip)))
 	switch {
 	case m.RCode == dnsmessage.RCodeRefused:
-		j.fact("authoritative", "no: the server refuses; it does not serve that name, or not to us.")
+		j.fact("authoritative", j.t("no: the server refuses; it does not serve that name, or not to us."))
 	case m.RCode != dnsmessage.RCodeSuccess && m.RCode != dnsmessage.RCodeNameError:
-		j.fact("authoritative", "no: the server says that it failed, and nothing of the name.")
+		j.fact("authoritative", j.t("no: the server says that it failed, and nothing of the name."))
 	case m.AA:
-		j.fact("authoritative", "yes (flag AA): the server keeps this zone itself; nothing came out of a cache.")
+		j.fact("authoritative", j.t("yes (flag AA): the server keeps this zone itself; nothing came out of a cache."))
 	default:
-		j.fact("authoritative", "no (flag AA is not set): the server asked others, or had it in its cache.")
+		j.fact("authoritative", j.t("no (flag AA is not set): the server asked others, or had it in its cache."))
 	}
-	j.fact("to believe it", guard(x))
+	j.fact("to believe it", j.guard(x))
 	if x.Truncated {
-		j.fact("truncated", "The answer did not fit (flag TC): we ask again over TCP.")
+		j.fact("truncated", j.t("The answer did not fit (flag TC): we ask again over TCP."))
 	}
 }
 
 // guard says what made the answer believable.
-func guard(x *dns.Exchange) string {
-	text := fmt.Sprintf("it came to our random port %d with our random ID 0x%04x", x.Local.Port(), x.Message.ID)
+func (j *Journey) guard(x *dns.Exchange) string {
+	text := j.t("it came to our random port %d with our random ID 0x%04x", x.Local.Port(), x.Message.ID)
 	if len(x.Message.Questions) == 1 && mixed(x.Message.Questions[0].Name) {
-		text += ", and repeats the random letter case of our question"
+		text += j.t(", and repeats the random letter case of our question")
 	}
 	if x.Ignored > 0 {
-		text += fmt.Sprintf("; %s did not and were ignored", plural(int64(x.Ignored), "message"))
+		text += j.t("; %s did not and were ignored", j.n(int64(x.Ignored), "message"))
 	}
 	return text + "."
 }
@@ -114,12 +114,12 @@ func mixed(name string) bool {
 	return strings.ToLower(name) != name && strings.ToUpper(name) != name
 }
 
-func failure(x *dns.Exchange) string {
+func (j *Journey) failure(x *dns.Exchange) string {
 	switch {
 	case x.Err != nil:
 		return clean(x.Err.Error(), 60)
 	case x.Truncated:
-		return "cut short, so we ask again over TCP"
+		return j.t("cut short, so we ask again over TCP")
 	}
-	return "nothing came in time"
+	return j.t("nothing came in time")
 }

@@ -17,17 +17,17 @@ func (j *Journey) tellPacket(r *link.Record) {
 	}
 	if len(r.Data) > 0 && r.Data[0]>>4 == 6 {
 		// The kernel's own talk where IPv6 is on, which the stack drops.
-		j.arrow(r.At, r.Dir != link.In, "IPv6, which we do not speak", "", r.Length)
+		j.arrow(r.At, r.Dir != link.In, j.t("IPv6, which we do not speak"), "", r.Length)
 		return
 	}
 	h, payload, err := wire.DecodeIPv4(r.Data)
 	if err != nil {
-		j.arrow(r.At, r.Dir != link.In, fmt.Sprintf("%d bytes that are no IPv4", r.Length), "", r.Length)
+		j.arrow(r.At, r.Dir != link.In, j.t("%d bytes that are no IPv4", r.Length), "", r.Length)
 		return
 	}
-	why := r.Why.String()
+	why := j.t(r.Why.String())
 	if h.FragOff != 0 || h.MF {
-		j.other(r, &h, fmt.Sprintf("fragment of %d, at %d  len %d", h.ID, h.FragOff, len(payload)), why, len(payload))
+		j.other(r, &h, j.t("fragment of %d, at %d  len %d", h.ID, h.FragOff, len(payload)), why, len(payload))
 		return
 	}
 	switch h.Protocol {
@@ -38,7 +38,7 @@ func (j *Journey) tellPacket(r *link.Record) {
 	case wire.ProtoICMP:
 		j.tellICMP(r, &h, payload, why)
 	default:
-		j.other(r, &h, fmt.Sprintf("protocol %d  len %d", h.Protocol, len(payload)), why, len(payload))
+		j.other(r, &h, j.t("protocol %d  len %d", h.Protocol, len(payload)), why, len(payload))
 	}
 }
 
@@ -51,15 +51,15 @@ func (j *Journey) other(r *link.Record, h *wire.IPv4, text, why string, n int) {
 func (j *Journey) tellUDP(r *link.Record, h *wire.IPv4, b []byte, why string) {
 	u, payload, err := wire.DecodeUDP(b)
 	if err != nil {
-		j.other(r, h, "UDP that is malformed", why, len(b))
+		j.other(r, h, j.t("UDP that is malformed"), why, len(b))
 		return
 	}
 	text := fmt.Sprintf("UDP  len %d", len(payload))
 	switch {
 	case u.DstPort == 53:
-		text += "  DNS question"
+		text += "  " + j.t("DNS question")
 	case u.SrcPort == 53:
-		text += "  DNS answer"
+		text += "  " + j.t("DNS answer")
 	}
 	j.bars(addresses(r, h, u.SrcPort, u.DstPort))
 	j.arrow(r.At, r.Dir != link.In, text, why, len(payload))
@@ -68,7 +68,7 @@ func (j *Journey) tellUDP(r *link.Record, h *wire.IPv4, b []byte, why string) {
 func (j *Journey) tellICMP(r *link.Record, h *wire.IPv4, b []byte, why string) {
 	m, body, err := wire.DecodeICMP(b)
 	if err != nil {
-		j.other(r, h, "ICMP that is malformed", why, len(b))
+		j.other(r, h, j.t("ICMP that is malformed"), why, len(b))
 		return
 	}
 	text := fmt.Sprintf("ICMP  type %d  code %d", m.Type, m.Code)
@@ -106,13 +106,13 @@ func unreachable(code uint8) string {
 func (j *Journey) tellTCP(r *link.Record, h *wire.IPv4, b []byte) {
 	t, payload, err := wire.DecodeTCP(b)
 	if err != nil {
-		j.other(r, h, "TCP that is malformed", r.Why.String(), len(b))
+		j.other(r, h, j.t("TCP that is malformed"), j.t(r.Why.String()), len(b))
 		return
 	}
 	s := &segment{TCP: t, len: len(payload), ours: r.Dir != link.In, headers: h.HeaderLen(), header: len(b) - len(payload)}
 	f := j.flowOf(addresses(r, h, t.SrcPort, t.DstPort))
 	if f == nil {
-		j.other(r, h, "TCP  "+names(t.Flags), r.Why.String(), len(payload))
+		j.other(r, h, "TCP  "+names(t.Flags), j.t(r.Why.String()), len(payload))
 		return
 	}
 	if r.Conn != 0 {
@@ -122,11 +122,26 @@ func (j *Journey) tellTCP(r *link.Record, h *wire.IPv4, b []byte) {
 	f.heard(s)
 	j.recordSegment(f, r.At, s)
 	j.bars(f.flowKey)
-	why := reason(r.Why, s)
+	why := j.why(r, f, s)
 	if l := httpLine(payload); l != "" && !s.repeat {
 		why = l
 	}
 	j.arrow(r.At, s.ours, f.text(s), why, len(payload))
+}
+
+// why says why a segment was sent. In a capture what no comment says is inferred.
+func (j *Journey) why(r *link.Record, f *flow, s *segment) string {
+	if !j.inferring {
+		return j.t(reason(r.Why, s))
+	}
+	seen := f.infer(r.At, s)
+	if r.Why != trace.None {
+		return j.t(reason(r.Why, s))
+	}
+	if seen == "" {
+		seen = reason(trace.None, s)
+	}
+	return j.t("inferred") + ": " + j.t(seen)
 }
 
 // text is what stands on a segment's arrow. Numbers count from the first.
@@ -198,7 +213,7 @@ func reason(why trace.Reason, s *segment) string {
 // httpLine is the first line of an HTTP message, "" where none begins here.
 func httpLine(b []byte) string {
 	s := string(b[:min(len(b), 100)])
-	for _, begin := range []string{"GET ", "HEAD ", "HTTP/1."} {
+	for _, begin := range []string{"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "TRACE ", "CONNECT ", "PATCH ", "HTTP/1."} {
 		if strings.HasPrefix(s, begin) {
 			line, _, _ := strings.Cut(s, "\r\n")
 			return clean(line, columns-timeColumn-inside-6)

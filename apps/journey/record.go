@@ -265,7 +265,12 @@ func (j *Journey) finish() {
 	}
 	slices.SortStableFunc(r.samples, func(a, b sample) int { return cmp.Compare(a.at, b.at) })
 	last, next := map[*plotted]*sample{}, 0
-	for i := range r.Packets { // in the order of time, as the samples
+	order := make([]int, len(r.Packets))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.Packets[a].at, r.Packets[b].at) })
+	for _, i := range order { // as the samples
 		p := &r.Packets[i]
 		for ; next < len(r.samples) && r.samples[next].at <= p.at; next++ {
 			last[of[r.samples[next].conn]] = &r.samples[next]

@@ -37,6 +37,7 @@ func (j *Journey) Secure() { j.end(func() { j.heading("TLS") }) }
 // Secured tells what the handshake brought.
 func (j *Journey) Secured(h Handshake) {
 	j.end(func() {
+		j.tls = true
 		j.blank()
 		j.tellTLS(&h)
 		j.blank()

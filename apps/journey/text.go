@@ -77,6 +77,9 @@ func width(s string) int {
 // pad fills a text with blanks up to n columns.
 func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-width(s))) }
 
+// left is pad with the blanks before the text.
+func left(s string, n int) string { return strings.Repeat(" ", max(0, n-width(s))) + s }
+
 // count0 writes a number that is a name and no quantity.
 func count0(n int64) string { return fmt.Sprint(n) }
 

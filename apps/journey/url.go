@@ -60,7 +60,11 @@ const partColumn = 18
 
 // part tells one part of a URL and what it means.
 func (j *Journey) part(name, value, meaning string) {
-	value = clean(value, columns-len(margin)-factColumn)
+	j.said(name, clean(value, columns-len(margin)-factColumn), meaning)
+}
+
+// said is part for a value in our own words.
+func (j *Journey) said(name, value, meaning string) {
 	name = j.t(name)
 	if width(value) > partColumn {
 		j.line(margin + pad(name, factColumn) + value)
@@ -74,6 +78,7 @@ func (j *Journey) part(name, value, meaning string) {
 
 // schemes are the ways of access.
 var schemes = map[string]string{
+	"":       "how to get it: in a way that is not known here",
 	"http":   "how to get it: HTTP over TCP, unencrypted",
 	"https":  "how to get it: HTTP over TLS over TCP, encrypted, and the server shows who it is",
 	"ws":     "how to talk to it: a WebSocket, messages both ways over one TCP connection that begins as HTTP",
@@ -90,7 +95,7 @@ var schemes = map[string]string{
 func (j *Journey) parts(u *url.URL) {
 	means, ok := schemes[u.Scheme]
 	if !ok {
-		means = "how to get it: in a way that is not known here"
+		means = schemes[""]
 	}
 	if u.Guessed {
 		j.part("scheme", u.Scheme, j.t("not written, so this is meant"))
@@ -113,14 +118,14 @@ func (j *Journey) who(u *url.URL) {
 		j.part("user", url.Decode(u.User), j.t("as whom: goes along, in a field of the request (Authorization)"))
 	}
 	if u.HasPassword {
-		j.part("password", j.t("(not shown)"), j.t("goes along with the user, and is told to nobody else"))
+		j.said("password", j.t("(not shown)"), j.t("goes along with the user, and is told to nobody else"))
 	}
 }
 
 func (j *Journey) where(u *url.URL) {
 	switch _, err := netip.ParseAddr(u.Host); {
 	case u.Host == "":
-		j.part("host", j.t("(none)"), j.t("where: here, on this machine"))
+		j.said("host", j.t("(none)"), j.t("where: here, on this machine"))
 		return
 	case err == nil:
 		j.part("host", u.Host, j.t("where: an address; nobody has to be asked"))

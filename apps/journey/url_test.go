@@ -8,6 +8,11 @@ import (
 
 // Every kind of URL, taken apart.
 func TestURLs(t *testing.T) {
+	golden(t, "urls.txt", toldURLs("en"))
+	golden(t, "urls.ko.txt", toldURLs("ko"))
+}
+
+func toldURLs(lang string) string {
 	var out bytes.Buffer
 	for _, raw := range []string{
 		"http://user:secret@www.sockeye.test:8080/fish/salmon.html?size=big&n=1#head",
@@ -26,12 +31,12 @@ func TestURLs(t *testing.T) {
 		"http://www.sockeye.test/a-long-way-down-the-river/" + string(bytes.Repeat([]byte("and-on/"), 20)) + "a b",
 		"http://",
 	} {
-		j := New(Options{Out: &out})
+		j := New(Options{Out: &out, Lang: lang})
 		j.URL(raw)
 		switch scheme, _, _ := strings.Cut(raw, ":"); scheme {
 		case "mailto", "news", "urn", "file":
 			j.Unsent(raw)
 		}
 	}
-	golden(t, "urls.txt", out.String())
+	return out.String()
 }

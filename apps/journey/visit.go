@@ -29,7 +29,7 @@ func (j *Journey) Requested(r Request) {
 }
 
 // barColumns is how wide the bars of a waterfall are.
-const barColumns = 34
+const barColumns = 32
 
 // Waterfall tells the requests of a page, a bar each.
 func (j *Journey) Waterfall() {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestEveryCommandHasAnExample(t *testing.T) {
-	for _, c := range []string{"demo", "bench", "get", "dig", "dns", "ping", "serve", "up", "down", "version"} {
+	for _, c := range []string{"demo", "explain", "bench", "get", "dig", "dns", "ping", "serve", "up", "down", "version"} {
 		out, errs, code := try(c, "--help")
 		require.Zero(t, code, "%s: %s", c, errs)
 		require.Contains(t, out, "Examples:", c)
@@ -137,6 +137,9 @@ func TestBadInput(t *testing.T) {
 		{"ping: too large (ping: 2)", "ping -s 70000 192.0.2.1", 2, "65507"},
 		{"ping: no such device (ping: 2)", "ping 192.0.2.1 --tun sknone --state " + none, 2, "sockeye up"},
 		{"serve: no such directory", "serve --dir /no/such/dir", 1, "--dir"},
+		{"explain: no such file", "explain /no/such/file", 1, "no such file"},
+		{"explain: no capture", "explain /etc/hostname", 1, "malformed"},
+		{"explain: no such language", "explain --lang xx /etc/hostname", 2, "en or ko"},
 		{"balance: no servers", "balance", 2, "--to"},
 		{"balance: no port", "balance --to 192.0.2.1", 2, "192.0.2.1:8080"},
 		{"balance: no such policy", "balance --to 192.0.2.1:1 --by luck", 2, "round-robin"},

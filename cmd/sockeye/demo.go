@@ -125,7 +125,7 @@ func (p *program) demoTUN(f *demoFlags, us netip.Prefix, dev *tun.Device) error 
 	defer web.close()
 	return p.journey(f, demoPath{
 		us: us, peer: kernel, link: dev, device: dev.Name(), peerName: "the kernel",
-		intro: fmt.Sprintf("A page is fetched over TCP, twice. Our side is Sockeye, a TCP/IP stack in this program, at %s. The other side is the Linux kernel, at %s, in a network namespace that exists only for this: its own TCP, with Go's net/http and a small name server on it. Between them is %s, a TUN device.", us.Addr(), kernel, dev.Name()),
+		intro: journey.Text(f.lang, "A page is fetched over TCP, twice. Our side is Sockeye, a TCP/IP stack in this program, at %s. The other side is the Linux kernel, at %s, in a network namespace that exists only for this: its own TCP, with Go's net/http and a small name server on it. Between them is %s, a TUN device.", us.Addr(), kernel, dev.Name()),
 	})
 }
 
@@ -136,12 +136,12 @@ func (p *program) demoPipe(f *demoFlags, us netip.Prefix, why error) error {
 	if err != nil {
 		return fail(2, plain(err))
 	}
-	intro := "No TUN and no kernel take part in this: two hosts of our own are joined in memory."
+	intro := journey.Text(f.lang, "No TUN and no kernel take part in this: two hosts of our own are joined in memory.")
 	if why != nil {
-		intro += "\n\nThe reason: " + why.Error() + "."
+		intro += "\n\n" + journey.Text(f.lang, "The reason: %s.", why)
 	}
-	intro += "\n\nTo see it with the kernel on the other side:\n\n" + mend(why) +
-		fmt.Sprintf("\n\nA page is fetched over TCP, twice. Both sides are Sockeye, a TCP/IP stack in this program: one fetches, at %s; the other, at %s, serves with Go's net/http and a small name server.", us.Addr(), peer)
+	intro += "\n\n" + journey.Text(f.lang, "To see it with the kernel on the other side:") + "\n\n" + mend(why) + "\n\n" +
+		journey.Text(f.lang, "A page is fetched over TCP, twice. Both sides are Sockeye, a TCP/IP stack in this program: one fetches, at %s; the other, at %s, serves with Go's net/http and a small name server.", us.Addr(), peer)
 	a, b := link.NewPipe(link.Features{MTU: 1500}, 1024)
 	other, err := stack.New(stack.Config{Link: b, Prefixes: []netip.Prefix{netip.PrefixFrom(peer, us.Bits())}})
 	if err != nil {
@@ -185,7 +185,7 @@ type demoPath struct {
 
 // journey fetches the page twice and tells it.
 func (p *program) journey(f *demoFlags, d demoPath) (err error) {
-	s := &session{us: d.us, gateway: d.peer, device: d.device, servers: []netip.AddrPort{netip.AddrPortFrom(d.peer, dns.Port)}}
+	s := &session{lang: f.lang, us: d.us, gateway: d.peer, device: d.device, servers: []netip.AddrPort{netip.AddrPortFrom(d.peer, dns.Port)}}
 	if f.html != "" {
 		s.html = &pageFile{path: f.html}
 	}
@@ -253,7 +253,7 @@ func (s *session) twice() error {
 // summary ends the demo.
 func (s *session) summary(took time.Duration) {
 	s.tell.Sum(func(ours, theirs int) string {
-		return fmt.Sprintf("That was all, in %d ms: %d packets from us and %d to us, none of them by the kernel's TCP on our side.",
+		return journey.Text(s.lang, "That was all, in %d ms: %d packets from us and %d to us, none of them by the kernel's TCP on our side.",
 			took.Milliseconds(), ours, theirs)
 	})
 }

@@ -56,10 +56,14 @@ func (p *program) get() *cobra.Command {
 		Short: "Fetch a URL over HTTP or HTTPS",
 		Long: `Get fetches a URL with our own TCP, IP, DNS and HTTP/1; TLS and HTTP/2 are Go's,
 on our sockets. The page goes to standard output; flags and exit codes are those
-of curl(1).`,
+of curl(1). With SSLKEYLOGFILE in the environment TLS's secrets go to the file
+that it names and, with --pcap, into the capture. file: is printed; mailto:,
+news:, urn: and tel: are explained, and nothing is sent.`,
 		Example: `  sockeye get http://example.com/                     # over the device of sockeye up
   sockeye get -L -o page.html https://example.com/    # follow redirects, into a file
   sockeye get -v http://example.com/                  # tell the journey
+  sockeye get --page http://example.com/              # with images and style sheets, as a waterfall
+  sockeye get --html journey.html https://example.com/
   sockeye get -d user=me -d text=hello http://example.com/form
   sockeye get -C - -O http://example.com/large.iso    # go on where it stopped
   sockeye get --every 2s -s http://example.com/state  # again and again, when it changes
@@ -111,7 +115,7 @@ func (f *getFlags) resultFlags(cmd *cobra.Command) {
 	fl.BoolVarP(&f.showErr, "show-error", "S", false, "with -s: errors all the same")
 	fl.StringVarP(&f.writeOut, "write-out", "w", "", "print `TEXT` afterwards, with variables such as %{http_code}")
 	fl.StringVarP(&f.resume, "continue-at", "C", "", "go on at byte `N`; -: where the file ends")
-	fl.BoolVar(&f.parts, "page", false, "fetch the page's images and style sheets, too, and show when each came instead of the page")
+	fl.BoolVar(&f.parts, "page", false, "fetch images and style sheets, too; show when each came")
 	secondsVar(cmd, &f.every, "every", "", "fetch each `TIME` and print what has changed, until interrupted")
 }
 

@@ -63,6 +63,7 @@ type session struct {
 	us      netip.Prefix
 	gateway netip.Addr
 	device  string // "": two hosts joined in memory
+	lang    string // of the journey
 	servers []netip.AddrPort
 	noDNS   error        // why servers is empty
 	beyond  func() error // ends what carries our packets on where there is no device; nil: nothing

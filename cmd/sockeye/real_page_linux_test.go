@@ -38,7 +38,7 @@ func TestGetPage(t *testing.T) {
 		require.Contains(t, text, want)
 	}
 	require.Regexp(t, `(?m)^   /fish9.png +404 `, text)
-	require.Regexp(t, `(?m)^   /fish8.png +200 +180,000 +#\d +\|[ cnt.=]{34}\|$`, text)
+	require.Regexp(t, `(?m)^   /fish8.png +200 +180,000 +#\d +\|[ cnt.=]{32}\|$`, text)
 	var n int
 	_, err := fmt.Sscanf(text[strings.Index(text, "requests over ")+len("requests over "):], "%d", &n)
 	require.NoError(t, err)

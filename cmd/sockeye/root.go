@@ -65,7 +65,7 @@ Begin with:  sockeye demo`,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
-	root.AddCommand(p.demo(), p.bench(), p.get(), p.dig(), p.dns(), p.ping(), p.run(), p.serve(), p.balance(), p.ws(), p.up(), p.down(), p.version())
+	root.AddCommand(p.demo(), p.explain(), p.bench(), p.get(), p.dig(), p.dns(), p.ping(), p.run(), p.serve(), p.balance(), p.ws(), p.up(), p.down(), p.version())
 	root.AddCommand(p.inside())
 	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {

@@ -13,6 +13,10 @@ type reading struct {
 	into *tcp.Reader
 }
 
+// maxReaders bounds the table to what a socket's place can say. What arrives for
+// those beyond is queued.
+const maxReaders = 1<<16 - 1
+
 // RecvInto lends a reader's memory to a stream until the next RecvInto: what
 // arrives in order, and finds nothing before it, is not queued but put there, and
 // Readable is told of it. nil takes it back. One that is closed meanwhile has no
@@ -27,9 +31,9 @@ func (h *Host) RecvInto(now clock.Instant, s Handle, r *tcp.Reader) error {
 		h.unread(e)
 	case e.reading != 0:
 		h.readers[e.reading-1].into = r
-	default:
+	case len(h.readers) < maxReaders:
 		h.readers = append(h.readers, reading{e, r})
-		e.reading = uint32(len(h.readers))
+		e.reading = uint16(len(h.readers))
 	}
 	return nil
 }

@@ -54,8 +54,8 @@ type socket struct {
 	hash      uint32
 	linger    int32  // milliseconds
 	pathGen   uint32 // of what conn was last told of its path
-	reading   uint32 // 1 + the place in Host.readers of who waits to receive; 0: nobody
 	agedBytes uint32 // that had reached the peer when it came to stalled, mod 2^32
+	reading   uint16 // 1 + the place in Host.readers of who waits to receive; 0: nobody
 	news      Mask   // alarm bits and Urgent, to tell once
 	kind      Kind
 	state     tcp.State // of conn when last looked at
