@@ -24,7 +24,7 @@ func TestFrames(t *testing.T) {
 	w := newWorld(t)
 	site := w.serve("h2", "example.com", func(rw nethttp.ResponseWriter, r *nethttp.Request) {
 		if r.URL.Path == "/" {
-			nethttp.Redirect(rw, r, "/end", 302)
+			nethttp.Redirect(rw, r, "/end", nethttp.StatusFound)
 			return
 		}
 		rw.Header().Set("X-Fish", "salmon")

@@ -69,7 +69,6 @@ type plotted struct {
 	marks  []mark     // ours, not acknowledged yet
 	sent   wire.Seq   // highest
 	acked  wire.Seq   // highest
-	scale  [2]uint8   // window scales: ours, the peer's
 	known  map[uint64]bool
 }
 
