@@ -27,7 +27,8 @@
 // that is in one place, shard.await. One call at a time is at work in a
 // direction; the others stand in line (wait.go), but for calls with DontWait,
 // which never wait. Everything a waiter does ends by a wake: news, a deadline
-// (an alarm in the host's own heap), Close.
+// (an alarm in the host's own heap), Close. Who waits on many sockets at once
+// (watch.go) does not lead.
 //
 // # Bytes
 //
@@ -43,11 +44,30 @@
 //
 // # Ending
 //
-// Close, in this order: no new calls; every connection is reset, and the RSTs
-// go as far as the link has room now; every blocked call ends with ErrClosed;
-// the timer stops; the link closes, which ends the leader's wait; Close returns
-// when nobody leads and the goroutine is gone. Close works on a link that never drains.
-// A link that fails ends the stack the same way, and every call then says why.
+// Shutdown (drain.go), in this order, each step for all sockets before the next:
+//
+//  1. Owners are done: calls on their sockets, blocked ones too, end with ErrClosed.
+//     Listeners close, and reset who waits to be accepted; attempts to connect end.
+//  2. Each connection's FIN follows its last byte. What still comes is read and
+//     thrown away, until the peer's FIN. Peers that have all of ours and say
+//     nothing for a minute are given up with a reset.
+//  3. It waits for connections that had lost their owners before.
+//  4. Close. It comes at once when the context ends, whatever is under way, or
+//     the link fails.
+//
+// Close, in this order:
+//
+//  1. Every connection is reset, and the RSTs go as far as the link has room now:
+//     nothing waits for a link that does not drain.
+//  2. No call is taken any more: failed is set. Every blocked call ends with
+//     ErrClosed; who sleeps is woken, who leads is woken by the link.
+//  3. The timer stops. It may be on its way: it finds failed set and does nothing.
+//  4. The link closes, which ends the wait of who leads it.
+//  5. Close returns when nobody leads and the goroutine is gone: from then on
+//     nothing of the stack runs, and the link's owner may take it apart.
+//
+// A link that fails ends the stack the same way from step 1, and every call then
+// says why. Closing a socket of a stack that has ended is no error.
 //
 // # Shards
 //

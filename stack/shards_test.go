@@ -183,7 +183,9 @@ func TestShardsPorts(t *testing.T) {
 				at, err := s.LocalAddr()
 				require.NoError(t, err)
 				require.Equal(t, port(addrA, 100+i), at)
-				require.Equal(t, host.ErrAddrInUse, open(t, a, kind).Bind(port(netip.IPv4Unspecified(), 100+i)))
+				if kind != host.Echo { // they share, as on Linux
+					require.Equal(t, host.ErrAddrInUse, open(t, a, kind).Bind(port(netip.IPv4Unspecified(), 100+i)))
+				}
 				require.NoError(t, open(t, a, kind).Bind(port(local, 100+i)), "another address")
 				require.Equal(t, host.ErrInvalid, s.Bind(port(addrA, 99)), "twice")
 			}

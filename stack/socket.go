@@ -24,7 +24,8 @@ type Socket struct {
 	place  *place // where there are several shards (spread.go); nil: sh is the only one
 	kind   host.Kind
 	closed bool
-	gone   bool // the host has let go of the last packet after Close
+	gone   bool   // the host has let go of the last packet after Close
+	watch  *Watch // who waits on many sockets (watch.go)
 }
 
 // Flags modify one call.
@@ -107,8 +108,41 @@ func (s *Socket) Connect(remote netip.AddrPort, f Flags) error {
 				return err
 			}
 		}
-		return s.outcome()
+		err := s.outcome()
+		if err != nil && err != host.ErrWouldBlock {
+			_ = s.disconnect(now) // as on Linux: who was told may try again
+		}
+		return err
 	})
+}
+
+// Disconnect dissolves what the socket has with its peer (connect with AF_UNSPEC):
+// a datagram socket hears from anybody again, a stream is as new, with
+// tcp.ErrReset pending if something was cut off. Blocked calls look again.
+func (s *Socket) Disconnect() error {
+	err := s.call(func(clock.Instant) error {
+		s.settleBoth()
+		if err := s.usable(); err != nil {
+			return err
+		}
+		return s.disconnect(s.sh.now)
+	})
+	if sp := s.spread(); sp != nil {
+		s.several().gather(s, sp)
+	}
+	return err
+}
+
+// disconnect is Disconnect with the lock held.
+func (s *Socket) disconnect(now clock.Instant) error {
+	h, err := s.sh.host.Disconnect(now, s.handle)
+	if h != s.handle {
+		s.sh.forget(s)
+		s.handle = h
+		s.sh.register(s)
+	}
+	s.wake()
+	return err
 }
 
 // outcome says how a connection came out, or host.ErrWouldBlock. The lock is held.
@@ -196,6 +230,9 @@ func (s *Socket) RecvMsg(p []byte, f Flags) (got int, m host.Meta, err error) {
 	}
 	err = s.until(&s.rd, f, func(now clock.Instant) (err error) {
 		got, m, err = s.sh.host.RecvMsg(now, s.handle, p, recvFlags(f))
+		if err == nil && f&DontWait != 0 && !m.From.IsValid() {
+			return host.ErrWouldBlock // as on Linux: that there will be nothing is told only to who would wait
+		}
 		return err
 	})
 	return got, m, err
@@ -262,9 +299,6 @@ func (s *Socket) linger(now clock.Instant, d time.Duration) error {
 	return err
 }
 
-// release closes without lingering.
-func (s *Socket) release() error { return s.end(false) }
-
 // Abort gives the socket up and resets its connection.
 func (s *Socket) Abort() error { return s.end(true) }
 
@@ -279,7 +313,7 @@ func (s *Socket) endOne(abort bool) error {
 	if err := s.usable(); err != nil {
 		return s.bury(err)
 	}
-	return s.drop(now, abort)
+	return s.drop(now, true)
 }
 
 // bury is Close where the socket is closed already (why is then ErrClosed) or
@@ -346,6 +380,15 @@ func (s *Socket) RemoteAddr() (a netip.AddrPort, err error) {
 	err = s.call(func(clock.Instant) (err error) {
 		a, err = s.sh.host.RemoteAddr(s.handle)
 		return err
+	})
+	return a, err
+}
+
+// PeerAddr is RemoteAddr of an accepted stream, also where its connection is over.
+func (s *Socket) PeerAddr() (a netip.AddrPort, err error) {
+	err = s.call(func(clock.Instant) error {
+		a = s.sh.host.PeerAddr(s.handle)
+		return nil
 	})
 	return a, err
 }

@@ -88,28 +88,52 @@ func (s *Socket) recvStream(p []byte, f Flags) (got int, m host.Meta, err error)
 		n, tos := s.awaitBytes(p[got:], seen, f)
 		if got += n; n > 0 {
 			m.TOS = tos
-			if f&WaitAll == 0 || got == len(p) {
+			if got >= s.target(len(p), f) {
 				return got, m, nil
 			}
 		}
 	}
 }
 
-// fill takes what has been received, with WaitAll until p is full. The lock is held.
+// fill takes what has been received until it is what the call waits for. With Peek
+// it sees again what it has seen. The lock is held.
 func (s *Socket) fill(p []byte, got *int, f Flags) error {
+	target := s.target(len(p), f)
 	for {
 		if err := s.able(&s.rd); err != nil {
 			return err
+		}
+		if f&Peek != 0 {
+			*got = 0
 		}
 		n, err := s.some(p[*got:], f)
 		*got += n
 		if *got > 0 && err != nil && err != host.ErrWouldBlock {
 			s.late = err // connections tell it once
 		}
-		if err != nil || n == 0 || f&WaitAll == 0 || f&Peek != 0 || *got == len(p) || s.atMark() {
+		switch {
+		case err != nil || n == 0 || *got >= target || s.atMark():
 			return err
+		case f&Peek != 0 && s.more():
+			return host.ErrWouldBlock
+		case f&Peek != 0:
+			return nil
 		}
 	}
+}
+
+// target is how much of n bytes a Recv on a stream waits for. The lock is held.
+func (s *Socket) target(n int, f Flags) int {
+	if f&WaitAll != 0 {
+		return n
+	}
+	return min(n, s.sh.host.RecvLowat(s.handle))
+}
+
+// more reports whether the peer may send more. The lock is held.
+func (s *Socket) more() bool {
+	m, err := s.sh.host.Poll(s.handle)
+	return err == nil && m&(host.HangupRead|host.Hangup|host.Failed) == 0
 }
 
 // some takes what there is, up to the urgent mark. The lock is held.
@@ -182,5 +206,15 @@ func (sh *shard) settle(d *side) {
 		b := sh.lie(d)
 		b.line.Wait()
 		sh.rise(d)
+	}
+}
+
+// settleBoth waits until nobody copies in either direction: the connection is about
+// to go, and what is lent was its. The lock is held.
+func (s *Socket) settleBoth() {
+	lent := func(d *side) bool { return d.bed != nil && d.bed.lent }
+	for lent(&s.rd) || lent(&s.wr) {
+		s.sh.settle(&s.rd)
+		s.sh.settle(&s.wr)
 	}
 }

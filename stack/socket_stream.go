@@ -1,6 +1,9 @@
 package stack
 
 import (
+	"net/netip"
+	"time"
+
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/host"
 )
@@ -24,6 +27,32 @@ func (s *Socket) recvUrgent(p []byte, f Flags) (n int, err error) {
 		return err
 	})
 	return n, err
+}
+
+// RecvFault takes the first entry of a datagram socket's error queue, or says at
+// once that there is none: host.ErrWouldBlock.
+func (s *Socket) RecvFault(p []byte) (n int, f host.Fault, err error) {
+	err = s.call(func(now clock.Instant) (err error) {
+		n, f, err = s.sh.host.RecvFault(now, s.handle, p)
+		return err
+	})
+	return n, f, err
+}
+
+// MaySend reports why a datagram socket would not send to an address, or, where it
+// is invalid, to its peer.
+func (s *Socket) MaySend(to netip.AddrPort) error {
+	return s.call(func(now clock.Instant) error { return s.sh.host.MaySend(now, s.handle, to) })
+}
+
+// Autobind gives a datagram socket a port, if it has none.
+func (s *Socket) Autobind() error {
+	return s.call(func(now clock.Instant) error { return s.sh.host.Autobind(now, s.handle) })
+}
+
+// WallTime tells a time on the stack's clock, of the recent past, by the system's.
+func (s *Socket) WallTime(at clock.Instant) time.Time {
+	return time.Now().Add(-s.sh.read().Sub(at))
 }
 
 // AtMark reports whether the next byte to be read is the urgent one (sockatmark).

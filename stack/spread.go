@@ -270,6 +270,23 @@ func (st *Stack) deafen(sp *spread) {
 	}
 }
 
+// gather is what follows Disconnect: the siblings do not listen any more, and
+// where s is not bound any more there are none.
+func (st *Stack) gather(s *Socket, sp *spread) {
+	st.lock()
+	defer st.unlock()
+	st.deafen(sp)
+	bound := true
+	_ = s.call(func(clock.Instant) error { bound = s.sh.host.Bound(s.handle); return nil })
+	if bound {
+		return
+	}
+	for _, o := range sp.siblings() {
+		_ = o.endOne(false)
+	}
+	_ = s.call(func(clock.Instant) error { s.place.spread.Store(nil); return nil })
+}
+
 // setOptions is SetOptions of a stream with siblings: they have the same.
 func (st *Stack) setOptions(s *Socket, sp *spread, set func(*host.Options)) error {
 	st.lock()

@@ -149,19 +149,24 @@ func (sh *shard) abdicated() {
 	}
 }
 
-// Shutdown closes every socket in good order: what was sent is delivered and
-// FINs are exchanged. When that is done, or ctx ends, it closes the stack.
-// It returns ctx's error, or the link's, if connections were cut off.
+// Shutdown closes every socket in good order: blocked calls end with ErrClosed,
+// what was sent is delivered, what still comes is thrown away, and FINs are
+// exchanged. When that is done, or ctx ends, it closes the stack. It returns ctx's
+// error, or the link's, if connections were cut off.
 func (s *Stack) Shutdown(ctx context.Context) error {
+	d := newDrain()
 	for _, sh := range s.shards {
 		sh.enter()
 		open := slices.Clone(sh.sockets)
 		sh.leave()
 		for _, k := range open {
 			if k != nil {
-				_ = k.release()
+				d.take(k)
 			}
 		}
+	}
+	if err := d.run(ctx, s.sh.over); err != nil {
+		return errors.Join(err, s.Close())
 	}
 	for _, sh := range s.shards {
 		select {
@@ -176,6 +181,9 @@ func (s *Stack) Shutdown(ctx context.Context) error {
 	}
 	return s.Close()
 }
+
+// Done returns a channel that is closed when the stack no longer works; Err says why.
+func (s *Stack) Done() <-chan struct{} { return s.sh.over }
 
 // Err returns why the stack no longer works: ErrClosed, the link's error, or nil.
 func (s *Stack) Err() error {

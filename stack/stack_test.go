@@ -322,3 +322,63 @@ func TestNewFails(t *testing.T) {
 	require.ErrorIs(t, err, host.ErrPrefix)
 	require.ErrorIs(t, lb.WriteBatch([]link.Packet{{Head: []byte{1}}}), link.ErrClosed, "New closes what it was given")
 }
+
+// A peer that still talks, and whose words nobody reads any more, gets all that
+// was sent before Shutdown: it is not reset.
+func TestShutdownOfOneThatIsTalkedTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := two(t, 1000, stack.Config{})
+		c, s := connect(t, a, listen(t, b, 80), port(addrB, 80))
+		_, err := s.Send(make([]byte, 100_000), stack.DontWait) // c never reads
+		require.NoError(t, err)
+		_, err = c.Send(make([]byte, 500_000), 0)
+		require.NoError(t, err)
+		done := make(chan error, 1)
+		go func() { done <- a.Shutdown(t.Context()) }()
+		got := 0
+		for buf := make([]byte, 1000); ; { // slowly, and with an answer each time
+			n, err := s.Recv(buf, 0)
+			require.NoError(t, err)
+			if n == 0 {
+				break
+			}
+			got += n
+			_, err = s.Send(buf[:n], stack.DontWait)
+			require.True(t, err == nil || err == host.ErrWouldBlock, "%v", err)
+			time.Sleep(time.Millisecond)
+		}
+		require.Equal(t, 500_000, got)
+		require.NoError(t, s.Close())
+		require.NoError(t, <-done)
+	})
+}
+
+// Shutdown ends every blocked call at once, before it waits.
+func TestShutdownEndsBlockedCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := two(t, 1000, stack.Config{})
+		l := listen(t, a, 81)
+		c, s := connect(t, a, listen(t, b, 80), port(addrB, 80))
+		u, err := a.Socket(host.Datagram)
+		require.NoError(t, err)
+		results := make(chan error, 4)
+		go func() { _, err := l.Accept(0); results <- err }()
+		go func() { _, err := c.Recv(make([]byte, 1), 0); results <- err }()
+		go func() { _, err := c.Send(make([]byte, 64<<20), 0); results <- err }()
+		go func() { _, err := u.Recv(make([]byte, 1), 0); results <- err }()
+		synctest.Wait()
+		require.Empty(t, results)
+		done := make(chan error, 1)
+		go func() { done <- a.Shutdown(t.Context()) }()
+		synctest.Wait()
+		require.Len(t, results, cap(results))
+		for range cap(results) {
+			require.ErrorIs(t, <-results, stack.ErrClosed)
+		}
+		require.Empty(t, done, "what was sent is not there yet")
+		_, err = io.Copy(io.Discard, reader{s})
+		require.NoError(t, err)
+		require.NoError(t, s.Close())
+		require.NoError(t, <-done)
+	})
+}

@@ -117,12 +117,16 @@ func (s *Socket) tell(m host.Mask) {
 	if m&(host.Writable|host.Hangup|host.Failed|host.AlarmWrite|host.Gone) != 0 {
 		s.sh.rouse(&s.wr)
 	}
+	if m&watched != 0 {
+		s.tellWatches()
+	}
 }
 
 // wake makes all who wait on the socket look again. The lock is held.
 func (s *Socket) wake() {
 	s.sh.rouse(&s.rd)
 	s.sh.rouse(&s.wr)
+	s.tellWatches()
 }
 
 // until repeats try, in direction d, while it says that it would block.

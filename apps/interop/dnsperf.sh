@@ -72,11 +72,11 @@ server:
 remote-control:
   control-enable: no
 EOF
-in_ns nsd -d -c "$dir/nsd.conf" & pids+=($!)
-in_ns unbound -d -c "$dir/unbound.conf" & pids+=($!)
-in_ns dnsmasq -k -C /dev/null -u root --pid-file= --no-resolv --no-hosts --server=10.53.0.1 --listen-address=10.53.7.1 \
-  --bind-interfaces --cache-size=10000 --dns-forward-max=2000 & pids+=($!)
-in_ns "$sockeye" dns --tun sk0 --addr 192.0.2.2/24 --hints "$dir/hints" --rate 0 & pids+=($!)
+ip netns exec "$ns" nsd -d -c "$dir/nsd.conf" >>"$dir/out.log" 2>&1 & pids+=($!)
+ip netns exec "$ns" unbound -d -c "$dir/unbound.conf" >>"$dir/out.log" 2>&1 & pids+=($!)
+ip netns exec "$ns" dnsmasq -k -C /dev/null -u root --pid-file= --no-resolv --no-hosts --server=10.53.0.1 --listen-address=10.53.7.1 \
+  --bind-interfaces --cache-size=10000 --dns-forward-max=2000 >>"$dir/out.log" 2>&1 & pids+=($!)
+ip netns exec "$ns" "$sockeye" dns --tun sk0 --addr 192.0.2.2/24 --hints "$dir/hints" --rate 0 >>"$dir/out.log" 2>&1 & pids+=($!)
 sleep 2
 
 ask() { in_ns dnsperf -s "$1" -d "$dir/questions" -l "$2" -c 8 -T 1 -q "$3" 2>&1; }

@@ -187,7 +187,9 @@ func (g *pinger) receive(t time.Time) error {
 		return err
 	}
 	buf := make([]byte, 65536)
-	n, meta, err := g.s.api.RecvMsg(g.fd, buf, 0)
+	m := socket.Msg{Iov: [][]byte{buf}}
+	n, err := g.s.api.RecvMsg(g.fd, &m, 0)
+	meta := m.Meta
 	now := time.Now()
 	if errors.Is(err, syscall.EAGAIN) {
 		return nil

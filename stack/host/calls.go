@@ -40,9 +40,6 @@ func (h *Host) Connect(now clock.Instant, s Handle, remote netip.AddrPort) error
 	if err != nil {
 		return err
 	}
-	if to.Port() == 0 {
-		return ErrInvalid
-	}
 	return h.connectStream(now, e, to)
 }
 
@@ -65,30 +62,26 @@ func (h *Host) connectDatagram(e *socket, remote netip.AddrPort) error {
 		return ErrInvalid
 	}
 	if !remote.Addr().IsValid() {
-		if e.bound {
-			h.setEnds(e, e.local, wire.Endpoint{})
-		}
+		h.dissolve(e)
 		return nil
 	}
 	to, err := peerAddress(remote)
 	if err != nil {
 		return err
 	}
+	if err := h.bindSender(e); err != nil { // first, as on Linux
+		return err
+	}
 	src, err := h.sourceFor(e, to.Addr())
 	if err != nil {
 		return err
-	}
-	if !e.bound {
-		if err := h.bindFree(e, src); err != nil {
-			return err
-		}
 	}
 	ours := e.local
 	if ours.Addr().IsUnspecified() {
 		ours = wire.EndpointOf(netip.AddrPortFrom(src, e.local.Port()))
 	}
 	h.setEnds(e, ours, wire.EndpointOf(to))
-	e.connected, e.err = true, nil
+	e.connected = true
 	return nil
 }
 
@@ -102,6 +95,14 @@ func (h *Host) Send(now clock.Instant, s Handle, p []byte) (int, error) {
 	}
 	if e.kind == Stream {
 		return h.sendStream(now, e, p, 0)
+	}
+	if err := h.bindSender(e); err != nil {
+		return 0, err
+	}
+	if e.kind == Echo || len(p) > maxMTU { // in Linux's order
+		if err := e.mayCarry(p); err != nil {
+			return 0, err
+		}
 	}
 	if !e.remote.IsValid() {
 		return 0, ErrDestAddrRequired
@@ -118,6 +119,12 @@ func (h *Host) SendTo(now clock.Instant, s Handle, p []byte, to netip.AddrPort) 
 	}
 	if e.kind == Stream || !to.Addr().IsValid() {
 		return h.Send(now, s, p)
+	}
+	if err := h.bindSender(e); err != nil {
+		return 0, err
+	}
+	if err := e.mayCarry(p); err != nil { // in Linux's order
+		return 0, err
 	}
 	if to, err = peerAddress(to); err != nil {
 		return 0, err
@@ -149,6 +156,7 @@ type Meta struct {
 	To       netip.Addr // the specific destination: ours, or a broadcast address
 	ToPort   uint16     // its port, of a session that is forwarded; otherwise 0
 	TTL, TOS uint8
+	At       clock.Instant // of datagrams: when it came
 }
 
 // RecvMsg is RecvFrom that also gives the rest of what the headers said. Of a
@@ -181,12 +189,12 @@ func (h *Host) Shutdown(now clock.Instant, s Handle, how How) error {
 	if e.kind == Stream {
 		return h.shutdownStream(now, e, how)
 	}
-	if !e.remote.IsValid() {
-		return ErrNotConnected
-	}
 	e.shutRead = e.shutRead || how&ShutRead != 0
 	e.shutWrite = e.shutWrite || how&ShutWrite != 0
 	h.raise(e)
+	if !e.remote.IsValid() {
+		return ErrNotConnected // as on Linux, but it is done
+	}
 	return nil
 }
 

@@ -83,7 +83,7 @@ func TestStreamCallsOutOfPlace(t *testing.T) { // what Linux answers
 	require.Equal(t, ErrPipe, err)
 	_, err = w.a.Recv(w.now, s, nil, 0)
 	require.Equal(t, ErrNotConnected, err)
-	require.Equal(t, ErrNotConnected, w.a.Shutdown(w.now, s, ShutRead))
+	require.Equal(t, ErrNotConnected, w.a.Shutdown(w.now, w.open(w.a, Stream), ShutRead))
 	require.Equal(t, ErrInvalid, w.a.Shutdown(w.now, s, 0))
 	_, err = w.a.Accept(w.now, s)
 	require.Equal(t, ErrInvalid, err)

@@ -237,7 +237,7 @@ func TestReq1122_TOSPassedUp(t *testing.T) {
 	n, m, err := w.a.RecvMsg(w.now, s, make([]byte, 9), 0)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
-	require.Equal(t, Meta{Size: 1, From: netip.AddrPortFrom(addrB, 7), To: addrA, TTL: 33, TOS: 0xB8}, m)
+	require.Equal(t, Meta{Size: 1, From: netip.AddrPortFrom(addrB, 7), To: addrA, TTL: 33, TOS: 0xB8, At: m.At}, m)
 }
 
 func TestReq1122_TTLNeverZero(t *testing.T) {

@@ -46,7 +46,7 @@ func TestReq1122_UDPICMPErrorUp(t *testing.T) {
 	for code, want := range map[uint8]error{2: tcp.ErrProtoUnreachable, 3: tcp.ErrPortUnreachable,
 		6: tcp.ErrNetUnreachable, 7: tcp.ErrHostUnreachable, 13: tcp.ErrHostUnreachable} {
 		require.Empty(t, answers(w.a, w.now, rawICMP(addrB, addrA, wire.ICMP{Type: wire.ICMPUnreachable, Code: code}, quote)))
-		require.Equal(t, Failed|Readable|Writable, events(w.a)[s])
+		require.Equal(t, Failed|Writable, events(w.a)[s])
 		_, err := w.recv(w.a, s)
 		require.Equal(t, want, err)
 	}

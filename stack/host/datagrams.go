@@ -6,6 +6,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 const (
@@ -19,9 +20,11 @@ const (
 // datagrams are the queues of a datagram or echo socket. They hold no memory when empty.
 type datagrams struct {
 	in        parcelQueue
-	out       int // bytes of memory on their way out
-	recvLimit int // bytes; 0: defaultBuffer
+	errs      parcelQueue // errqueue.go
+	out       int         // bytes of memory on their way out
+	recvLimit int         // bytes; 0: defaultBuffer
 	sendLimit int
+	blocked   bool   // one found the host's queue full
 	lastSeq   uint16 // of an echo session: of the latest request
 	segment   int    // bytes of payload of each datagram that one call makes; 0: one call, one datagram
 }
@@ -47,7 +50,7 @@ func limitOr(n int) int {
 // keep queues the part b of a datagram that arrived for s and returns the reason
 // why not. As on Linux a queue takes one more as long as it is below its limit.
 func (h *Host) keep(s *socket, in *datagram, b []byte, from netip.AddrPort) trace.Reason {
-	if s.shutRead || s.dg.recvRoom() <= 0 {
+	if s.dg.recvRoom() <= 0 {
 		return trace.DropUDPFull
 	}
 	if h.kept > h.budget.Limit()/datagramShare {
@@ -59,7 +62,7 @@ func (h *Host) keep(s *socket, in *datagram, b []byte, from netip.AddrPort) trac
 	}
 	h.kept += len(p.mem)
 	copy(p.data, b)
-	p.peer, p.to, p.ttl, p.tos = from, in.ip.Dst, in.ip.TTL, in.ip.TOS
+	p.peer, p.to, p.ttl, p.tos, p.at = from, in.ip.Dst, in.ip.TTL, in.ip.TOS, h.now
 	s.dg.in.push(p)
 	h.raise(s)
 	return trace.None
@@ -87,8 +90,8 @@ func (h *Host) uncharge(p *parcel) {
 
 // block notes that a datagram of s found the host's queue full.
 func (h *Host) block(s *socket) {
-	if !s.blocked {
-		s.blocked = true
+	if !s.dg.blocked {
+		s.dg.blocked = true
 		h.stuck = append(h.stuck, s.id)
 	}
 }
@@ -100,7 +103,7 @@ func (h *Host) unblock() {
 	}
 	for _, id := range h.stuck {
 		if s := h.lookup(id); s != nil {
-			s.blocked = false
+			s.dg.blocked = false
 			h.raise(s)
 		}
 	}
@@ -122,7 +125,8 @@ func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (int, Meta, error)
 		}
 		return 0, Meta{}, ErrWouldBlock
 	}
-	n, m := copy(p, d.data), Meta{Size: len(d.data), From: d.peer, To: d.to, ToPort: d.port, TTL: d.ttl, TOS: d.tos}
+	n := copy(p, d.data)
+	m := Meta{Size: len(d.data), From: d.peer, To: d.to, ToPort: d.port, TTL: d.ttl, TOS: d.tos, At: d.at}
 	if f&Peek == 0 {
 		s.dg.in.pop()
 		h.kept -= len(d.mem)
@@ -133,23 +137,18 @@ func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (int, Meta, error)
 
 // sendDatagram sends p from a datagram or echo socket.
 func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.AddrPort) (int, error) {
-	if s.err != nil {
-		return 0, s.takeError()
-	}
-	if s.role != ordinary {
-		return 0, ErrNotSupported // SendFrom
-	}
-	if s.shutWrite {
-		return 0, ErrPipe
+	if err := s.mayCarry(p); err != nil { // in Linux's order: what is wrong with the call first
+		return 0, err
 	}
 	src, err := h.sourceFor(s, to.Addr())
 	if err != nil {
 		return 0, err
 	}
-	if s.local.Port() == 0 {
-		if err := h.bindAny(s); err != nil {
-			return 0, err
-		}
+	if s.err != nil {
+		return 0, s.takeError()
+	}
+	if s.shutWrite {
+		return 0, ErrPipe
 	}
 	if s.dg.sendRoom() <= 0 {
 		return 0, ErrWouldBlock
@@ -167,9 +166,64 @@ func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.Add
 		if err == ErrWouldBlock {
 			h.block(s)
 		}
+		if err == ErrMsgSize && s.recvErr && len(p) <= maxMTU {
+			h.tooLarge(s, to)
+		}
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// MaySend reports why a datagram socket would not send to an address, or, where it
+// is invalid, to its peer, whatever there is to send.
+func (h *Host) MaySend(now clock.Instant, s Handle, to netip.AddrPort) error {
+	e, err := h.find(now, s)
+	if err != nil {
+		return err
+	}
+	if err := h.bindSender(e); err != nil {
+		return err
+	}
+	switch {
+	case to.Addr().IsValid() && to.Port() == 0 && e.kind == Datagram:
+		return ErrInvalid
+	case !to.Addr().IsValid() && !e.remote.IsValid():
+		return ErrDestAddrRequired
+	case !to.Addr().IsValid():
+		to = e.remote.AddrPort()
+	}
+	if to, err = peerAddress(to); err == nil {
+		_, err = h.sourceFor(e, to.Addr())
+	}
+	switch {
+	case err != nil:
+		return err
+	case e.err != nil:
+		return e.takeError()
+	case e.shutWrite:
+		return ErrPipe
+	}
+	return nil
+}
+
+// mayCarry reports why p is no message of s.
+func (s *socket) mayCarry(p []byte) error {
+	if len(p) > maxMTU || s.kind == Datagram && ipHeaderLen+transportHeaderLen+len(p) > maxMTU {
+		return ErrMsgSize
+	}
+	if s.kind == Echo && (len(p) < wire.ICMPHeaderLen || p[0] != uint8(wire.ICMPEcho) || p[1] != 0) {
+		return ErrInvalid
+	}
+	return nil
+}
+
+// tooLarge queues that a datagram did not fit the path.
+func (h *Host) tooLarge(s *socket, to netip.AddrPort) {
+	mtu, _ := h.pathMTU(to.Addr(), datagramPaths)
+	if s.discover.ignoresPath() {
+		mtu = h.feat.MTU
+	}
+	h.queueFault(s, Fault{Err: ErrMsgSize, Local: true, Info: uint32(mtu), To: to}, nil)
 }
 
 // sourceFor returns the address that s sends to dst from.
@@ -194,7 +248,7 @@ func (h *Host) sourceFor(s *socket, dst netip.Addr) (netip.Addr, error) {
 		if h.net.isBroadcast(o) {
 			return src, nil
 		}
-		if !h.net.isOwn(o) { // taken from us since; as on Linux
+		if !h.net.isOwn(o) && !s.has(anyAddr|through) { // taken from us since; as on Linux
 			return src, ErrInvalid
 		}
 		return own, nil

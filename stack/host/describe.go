@@ -29,10 +29,19 @@ func (h *Host) RemoteAddr(s Handle) (netip.AddrPort, error) {
 	switch {
 	case e == nil:
 		return netip.AddrPort{}, ErrBadHandle
-	case !e.remote.IsValid() || e.kind == Stream && (!e.connected || e.ended):
+	case !e.remote.IsValid() || e.kind == Stream && (!e.connected || e.ended || e.conn.State() == tcp.StateTimeWait),
+		e.kind != Stream && e.remote.Port() == 0:
 		return netip.AddrPort{}, ErrNotConnected
 	}
 	return e.remote.AddrPort(), nil
+}
+
+// PeerAddr is RemoteAddr of an accepted stream, also where its connection is over.
+func (h *Host) PeerAddr(s Handle) netip.AddrPort {
+	if e := h.lookup(s); e != nil {
+		return e.remote.AddrPort()
+	}
+	return netip.AddrPort{}
 }
 
 // Info describes a stream socket as Linux's tcp_info does. ErrNotSupported.

@@ -17,7 +17,7 @@ func (h *Host) inputEchoReply(in *datagram, id uint16) {
 	from := netip.AddrPortFrom(in.ip.Src, 0)
 	var s *socket
 	if in.cast == unicast {
-		s = h.echo.match(to, from)
+		s = h.echoSocket(to, from)
 	}
 	if s == nil {
 		h.drop(trace.DropICMP)
@@ -30,11 +30,8 @@ func (h *Host) inputEchoReply(in *datagram, id uint16) {
 	h.received(in, s.id)
 }
 
-// sendEcho sends the echo request p. Like Linux it takes nothing else.
+// sendEcho sends the echo request p. Like Linux it takes nothing else (mayCarry).
 func (h *Host) sendEcho(s *socket, m *message, p []byte) error {
-	if len(p) < wire.ICMPHeaderLen || p[0] != uint8(wire.ICMPEcho) || p[1] != 0 {
-		return ErrInvalid
-	}
 	if ipHeaderLen+len(p) > maxMTU {
 		return ErrMsgSize
 	}

@@ -10,12 +10,12 @@ type Mask uint16
 
 // The conditions.
 const (
-	Readable   Mask = 1 << iota // Recv or Accept has something to give: data, EOF, an error, a connection
-	Writable                    // Send takes something, or has an error to give; Connect has ended
+	Readable   Mask = 1 << iota // Recv or Accept has something to give: data, EOF, a connection
+	Writable                    // Send takes something; Connect has ended
 	Urgent                      // an urgent byte has come and was not read (POLLPRI); as an event also: it was announced
 	HangupRead                  // the peer's FIN arrived (POLLRDHUP)
 	Hangup                      // over both ways (POLLHUP)
-	Failed                      // an error is pending (POLLERR)
+	Failed                      // an error is pending, or queued (POLLERR): the next call gives it
 	AlarmRead                   // event only: the alarm of that direction went off
 	AlarmWrite
 	Gone // event only: after Close, the peer has acknowledged all, or the connection was given up
@@ -46,8 +46,8 @@ func (h *Host) Events() []Ready {
 			continue
 		}
 		s.noted = false
-		m := s.conditions() | s.news
-		if r := h.reader(s); r != nil && r.N > 0 {
+		m := h.conditions(s) | s.news
+		if h.reads(s) {
 			m |= Readable
 		}
 		if m != 0 {
@@ -73,14 +73,14 @@ func (h *Host) Poll(s Handle) (Mask, error) {
 			h.touch(e) // Transmit sees to it that memory is told of
 		}
 	}
-	return e.conditions(), nil
+	return h.conditions(e), nil
 }
 
 // conditions returns what holds now, as Linux's poll says it.
-func (s *socket) conditions() Mask {
+func (h *Host) conditions(s *socket) Mask {
 	var m Mask
-	if s.err != nil {
-		m |= Failed | Readable | Writable
+	if s.err != nil && s.lis == nil {
+		m |= Failed
 	}
 	switch {
 	case s.dg != nil && s.role == takesAll:
@@ -96,13 +96,19 @@ func (s *socket) conditions() Mask {
 		}
 		return m
 	case s.conn == nil:
+		if s.shutRead {
+			m |= Readable | HangupRead
+		}
 		return m | Writable | Hangup // as Linux says of a stream that was never connected
 	}
-	return m | s.streamConditions()
+	return m | h.streamConditions(s)
 }
 
 func (s *socket) datagramConditions() Mask {
 	var m Mask
+	if s.dg.errs.n > 0 {
+		m |= Failed
+	}
 	if s.dg.in.n > 0 || s.shutRead {
 		m |= Readable
 	}
@@ -112,13 +118,13 @@ func (s *socket) datagramConditions() Mask {
 	if s.shutRead && s.shutWrite {
 		m |= Hangup
 	}
-	if s.dg.sendRoom() > 0 && !s.blocked {
+	if s.dg.sendRoom() > 0 && !s.dg.blocked {
 		m |= Writable
 	}
 	return m
 }
 
-func (s *socket) streamConditions() Mask {
+func (h *Host) streamConditions(s *socket) Mask {
 	var m Mask
 	c := s.conn
 	st := c.State()
@@ -126,7 +132,7 @@ func (s *socket) streamConditions() Mask {
 		return m
 	}
 	closed := st == tcp.StateClosed
-	if c.Readable() > 0 || s.shutRead || c.AtEOF() || closed {
+	if s.enough(h.lowat(s)) || s.shutRead || c.AtEOF() || closed {
 		m |= Readable
 	}
 	if s.shutRead || closed || peerClosed(st) {
@@ -142,6 +148,13 @@ func (s *socket) streamConditions() Mask {
 		m |= Urgent
 	}
 	return m
+}
+
+// enough reports whether there is as much to read as the owner waits for: SO_RCVLOWAT,
+// as far as the buffer can hold it, or all that will ever come.
+func (s *socket) enough(lowat int) bool {
+	n := s.conn.Readable()
+	return n > 0 && (n >= lowat || peerClosed(s.conn.State()) || n >= s.conn.RecvLimit()/2)
 }
 
 // peerClosed reports whether the peer's FIN has arrived in state st.

@@ -51,7 +51,7 @@ func (f *forwarding) stop(due *deadlines) {
 // call Forward does not link it. Structs go by value: what is passed by pointer
 // through an interface would be made on the heap, for every packet.
 type taker interface {
-	listener(local, remote netip.AddrPort) *socket
+	listener(local, remote netip.AddrPort, flow uint32) *socket
 	held(now clock.Instant, s *socket)
 	lost(local netip.AddrPort) bool
 	udp(now clock.Instant, in datagram, b []byte, from, to netip.AddrPort) bool
@@ -203,22 +203,22 @@ func (h *Host) lift(p protocols) {
 // has passed admit because forwarding lifts the rule.
 func (h *Host) owns(a netip.Addr) bool { return h.net.isOwn(number(a)) }
 
-// listens returns who takes a new connection, or nil.
-func (h *Host) listens(local, remote netip.AddrPort) *socket {
+// listens returns who takes a new connection, or nil; flow is its hash.
+func (h *Host) listens(local, remote netip.AddrPort, flow uint32) *socket {
 	if h.fwd.on == nil {
-		return h.listenerFor(local)
+		return h.listenerFor(local, flow)
 	}
-	return h.fwd.on.listener(local, remote)
+	return h.fwd.on.listener(local, remote, flow)
 }
 
 // listener is a listener of ours or, for a peer beyond the link, the forwarder.
-func (t *strangers) listener(local, remote netip.AddrPort) *socket {
+func (t *strangers) listener(local, remote netip.AddrPort, flow uint32) *socket {
 	h := t.h
 	if h.fwd.lifted&liftTCP == 0 {
-		return h.listenerFor(local)
+		return h.listenerFor(local, flow)
 	}
 	if h.owns(local.Addr()) {
-		if s := h.listenerFor(local); s != nil || h.owns(remote.Addr()) {
+		if s := h.listenerFor(local, flow); s != nil || h.owns(remote.Addr()) {
 			return s
 		}
 	}
@@ -311,7 +311,7 @@ func (h *Host) acceptHeld(now clock.Instant, l *socket, f tcp.Flow) (Handle, err
 	}
 	hs, _ := l.lis.tcp.Decide(now, f, tcp.DecideAccept, nil)
 	h.rearm(now, l)
-	s.inherit(l, f)
+	h.inherit(s, l, f)
 	s.reuse, s.owned = true, true
 	h.counters.TCP.PassiveOpens++
 	h.counters.Forward.Accepted++

@@ -30,8 +30,9 @@ type Host struct {
 	lent    parcelQueue // given out by the last Transmit
 	away    parcelQueue // for other Hosts that are one with this
 	steer   Steer
-	stuck   []Handle // datagram sockets that found out or loop full
-	turn    int      // who gets the odd place of a batch
+	stuck   []Handle         // datagram sockets that found out or loop full
+	lowats  map[Handle]int32 // of streams with SO_RCVLOWAT
+	turn    int              // who gets the odd place of a batch
 	idKey   secret
 	ids     [numIDCounters]uint16
 	idStep  uint16

@@ -12,6 +12,8 @@ import (
 
 // A report is an ICMP error that was received, with what it quotes of our packet.
 type report struct {
+	kind    uint8 // type and code of the message
+	code    uint8
 	err     tcp.Error
 	hard    bool // Linux's "fatal": told to a connected datagram socket
 	tooBig  bool
@@ -34,6 +36,7 @@ func (h *Host) inputICMPError(now clock.Instant, in *datagram, m wire.ICMP, quot
 		return
 	}
 	r := report{by: in.ip.Src, local: ip.Src, remote: ip.Dst, payload: payload}
+	r.kind, r.code = uint8(m.Type), m.Code
 	r.classify(m)
 	r.total = int(binary.BigEndian.Uint16(quote[2:]))
 	known := false
@@ -95,7 +98,7 @@ func (h *Host) reportDatagram(now clock.Instant, r *report, udp bool) bool {
 		}
 		local = netip.AddrPortFrom(r.local, echoID(r.payload))
 		remote = netip.AddrPortFrom(r.remote, 0)
-		s = h.echo.match(local, remote)
+		s = h.echoSocket(local, remote)
 	}
 	if s == nil {
 		return false
@@ -111,6 +114,9 @@ func (h *Host) reportDatagram(now clock.Instant, r *report, udp bool) bool {
 	s.by = r.by.As4()
 	switch {
 	case s.recvErr && (r.hard || !r.tooBig), r.hard && s.remote.IsValid():
+		if s.recvErr {
+			h.faultOf(s, r, remote)
+		}
 		s.err = r.pending()
 		h.raise(s)
 	}

@@ -66,7 +66,7 @@ func (h *Host) Listen(now clock.Instant, s Handle, backlog int) error {
 func (h *Host) listening(e *socket) bool {
 	port := uint32(e.local.Port())
 	for s := h.listeners.bucket(port); s != nil; s = s.hashNext {
-		if s.hash == port && overlap(s.local.Addr(), e.local.Addr()) {
+		if s.hash == port && overlap(s.local.Addr(), e.local.Addr()) && !(s.has(sharesPort) && e.has(sharesPort)) {
 			return true
 		}
 	}
@@ -74,20 +74,24 @@ func (h *Host) listening(e *socket) bool {
 }
 
 // listenerFor returns the socket that listens for connections to local: one
-// bound to the address before one bound to all.
-func (h *Host) listenerFor(local netip.AddrPort) *socket {
-	var wild *socket
+// bound to the address before one bound to all, and of those that share both
+// (SO_REUSEPORT) the one whose turn the flow is.
+func (h *Host) listenerFor(local netip.AddrPort, flow uint32) *socket {
+	var best *socket
 	port := uint32(local.Port())
 	for s := h.listeners.bucket(port); s != nil; s = s.hashNext {
+		own := s.local.Addr() == local.Addr()
 		switch {
-		case s.hash != port:
-		case s.local.Addr() == local.Addr():
-			return s
-		case s.local.Addr().IsUnspecified():
-			wild = s
+		case s.hash != port || !own && !s.local.Addr().IsUnspecified():
+		case best == nil || s.local.Addr() != best.local.Addr():
+			if best == nil || own {
+				best = s
+			}
+		case s.share(flow) > best.share(flow):
+			best = s
 		}
 	}
-	return wild
+	return best
 }
 
 func (h *Host) newListener() *listener {
@@ -132,7 +136,7 @@ func (l *listener) pop() *socket {
 }
 
 // closeListener ends listening; connections that nobody accepted are reset (as
-// on Linux). The socket stays bound.
+// on Linux).
 func (h *Host) closeListener(now clock.Instant, e *socket) {
 	l := e.lis
 	e.lis = nil

@@ -22,6 +22,11 @@ type Options struct {
 	Discover   Discovery   // path MTU discovery and DF; 0: DiscoverWant
 	RecvErr    bool        // soft ICMP errors become the pending error (IP_RECVERR); off by default
 	TCP        tcp.Options // streams
+
+	ReusePort   bool // sockets that all have it share an address and port by a hash of the flow
+	FreeBind    bool // Bind takes addresses that are not ours (IP_FREEBIND)
+	Transparent bool // likewise, and packets leave from them (IP_TRANSPARENT)
+	RecvLowat   int  // streams: bytes that make it Readable; 0: 1
 }
 
 // Options returns a socket's options.
@@ -31,7 +36,8 @@ func (h *Host) Options(s Handle) (Options, error) {
 		return Options{}, ErrBadHandle
 	}
 	o := Options{TTL: e.ttl, TOS: e.tos, ReuseAddr: e.reuse, Broadcast: e.broadcast,
-		Linger: e.lingerTime(), LingerOn: e.lingerOn, Discover: e.discover, RecvErr: e.recvErr, TCP: e.tcpOptions()}
+		Linger: e.lingerTime(), LingerOn: e.lingerOn, Discover: e.discover, RecvErr: e.recvErr, TCP: e.tcpOptions(),
+		ReusePort: e.has(sharesPort), FreeBind: e.has(anyAddr), Transparent: e.has(through), RecvLowat: h.lowat(e)}
 	if e.dg != nil {
 		o.RecvBuffer, o.SendBuffer, o.Segment = e.dg.recvLimit, e.dg.sendLimit, e.dg.segment
 	}
@@ -67,9 +73,16 @@ func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 	}
 	e.ttl, e.tos, e.reuse, e.broadcast = o.TTL, o.TOS, o.ReuseAddr, o.Broadcast
 	e.discover, e.recvErr = o.Discover, o.RecvErr
+	e.let(sharesPort, o.ReusePort)
+	e.let(anyAddr, o.FreeBind)
+	e.let(through, o.Transparent)
+	h.setLowat(e, o.RecvLowat)
 	o.TCP.NoDF = e.kind == Stream && o.Discover == DiscoverDont
 	e.linger, e.lingerOn = lingerFor(o.Linger), o.LingerOn
 	if e.dg != nil {
+		if !o.RecvErr {
+			h.dropFaults(e)
+		}
 		full := e.dg.sendRoom() <= 0
 		e.dg.recvLimit, e.dg.sendLimit, e.dg.segment = o.RecvBuffer, o.SendBuffer, o.Segment
 		if full && e.dg.sendRoom() > 0 {

@@ -16,8 +16,8 @@ const (
 	maxQueuedPackets = 1024    // of the host's own, waiting for Transmit
 	maxQueuedBytes   = 4 << 20 // of memory in them
 
-	maxBatch    = 64  // packets per Transmit
-	maxHeadSize = 128 // bytes for the headers of one packet
+	maxBatch    = 64 // packets per Transmit
+	maxHeadSize = 80 // bytes for the headers of one packet: IP without options, TCP with all it may have
 )
 
 // A message is a UDP datagram or an ICMP message on its way down.

@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
+	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -16,6 +17,7 @@ type parcel struct {
 	data  []byte         // what is used of mem
 	mem   []byte         // of the size of its class; it and the parcel are paid for out of the Budget
 	peer  netip.AddrPort // of a datagram received: its sender
+	at    clock.Instant  // and when it came
 	to    netip.Addr     // and the address that it was sent to
 	port  uint16         // ... and the port, of a session
 	owner Handle         // of a packet on the way out: the socket it left
@@ -24,7 +26,8 @@ type parcel struct {
 	class uint8
 	ttl   uint8 // of a datagram received, as tos
 	tos   uint8
-	done  bool // the transport checksum need not be looked at
+	fault *Fault // in an error queue
+	done  bool   // the transport checksum need not be looked at
 	why   trace.Reason
 }
 

@@ -34,9 +34,6 @@ func (h *Host) Bind(now clock.Instant, s Handle, local netip.AddrPort) error {
 	if err != nil {
 		return err
 	}
-	if e.bound || e.conn != nil || e.lis != nil || e.role != ordinary {
-		return ErrInvalid
-	}
 	addr := local.Addr().Unmap()
 	if !addr.IsValid() {
 		addr = anyAddress
@@ -44,14 +41,20 @@ func (h *Host) Bind(now clock.Instant, s Handle, local netip.AddrPort) error {
 	if !h.mayBind(e, addr) {
 		return ErrAddrNotAvail
 	}
+	if e.bound || e.conn != nil && !e.ended || e.lis != nil || e.role != ordinary { // as on Linux one that is over may be bound
+		return ErrInvalid
+	}
 	if local.Port() == 0 {
-		return h.bindFree(e, addr)
+		err := h.bindFree(e, addr)
+		e.let(fixedAddr, err == nil && !addr.IsUnspecified())
+		return err
 	}
 	want := netip.AddrPortFrom(addr, local.Port())
 	if h.conflicts(e, want) {
 		return ErrAddrInUse
 	}
 	e.fixedPort = true
+	e.let(fixedAddr, !addr.IsUnspecified())
 	h.bind(e, want)
 	return nil
 }
@@ -62,7 +65,7 @@ func (h *Host) mayBind(e *socket, a netip.Addr) bool {
 		return false
 	}
 	n := number(a)
-	return n == 0 || h.net.isOwn(n) || e.kind == Datagram && h.net.isBroadcast(n)
+	return n == 0 || e.has(anyAddr|through) || h.net.isOwn(n) || e.kind == Datagram && h.net.isBroadcast(n)
 }
 
 func (h *Host) bind(e *socket, local netip.AddrPort) {
@@ -77,6 +80,27 @@ func (h *Host) unbind(e *socket) {
 		h.displaceUDP(e)
 		e.bound = false
 	}
+}
+
+// Autobind gives a datagram socket a port, if it has none. ErrAddrInUse.
+func (h *Host) Autobind(now clock.Instant, s Handle) error {
+	e, err := h.find(now, s)
+	if err != nil || e.kind == Stream {
+		return err
+	}
+	return h.bindSender(e)
+}
+
+// bindSender gives a datagram socket a port before it sends, as on Linux even where
+// it then does not.
+func (h *Host) bindSender(e *socket) error {
+	switch {
+	case e.role != ordinary:
+		return ErrNotSupported // SendFrom
+	case e.bound:
+		return nil
+	}
+	return h.bindAny(e)
 }
 
 // bindAny gives a datagram socket that sends a port, and leaves its address open.
@@ -123,7 +147,7 @@ func (h *Host) conflicts(e *socket, local netip.AddrPort) bool {
 		if s == e || s.local.Port() != local.Port() || !overlap(s.local.Addr(), local.Addr()) {
 			continue
 		}
-		if !s.reuse || !e.reuse || s.lis != nil {
+		if (!s.reuse || !e.reuse || s.lis != nil) && !(s.has(sharesPort) && e.has(sharesPort)) {
 			return true
 		}
 	}
@@ -142,7 +166,7 @@ func (h *Host) pickPort(now clock.Instant, e *socket, addr netip.Addr, remote ne
 	start := h.rand.below(numEphemeral)
 	for i := range numEphemeral {
 		local := netip.AddrPortFrom(addr, uint16(firstEphemeral+(start+i)%numEphemeral))
-		if !h.myFlow(local, remote) || h.chosen(local) || !h.mayOpen(now, local, remote) {
+		if local == remote || !h.myFlow(local, remote) || h.chosen(local) || !h.mayOpen(now, local, remote) {
 			continue
 		}
 		h.bind(e, local)
@@ -151,10 +175,11 @@ func (h *Host) pickPort(now clock.Instant, e *socket, addr netip.Addr, remote ne
 	return ErrAddrNotAvail
 }
 
-// chosen reports whether the owner of some stream asked for local's port.
+// chosen reports whether the owner of some stream asked for local's port, or for any
+// to be found at: a listener that connected to its own port would hear nobody.
 func (h *Host) chosen(local netip.AddrPort) bool {
 	for s := h.tcp.bucket(local.Port()); s != nil; s = s.portNext {
-		if s.fixedPort && s.local.Port() == local.Port() && overlap(s.local.Addr(), local.Addr()) {
+		if (s.fixedPort || s.conn == nil) && s.local.Port() == local.Port() && overlap(s.local.Addr(), local.Addr()) {
 			return true
 		}
 	}

@@ -13,6 +13,10 @@ type reading struct {
 	into *tcp.Reader
 }
 
+// maxReaders bounds the table to what a socket's place can say. What arrives for
+// those beyond is queued.
+const maxReaders = 1<<16 - 1
+
 // RecvInto lends a reader's memory to a stream until the next RecvInto: what
 // arrives in order, and finds nothing before it, is not queued but put there, and
 // Readable is told of it. nil takes it back. One that is closed meanwhile has no
@@ -27,9 +31,9 @@ func (h *Host) RecvInto(now clock.Instant, s Handle, r *tcp.Reader) error {
 		h.unread(e)
 	case e.reading != 0:
 		h.readers[e.reading-1].into = r
-	default:
+	case len(h.readers) < maxReaders:
 		h.readers = append(h.readers, reading{e, r})
-		e.reading = uint32(len(h.readers))
+		e.reading = uint16(len(h.readers))
 	}
 	return nil
 }
@@ -40,6 +44,13 @@ func (h *Host) reader(s *socket) *tcp.Reader {
 		return nil
 	}
 	return h.readers[s.reading-1].into
+}
+
+// reads reports whether who waits to receive on s has bytes to look at: his own
+// count, and not SO_RCVLOWAT alone, says whether they are enough.
+func (h *Host) reads(s *socket) bool {
+	r := h.reader(s)
+	return r != nil && (r.N > 0 || s.conn != nil && s.conn.Readable() > 0)
 }
 
 // unread takes s out of the table, where it is in it.

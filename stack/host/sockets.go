@@ -54,8 +54,8 @@ type socket struct {
 	hash      uint32
 	linger    int32  // milliseconds
 	pathGen   uint32 // of what conn was last told of its path
-	reading   uint32 // 1 + the place in Host.readers of who waits to receive; 0: nobody
 	agedBytes uint32 // that had reached the peer when it came to stalled, mod 2^32
+	reading   uint16 // 1 + the place in Host.readers of who waits to receive; 0: nobody
 	news      Mask   // alarm bits and Urgent, to tell once
 	kind      Kind
 	state     tcp.State // of conn when last looked at
@@ -68,6 +68,7 @@ type socket struct {
 	watched   watched // which of orphans and stalled it is in
 	role      role    // of forwarding
 
+	rights     rights
 	live       bool // in use
 	owned      bool // a caller has the handle
 	bound      bool // in the table of local ports
@@ -84,7 +85,6 @@ type socket struct {
 	broadcast  bool
 	lingerOn   bool
 	tellGone   bool // somebody lingers
-	blocked    bool // a datagram found the host's queue full
 	recvErr    bool // soft errors are pending errors too
 }
 
@@ -165,13 +165,16 @@ func (h *Host) newSocket(k Kind) (*socket, error) {
 		s = &socket{id: Handle(h.cfg.Share.Index<<shareShift | len(h.sockets))}
 		h.sockets = append(h.sockets, s)
 	}
-	*s = socket{id: s.id + 1<<32, kind: k, live: true, linger: -1}
+	*s = socket{id: s.id + 1<<32, kind: k, live: true, linger: -1, reuse: k == Echo} // as on Linux
 	s.timer.owner = int32(s.id.Index())
 	return s, nil
 }
 
 // freeSocket gives an entry back. It has left all tables and queues but the list of news.
 func (h *Host) freeSocket(s *socket) {
+	if s.has(lowered) {
+		delete(h.lowats, s.id)
+	}
 	if s.tellGone {
 		h.gone = append(h.gone, s.id)
 	}
@@ -179,6 +182,7 @@ func (h *Host) freeSocket(s *socket) {
 	if s.dg != nil {
 		h.kept -= s.dg.in.bytes
 		s.dg.in.drain(&h.parcels)
+		h.dropFaults(s)
 		h.freeDatagrams = append(h.freeDatagrams, s.dg)
 		h.budget.Give(datagramCost)
 	}
@@ -267,18 +271,37 @@ func (t *portTable) remove(s *socket) {
 	t.n--
 }
 
-// match returns the echo socket that a message for local from remote belongs to:
-// the one that says most about it, the newest among equals. Ports are IDs, of
-// which few have more than one socket.
-func (t *portTable) match(local, remote netip.AddrPort) *socket {
+// echoSocket returns the echo socket that a message for local from remote belongs
+// to: the one that says most about it, the newest among equals or the one whose
+// turn it is (outdoes). Ports are IDs, of which few have more than one socket.
+func (h *Host) echoSocket(local, remote netip.AddrPort) *socket {
 	var best *socket
-	top := -1
-	for s := t.bucket(local.Port()); s != nil; s = s.portNext {
-		if n := s.score(local, remote, false); n > top {
+	top, flow := -1, h.flowHash(local, remote)
+	for s := h.echo.bucket(local.Port()); s != nil; s = s.portNext {
+		if n := s.score(local, remote, false); s.outdoes(n, best, top, flow) {
 			best, top = s, n
 		}
 	}
 	return best
+}
+
+// outdoes reports whether a packet of a flow is for s, which fits it n well,
+// rather than for best: it fits better or, where both share the port
+// (SO_REUSEPORT), as well and it is its turn.
+func (s *socket) outdoes(n int, best *socket, top int, flow uint32) bool {
+	if n != top || best == nil || !s.has(sharesPort) || !best.has(sharesPort) {
+		return n > top
+	}
+	return s.share(flow) > best.share(flow)
+}
+
+// share is the lot that s draws for a flow among the sockets that share an
+// address and port (SO_REUSEPORT): the highest has it. Who comes or goes takes
+// from the others only what is his (rendezvous hashing).
+func (s *socket) share(flow uint32) uint32 {
+	x := (flow ^ uint32(s.id)*0x9E3779B1 ^ uint32(s.id>>32)) * 0x85EBCA6B
+	x = (x ^ x>>13) * 0xC2B2AE35
+	return x ^ x>>16
 }
 
 // score says how well s fits a packet; below 0: not at all. ports is false

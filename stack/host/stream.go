@@ -1,6 +1,7 @@
 package host
 
 import (
+	"io"
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
@@ -13,6 +14,9 @@ import (
 func (h *Host) connectStream(now clock.Instant, e *socket, to netip.AddrPort) error {
 	if err := h.mayConnect(e); err != nil {
 		return err
+	}
+	if to.Port() == 0 {
+		return ErrInvalid
 	}
 	if h.net.isBroadcast(number(to.Addr())) || to.Addr().IsMulticast() {
 		return ErrNoRoute
@@ -34,7 +38,7 @@ func (h *Host) connectStream(now clock.Instant, e *socket, to netip.AddrPort) er
 		h.budget.Give(connCost)
 		return err
 	}
-	e.remote = wire.EndpointOf(to)
+	e.remote, e.err = wire.EndpointOf(to), nil
 	h.counters.TCP.ActiveOpens++
 	o := e.tcpOptions()
 	e.conn = h.newConn()
@@ -58,12 +62,7 @@ func (h *Host) mayConnect(e *socket) error {
 	case !e.ended:
 		return ErrAlready
 	}
-	h.setPreset(e, e.conn.Options())
-	h.dropConn(e)
-	e.ended, e.shutRead, e.shutWrite, e.err = false, false, false, nil
-	if !e.bound {
-		e.local = wire.Endpoint{}
-	}
+	h.discard(e)
 	return nil
 }
 
@@ -84,16 +83,13 @@ func (s *socket) maySend() error {
 	if s.err != nil {
 		return s.takeError()
 	}
-	if s.shutWrite {
-		return ErrPipe
-	}
 	if err := s.unready(); err != nil {
 		if err == ErrNotConnected {
 			return ErrPipe
 		}
 		return err
 	}
-	if s.ended || s.conn.State() == tcp.StateClosed {
+	if s.shutWrite || s.ended || s.conn.State() == tcp.StateClosed {
 		return ErrPipe
 	}
 	return nil
@@ -118,6 +114,9 @@ func (h *Host) recvStream(now clock.Instant, e *socket, p []byte, f RecvFlags) (
 		return h.recvUrgent(e, p, f)
 	}
 	if err := e.mayRecv(); err != nil {
+		if err == io.EOF {
+			return 0, nil
+		}
 		if err == ErrWouldBlock && f&Peek == 0 && e.conn != nil {
 			e.conn.SkipMark() // who reads on has passed it
 		}
@@ -134,21 +133,27 @@ func (h *Host) recvStream(now clock.Instant, e *socket, p []byte, f RecvFlags) (
 }
 
 // mayRecv reports why s gives nothing now: data first, then the peer's end, then
-// an error.
+// an error. io.EOF: an end without a connection.
 func (s *socket) mayRecv() error {
 	if s.conn != nil && (s.conn.Readable() > 0 || s.conn.AtEOF()) {
 		return nil
 	}
+	if s.lis != nil {
+		return ErrNotConnected
+	}
 	if s.err != nil {
 		return s.takeError()
+	}
+	if s.shutRead {
+		if s.conn == nil {
+			return io.EOF
+		}
+		return nil
 	}
 	if err := s.unready(); err != nil {
 		return err
 	}
-	if s.ended && !s.connected {
-		return ErrNotConnected
-	}
-	if s.shutRead || s.ended || s.conn.AtEOF() || s.conn.State() == tcp.StateClosed {
+	if s.ended || s.conn.AtEOF() || s.conn.State() == tcp.StateClosed {
 		return nil
 	}
 	return ErrWouldBlock
@@ -207,6 +212,9 @@ func (h *Host) RecvSpan(now clock.Instant, s Handle, n int) ([2][]byte, error) {
 		return [2][]byte{}, err
 	}
 	if err := e.mayRecv(); err != nil {
+		if err == io.EOF {
+			err = nil
+		}
 		return [2][]byte{}, err
 	}
 	return e.conn.RecvSpan(min(n, e.conn.Readable())), nil
@@ -252,18 +260,23 @@ func (h *Host) shutdownStream(now clock.Instant, e *socket, how How) error {
 	switch {
 	case e.lis != nil:
 		if how&ShutRead != 0 {
-			h.closeListener(now, e)
-			h.raise(e)
+			h.stopListening(now, e)
 		}
 		return nil
 	case e.conn == nil || e.ended || e.conn.State() == tcp.StateTimeWait:
-		return ErrNotConnected // as on Linux, where TIME-WAIT is no longer the socket's
+		// As on Linux, where TIME-WAIT is no longer the socket's, and the
+		// directions end all the same.
+		e.shutRead = e.shutRead || how&ShutRead != 0
+		e.shutWrite = e.shutWrite || how&ShutWrite != 0
+		h.raise(e)
+		return ErrNotConnected
 	case e.conn.State() == tcp.StateSynSent:
-		e.conn.Abort(now)
+		h.cancel(now, e)
+		return nil
 	default:
 		// As on Linux: what has come, and what still comes, may be read.
 		e.shutRead = e.shutRead || how&ShutRead != 0
-		if how&ShutWrite != 0 && !e.shutWrite {
+		if how&ShutWrite != 0 {
 			e.shutWrite = true
 			e.conn.CloseWrite(now)
 		}

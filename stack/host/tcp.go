@@ -66,7 +66,7 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 		h.arriveWait(now, i)
 		return
 	}
-	s := h.listens(local, remote)
+	s := h.listens(local, remote, hash)
 	if s == nil {
 		if h.fwd.on != nil && h.fwd.on.lost(local) {
 			return
@@ -81,7 +81,7 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 // replace ends a connection in TIME-WAIT whose four-tuple the segment in
 // h.arrival uses anew (RFC 6191), and reports whether it did.
 func (h *Host) replace(now clock.Instant, s *socket) bool {
-	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listens(s.local.AddrPort(), s.remote.AddrPort()) == nil || !s.conn.Reusable(now, &h.arrival) {
+	if s.conn.State() != tcp.StateTimeWait || h.scarce() || h.listens(s.local.AddrPort(), s.remote.AddrPort(), 0) == nil || !s.conn.Reusable(now, &h.arrival) {
 		return false
 	}
 	h.counters.TCP.TWRecycled++
@@ -96,6 +96,10 @@ func (h *Host) replace(now clock.Instant, s *socket) bool {
 
 // arrive hands the segment in h.arrival to a connection.
 func (h *Host) arrive(now clock.Instant, s *socket) {
+	if s.shutRead && s.shutWrite {
+		h.arriveUnwanted(now, s)
+		return
+	}
 	r := h.reader(s)
 	h.arrival.Reader = r
 	s.conn.Arrive(now, &h.arrival)
@@ -104,6 +108,24 @@ func (h *Host) arrive(now clock.Instant, s *socket) {
 		r.TOS = s.gotTOS
 	}
 	h.collect(now, s)
+	h.touch(s)
+}
+
+// arriveUnwanted is arrive where the owner has ended both directions: data resets
+// the connection (RFC 1122 4.2.2.13), as on Linux.
+func (h *Host) arriveUnwanted(now clock.Instant, s *socket) {
+	had := s.conn.Readable()
+	h.arrival.Reader = nil
+	s.conn.Arrive(now, &h.arrival)
+	s.gotTOS = h.arrivalTOS
+	if s.conn.Readable() > had {
+		s.conn.Abort(now)
+	}
+	h.collect(now, s)
+	if s.conn.State() == tcp.StateClosed && s.conn.Readable() > had {
+		s.err = tcp.ErrReset
+		h.raise(s)
+	}
 	h.touch(s)
 }
 
@@ -118,7 +140,7 @@ func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
 		return
 	}
 	flow := hs.Flow()
-	s.inherit(l, flow)
+	h.inherit(s, l, flow)
 	s.parent = l.id
 	l.lis.waiting++
 	h.counters.TCP.PassiveOpens++
@@ -132,9 +154,10 @@ func (h *Host) establish(now clock.Instant, l *socket, hs *tcp.Handshake) {
 }
 
 // inherit gives a connection its four-tuple and the options of its listener.
-func (s *socket) inherit(l *socket, flow tcp.Flow) {
+func (h *Host) inherit(s, l *socket, flow tcp.Flow) {
 	s.local, s.remote = wire.EndpointOf(flow.Local), wire.EndpointOf(flow.Remote)
-	s.ttl, s.tos, s.reuse = l.ttl, l.tos, l.reuse
+	s.ttl, s.tos, s.reuse, s.rights, s.broadcast = l.ttl, l.tos, l.reuse, l.rights&inherited, l.broadcast
+	h.setLowat(s, h.lowat(l))
 	s.linger, s.lingerOn = l.linger, l.lingerOn
 	s.discover, s.recvErr = l.discover, l.recvErr
 }
@@ -176,6 +199,9 @@ func (h *Host) collect(now clock.Instant, s *socket) {
 	if st := s.conn.State(); st != s.state {
 		h.countState(s, st)
 		s.state = st
+		if st == tcp.StateFinWait2 {
+			h.raise(s) // as on Linux: all that was sent has arrived
+		}
 	}
 	h.watch(now, s)
 	if ev == 0 {
@@ -313,7 +339,7 @@ func (h *Host) reportTCP(now clock.Instant, r *report) bool {
 		if h.waits.find(now, h.flowHash(local, remote), local, remote) != none {
 			return false // it has nothing on its way
 		}
-		if l := h.listenerFor(local); l != nil && !r.tooBig {
+		if l := h.listenerFor(local, h.flowHash(local, remote)); l != nil && !r.tooBig {
 			l.lis.tcp.Unreachable(now, tcp.Flow{Local: local, Remote: remote}, r.err, quoted)
 			h.touch(l)
 			return true

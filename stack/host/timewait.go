@@ -296,7 +296,7 @@ func (h *Host) arriveWait(now clock.Instant, i int32) {
 // record i (RFC 6191), where somebody listens, and reports whether it did.
 func (h *Host) reopenPassive(now clock.Instant, i int32, local netip.AddrPort) bool {
 	r := &h.waits.recs[i]
-	if h.scarce() || !r.Reusable(now, &h.arrival) || h.listens(local, r.flow().Remote) == nil {
+	if h.scarce() || !r.Reusable(now, &h.arrival) || h.listens(local, r.flow().Remote, 0) == nil {
 		return false
 	}
 	r.Reopen(&h.arrival)

@@ -41,7 +41,8 @@ func (h *Host) setEnds(s *socket, local, remote wire.Endpoint) {
 }
 
 // udpSocket returns the UDP socket that a packet for local from remote belongs to:
-// the one that says most about it, the newest among equals.
+// the one that says most about it, the newest among equals or the one whose turn
+// it is (outdoes).
 func (h *Host) udpSocket(local, remote netip.AddrPort) *socket {
 	hash, l, r := h.flowHash(local, remote), wire.EndpointOf(local), wire.EndpointOf(remote)
 	for s := h.byUDP.peers.bucket(hash); s != nil; s = s.hashNext {
@@ -52,7 +53,7 @@ func (h *Host) udpSocket(local, remote netip.AddrPort) *socket {
 	var best *socket
 	top := -1
 	for s := h.byUDP.open.bucket(uint32(local.Port())); s != nil; s = s.hashNext {
-		if n := s.score(local, remote, true); n > top {
+		if n := s.score(local, remote, true); s.outdoes(n, best, top, hash) {
 			best, top = s, n
 		}
 	}

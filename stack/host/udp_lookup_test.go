@@ -53,8 +53,10 @@ func TestUDPLookup(t *testing.T) {
 		require.NoError(t, w.a.Connect(w.now, again, netip.AddrPort{}))
 		gets(connected, "the other one, when the newest is dissolved")
 		connect(connected, netip.AddrPortFrom(addrB, 10))
-		gets(again, "the newest that is bound to the address")
-		for _, s := range []Handle{again, ours, connected, young} {
+		gets(ours, "one bound to the address: who is dissolved is bound to all again")
+		require.NoError(t, w.a.Close(w.now, ours))
+		gets(again, "the newest that is bound to all")
+		for _, s := range []Handle{again, connected, young} {
 			require.NoError(t, w.a.Close(w.now, s))
 		}
 		gets(old, "the one that is left")

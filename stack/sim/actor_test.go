@@ -361,6 +361,9 @@ func (a *actor) oddCall() {
 			a.fault("SetAlarm: %v", err)
 		}
 	case 6:
+		if a.cause&aborted != 0 {
+			break // it is as new
+		}
 		if err := a.h.Listen(now, a.s, 1); err == nil {
 			a.fault("a connected socket listens")
 		}

@@ -149,6 +149,8 @@ func (a *actor) String() string {
 //	            do not read keep closed; or its handshake did, and nobody was accepted;
 //	            or it made the handshake by a cookie, and data came before the ACK
 //	            that redeems it (as on Linux: nothing else of the SYN is known)
+//	            or one of the two had ended both directions and got data, or was
+//	            shut down while it connected
 //	refused     the listener had gone, or a simultaneous opener
 //	aborted     the program itself, by a shutdown while connecting
 func (p *play) mayFail(a, peer *actor) error {
@@ -170,7 +172,8 @@ func (p *play) mayFail(a, peer *actor) error {
 		legal = peer.cause != 0 || peer.err == tcp.ErrTimeout || peer.closed && p.cell.lossy() ||
 			peer.closed && a.finishedAt.Sub(peer.finishedAt) >= orphan ||
 			p.server == nil && (p.cell.lossy() || !p.listening) ||
-			p.cell.tcp[1].SYNCookies == tcp.CookiesAlways && p.cell.there.Reorder > 0
+			p.cell.tcp[1].SYNCookies == tcp.CookiesAlways && p.cell.there.Reorder > 0 ||
+			a.shutW && a.shutR || peer.shutW && peer.shutR || a.cause&aborted != 0
 		legal = legal && (!a.afterEnd || peer.shutW || peer.closed)
 	case tcp.ErrRefused:
 		legal = a.name == "client" && !p.listening || p.cell.simultaneous && peer.closed

@@ -4,7 +4,9 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/host"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 )
 
 // SockAddr is the address of a call: netip's AddrPort. The zero value stands for
@@ -93,6 +95,8 @@ func (a *API) Listen(fd, backlog int) error {
 	if err == nil {
 		if !d.stream() {
 			err = syscall.EOPNOTSUPP
+		} else if d.unfit.Load() {
+			err = syscall.EINVAL
 		} else if err = d.errno(d.sock.Listen(backlog)); err == nil {
 			d.listening.Store(true)
 		}
@@ -129,13 +133,20 @@ func (a *API) accept(d *descriptor) (nfd int, from SockAddr, err error) {
 		a.set(nfd, nil)
 		return -1, from, d.errno(err)
 	}
-	child.recvTimeo.Store(d.recvTimeo.Load())
-	child.sendTimeo.Store(d.sendTimeo.Load())
+	child.inherit(d)
 	// A connection may be over before it is accepted. As on Linux it is
 	// accepted all the same, and the next call on it says how it ended.
-	from, _ = child.sock.RemoteAddr()
+	from, _ = child.sock.PeerAddr()
 	a.set(nfd, child)
 	return nfd, from, nil
+}
+
+// inherit takes over what the listener's descriptor keeps.
+func (d *descriptor) inherit(from *descriptor) {
+	d.recvTimeo.Store(from.recvTimeo.Load())
+	d.sendTimeo.Store(from.sendTimeo.Load())
+	d.told.Store(from.told.Load())
+	d.kept.Store(from.kept.Load())
 }
 
 // Connect opens a connection and waits for it, or fixes the peer of a datagram
@@ -158,7 +169,20 @@ func (d *descriptor) connect(addr SockAddr) error {
 	if err != nil {
 		return err
 	}
-	if d.connecting.Load() {
+	if !addr.Addr().IsValid() {
+		d.connecting.Store(false)
+		d.listening.Store(false)
+		d.unfit.Store(false)
+		return d.errno(d.sock.Disconnect())
+	}
+	if d.unfit.Load() {
+		return syscall.EINVAL
+	}
+	if d.listening.Load() {
+		return syscall.EISCONN
+	}
+	again := d.connecting.Load()
+	if again {
 		if over, err := d.outcome(); over {
 			return err
 		}
@@ -166,9 +190,13 @@ func (d *descriptor) connect(addr SockAddr) error {
 	if err := d.beginSend(); err != nil {
 		return d.errno(err)
 	}
-	err = d.errno(d.sock.Connect(addr, d.flags(0)))
-	late := err == syscall.EAGAIN && d.stream() // SO_SNDTIMEO
-	if late {
+	flags := d.flags(0)
+	err = d.errno(d.sock.Connect(addr, flags))
+	late := err == syscall.EAGAIN && d.stream() // SO_SNDTIMEO, or another call waits for it
+	switch {
+	case late && (again || flags&stack.DontWait != 0):
+		err = syscall.EALREADY
+	case late:
 		err = syscall.EINPROGRESS
 	}
 	d.connecting.Store(err == syscall.EINPROGRESS || err == syscall.EALREADY)
@@ -197,6 +225,9 @@ func (d *descriptor) outcome() (over bool, err error) {
 		if _, e := d.sock.RemoteAddr(); e != nil {
 			err = syscall.ECONNABORTED // SO_ERROR has been asked for
 		}
+	}
+	if err != nil {
+		_ = d.sock.Disconnect() // who was told may try again
 	}
 	return true, err
 }
@@ -228,6 +259,11 @@ func (a *API) Shutdown(fd, how int) error {
 }
 
 func (d *descriptor) shutdown(how host.How) error {
+	if d.connecting.Swap(false) { // as on Linux; what came of an attempt is no longer connect's to tell
+		if i, err := d.sock.Info(); err == nil && i.State == tcp.StateClosed {
+			d.unfit.Store(true)
+		}
+	}
 	err := d.errno(d.sock.Shutdown(how))
 	if err == nil && how&host.ShutRead != 0 {
 		d.listening.Store(false)

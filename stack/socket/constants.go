@@ -27,31 +27,47 @@ const (
 	SHUT_RDWR = 2
 )
 
+// Of Fcntl.
+const (
+	F_GETFL    = 3
+	F_SETFL    = 4
+	O_RDWR     = 0x2
+	O_NONBLOCK = SOCK_NONBLOCK
+)
+
 // Flags of one Send or Recv.
 const (
 	MSG_OOB      = 0x1 // streams: Send's last byte is urgent; Recv takes the urgent byte
 	MSG_PEEK     = 0x2
-	MSG_TRUNC    = 0x20 // Recv, datagrams: return the datagram's whole length
+	MSG_TRUNC    = 0x20 // Recv: return a datagram's whole length; drop a stream's bytes instead of copying them. In Msg.Flags: p was too short
 	MSG_DONTWAIT = 0x40
 	MSG_WAITALL  = 0x100  // Recv, streams: fill the buffer
+	MSG_ERRQUEUE = 0x2000 // Recv, datagrams: take an error that IP_RECVERR has queued
 	MSG_NOSIGNAL = 0x4000 // without effect: EPIPE never comes with a signal
-	MSG_MORE     = 0x8000 // Send, streams: more is sent at once, a partial segment waits for it
+	MSG_MORE     = 0x8000 // Send: more is sent at once. A stream's partial segment waits for it; datagrams become one
 )
 
 // Options at level SOL_SOCKET.
 const (
 	SOL_SOCKET    = 1
+	SO_DEBUG      = 1 // without effect: kept and told
 	SO_REUSEADDR  = 2
 	SO_TYPE       = 3 // get only
 	SO_ERROR      = 4 // get only; getting clears it
+	SO_DONTROUTE  = 5 // without effect: kept and told
 	SO_BROADCAST  = 6
 	SO_SNDBUF     = 7 // bytes; as on Linux, getting gives the double
 	SO_RCVBUF     = 8
 	SO_KEEPALIVE  = 9
 	SO_OOBINLINE  = 10
+	SO_PRIORITY   = 12 // 0 to 6; without effect: kept and told
 	SO_LINGER     = 13 // SetLinger
+	SO_REUSEPORT  = 15 // several sockets at one address and port, which share what comes by a hash of the flow
+	SO_RCVLOWAT   = 18 // bytes, streams: what poll and a call that waits wait for
+	SO_SNDLOWAT   = 19 // get only: 1
 	SO_RCVTIMEO   = 20 // SetSockOptTimeval
 	SO_SNDTIMEO   = 21
+	SO_TIMESTAMP  = 29 // Msg.Time of datagrams
 	SO_ACCEPTCONN = 30 // get only
 	SO_PROTOCOL   = 38 // get only
 	SO_DOMAIN     = 39 // get only
@@ -70,7 +86,12 @@ const (
 	IP_RECVTTL      = 12
 	IP_RECVTOS      = 13
 	IP_MTU          = 14 // get only, connected sockets: the known path MTU, bytes
+	IP_FREEBIND     = 15 // Bind to an address that is not ours
+	IP_TRANSPARENT  = 19 // the same, and send from it
 )
+
+// UDP_CORK, at level IPPROTO_UDP, is MSG_MORE until it is taken off.
+const UDP_CORK = 1
 
 // Values of IP_MTU_DISCOVER. Of streams, all but the first are the second.
 const (
@@ -103,6 +124,7 @@ const (
 
 // Requests of Ioctl.
 const (
+	FIONREAD    = 0x541B // is SIOCINQ
 	SIOCINQ     = 0x541B // bytes to be read, up to an urgent one; of datagrams the first one's
 	SIOCOUTQ    = 0x5411 // bytes that the peer has not acknowledged
 	SIOCOUTQNSD = 0x894B // bytes that were never sent
@@ -116,5 +138,6 @@ const (
 	POLLOUT   = 0x4
 	POLLERR   = 0x8
 	POLLHUP   = 0x10
+	POLLNVAL  = 0x20 // no such descriptor
 	POLLRDHUP = 0x2000
 )

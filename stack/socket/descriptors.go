@@ -52,10 +52,13 @@ type descriptor struct {
 	nonblock   atomic.Bool
 	listening  atomic.Bool
 	connecting atomic.Bool  // a non-blocking Connect has not been asked how it went
-	recvTimeo  atomic.Int64 // nanoseconds; 0: for ever
+	unfit      atomic.Bool  // shut down after a Connect that had failed, unasked: neither Connect nor Listen do any more
+	recvTimeo  atomic.Int64 // nanoseconds; 0: for ever, below: not at all
 	sendTimeo  atomic.Int64
 	told       atomic.Uint32 // see pathOption
+	kept       atomic.Uint32 // see keep
 	sendErr    atomic.Uint32 // errno, met after part of a Send was done: the next call's
+	rest       atomic.Pointer[rest]
 }
 
 func (d *descriptor) stream() bool { return d.typ == SOCK_STREAM }
@@ -124,6 +127,7 @@ func (a *API) take(fd int) (*descriptor, error) {
 func (a *API) Close(fd int) error {
 	d, err := a.take(fd)
 	if err == nil {
+		d.leaveEpolls()
 		_ = d.sock.Close() // as on Linux: the descriptor is gone, there is nothing to do about it
 	}
 	a.tell(d, Call{Name: "close", FD: fd}, 0, err)
@@ -185,14 +189,14 @@ func (d *descriptor) flags(msg int) (f stack.Flags) {
 // beginRecv and beginSend start SO_RCVTIMEO and SO_SNDTIMEO for a call. Calls that
 // wait at the same time in one direction share the later end.
 func (d *descriptor) beginRecv() error {
-	if t := d.recvTimeo.Load(); t > 0 {
+	if t := d.recvTimeo.Load(); t != 0 {
 		return d.sock.SetReadDeadline(time.Now().Add(time.Duration(t)))
 	}
 	return nil
 }
 
 func (d *descriptor) beginSend() error {
-	if t := d.sendTimeo.Load(); t > 0 {
+	if t := d.sendTimeo.Load(); t != 0 {
 		return d.sock.SetWriteDeadline(time.Now().Add(time.Duration(t)))
 	}
 	return nil

@@ -31,6 +31,11 @@ func pair(t testing.TB) (a, b *socket.API) {
 
 // calls is what an API and the kernel have in common.
 type calls interface {
+	SetSockOpt(fd, level, opt int, value []byte) error
+	GetSockOpt(fd, level, opt int, p []byte) (int, error)
+	SendMsg(fd int, m *socket.Msg, flags int) (int, error)
+	RecvMsg(fd int, m *socket.Msg, flags int) (int, error)
+	Fcntl(fd, cmd, arg int) (int, error)
 	Socket(domain, typ, proto int) (int, error)
 	Bind(fd int, addr socket.SockAddr) error
 	Listen(fd, backlog int) error

@@ -1,10 +1,6 @@
 package socket
 
-import (
-	"syscall"
-
-	"github.com/sockeye-net/sockeye/stack/host"
-)
+import "syscall"
 
 // Ioctl asks for a number: SIOCINQ, SIOCOUTQ, SIOCOUTQNSD (streams), SIOCATMARK
 // (streams). EBADF, EINVAL (listening), ENOTTY (no such request here).
@@ -20,6 +16,8 @@ func (a *API) Ioctl(fd, request int) (value int, err error) {
 
 func (d *descriptor) ioctl(request int) (int, error) {
 	switch {
+	case d.proto == IPPROTO_ICMP:
+		return -1, syscall.ENOTTY
 	case request == SIOCATMARK && d.stream():
 		at, err := d.sock.AtMark()
 		return number(at), d.errno(err)
@@ -39,30 +37,24 @@ func (d *descriptor) ioctl(request int) (int, error) {
 	return q.Unsent, nil
 }
 
-// pollBits translates the host's conditions to poll(2)'s.
-var pollBits = [...]struct {
-	mask host.Mask
-	bit  int
-}{
-	{host.Readable, POLLIN}, {host.Writable, POLLOUT}, {host.Urgent, POLLPRI},
-	{host.HangupRead, POLLRDHUP}, {host.Hangup, POLLHUP}, {host.Failed, POLLERR},
-}
-
-// Ready returns what poll(2) says of the descriptor when it does not wait, of the
-// events asked for: POLLIN, POLLOUT, POLLPRI, POLLRDHUP; POLLHUP and POLLERR come
-// unasked. EBADF.
-func (a *API) Ready(fd, events int) (revents int, err error) {
+// Fcntl is F_GETFL, which gives O_RDWR and O_NONBLOCK where that is set, and F_SETFL,
+// of whose flags only O_NONBLOCK means something. EBADF, EINVAL (another command).
+func (a *API) Fcntl(fd, cmd, arg int) (value int, err error) {
 	d, err := a.get(fd)
 	if err == nil {
-		var m host.Mask
-		m, err = d.sock.Poll()
-		err = d.errno(err)
-		for _, b := range pollBits {
-			if m&b.mask != 0 && b.bit&(events|POLLHUP|POLLERR) != 0 {
-				revents |= b.bit
-			}
-		}
+		value, err = d.fcntl(cmd, arg)
 	}
-	a.tell(d, Call{Name: "poll", FD: fd, Len: events}, revents, err)
-	return revents, err
+	a.tell(d, Call{Name: "fcntl", FD: fd, Len: cmd}, value, err)
+	return value, err
+}
+
+func (d *descriptor) fcntl(cmd, arg int) (int, error) {
+	switch cmd {
+	case F_GETFL:
+		return O_RDWR | O_NONBLOCK*number(d.nonblock.Load()), nil
+	case F_SETFL:
+		d.nonblock.Store(arg&O_NONBLOCK != 0)
+		return 0, nil
+	}
+	return -1, syscall.EINVAL
 }

@@ -1,8 +1,11 @@
 package socket_test
 
 import (
+	"encoding/binary"
 	"net/netip"
+	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -37,7 +40,6 @@ func ap(s unix.Sockaddr) socket.SockAddr {
 func (kernel) Socket(domain, typ, proto int) (int, error) { return unix.Socket(domain, typ, proto) }
 func (kernel) Bind(fd int, a socket.SockAddr) error       { return unix.Bind(fd, sa(a)) }
 func (kernel) Listen(fd, backlog int) error               { return unix.Listen(fd, backlog) }
-func (kernel) Connect(fd int, a socket.SockAddr) error    { return unix.Connect(fd, sa(a)) }
 func (kernel) Shutdown(fd, how int) error                 { return unix.Shutdown(fd, how) }
 func (kernel) Close(fd int) error                         { return unix.Close(fd) }
 func (kernel) SetNonblock(fd int, nonblock bool) error    { return unix.SetNonblock(fd, nonblock) }
@@ -47,6 +49,17 @@ func (kernel) SetSockOptInt(fd, level, opt, v int) error {
 func (kernel) GetSockOptInt(fd, level, opt int) (int, error) {
 	return unix.GetsockoptInt(fd, level, opt)
 }
+
+// Connect to no address is AF_UNSPEC.
+func (kernel) Connect(fd int, a socket.SockAddr) error {
+	if a.Addr().IsValid() {
+		return unix.Connect(fd, sa(a))
+	}
+	b := make([]byte, 16)
+	_, _, e := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), at(b), uintptr(len(b)))
+	return errnoOf(0, 0, e)
+}
+
 func (kernel) Send(fd int, p []byte, flags int) (int, error) {
 	return unix.SendmsgN(fd, p, nil, nil, flags|unix.MSG_NOSIGNAL)
 }
@@ -57,6 +70,9 @@ func (kernel) Accept(fd int) (int, socket.SockAddr, error) {
 }
 
 func (kernel) SendTo(fd int, p []byte, flags int, to socket.SockAddr) (int, error) {
+	if !to.IsValid() {
+		return unix.SendmsgN(fd, p, nil, nil, flags|unix.MSG_NOSIGNAL)
+	}
 	return unix.SendmsgN(fd, p, nil, sa(to), flags|unix.MSG_NOSIGNAL)
 }
 
@@ -95,8 +111,86 @@ func (kernel) SetLinger(fd int, on bool, d time.Duration) error {
 
 func (kernel) Ioctl(fd, request int) (int, error) { return unix.IoctlGetInt(fd, uint(request)) }
 
+// Ready says EBADF where poll has a bit for it.
 func (kernel) Ready(fd, events int) (int, error) {
 	p := []unix.PollFd{{Fd: int32(fd), Events: int16(events)}}
 	_, err := unix.Poll(p, 0)
+	for err == unix.EINTR {
+		_, err = unix.Poll(p, 0)
+	}
+	if p[0].Revents&unix.POLLNVAL != 0 {
+		return -1, unix.EBADF
+	}
 	return int(p[0].Revents), err
+}
+
+func (kernel) Fcntl(fd, cmd, arg int) (int, error) { return unix.FcntlInt(uintptr(fd), cmd, arg) }
+
+func (kernel) SetSockOpt(fd, level, opt int, value []byte) error {
+	return errnoOf(unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(opt), at(value), uintptr(len(value)), 0))
+}
+
+func (kernel) GetSockOpt(fd, level, opt int, p []byte) (int, error) {
+	n := uint32(len(p))
+	err := errnoOf(unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(opt), at(p), uintptr(unsafe.Pointer(&n)), 0))
+	if err != nil {
+		return -1, err
+	}
+	return int(n), nil
+}
+
+func errnoOf(_, _ uintptr, e syscall.Errno) error {
+	if e != 0 {
+		return e
+	}
+	return nil
+}
+
+// nowhere is where a buffer of no bytes is.
+var nowhere byte
+
+func at(b []byte) uintptr {
+	if len(b) == 0 {
+		return uintptr(unsafe.Pointer(&nowhere))
+	}
+	return uintptr(unsafe.Pointer(&b[0]))
+}
+
+func (kernel) SendMsg(fd int, m *socket.Msg, flags int) (int, error) {
+	var to unix.Sockaddr
+	if m.Name.IsValid() {
+		to = sa(m.Name)
+	}
+	return unix.SendmsgBuffers(fd, m.Iov, nil, to, flags|unix.MSG_NOSIGNAL)
+}
+
+func (kernel) RecvMsg(fd int, m *socket.Msg, flags int) (int, error) {
+	control := make([]byte, 512)
+	n, oobn, got, from, err := unix.RecvmsgBuffers(fd, m.Iov, control, flags)
+	if err != nil {
+		return -1, err
+	}
+	m.Flags, m.Name = got, ap(from)
+	messages, err := unix.ParseSocketControlMessage(control[:oobn])
+	if err != nil {
+		return -1, err
+	}
+	for _, c := range messages {
+		if c.Header.Level == unix.SOL_IP && c.Header.Type == unix.IP_RECVERR {
+			m.Err = extended(c.Data)
+		}
+	}
+	return n, nil
+}
+
+// extended reads a struct sock_extended_err with the address behind it.
+func extended(b []byte) *socket.ExtendedErr {
+	e := &socket.ExtendedErr{
+		Errno: syscall.Errno(binary.NativeEndian.Uint32(b)), Local: b[4] == unix.SO_EE_ORIGIN_LOCAL,
+		Type: b[5], Code: b[6], Info: binary.NativeEndian.Uint32(b[8:]),
+	}
+	if len(b) >= 24 && binary.NativeEndian.Uint16(b[16:]) == unix.AF_INET {
+		e.Offender = netip.AddrFrom4([4]byte(b[20:24]))
+	}
+	return e
 }

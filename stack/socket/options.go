@@ -31,6 +31,8 @@ func (d *descriptor) setInt(level, opt, value int) error {
 		set, err = d.socketOption(opt, value)
 	case level == IPPROTO_IP:
 		set, err = d.ipOption(opt, value)
+	case level == IPPROTO_UDP && d.datagram() && opt == UDP_CORK:
+		return d.setCork(value != 0)
 	case level == IPPROTO_UDP && d.datagram():
 		set, err = d.udpOption(opt, value)
 	case level == IPPROTO_TCP && d.stream():
@@ -48,18 +50,30 @@ func (d *descriptor) socketOption(opt, v int) (func(*host.Options), error) {
 		return func(o *host.Options) { o.ReuseAddr = v != 0 }, nil
 	case SO_BROADCAST:
 		return func(o *host.Options) { o.Broadcast = v != 0 }, nil
+	case SO_REUSEPORT:
+		return func(o *host.Options) { o.ReusePort = v != 0 }, nil
 	case SO_KEEPALIVE:
-		if !d.stream() {
-			return func(*host.Options) {}, nil // Linux keeps it and never looks at it
-		}
-		return func(o *host.Options) { o.TCP.KeepAlive = v != 0 }, nil
+		d.keep(keptKeepAlive, v)
+		return func(o *host.Options) { o.TCP.KeepAlive = v != 0 && d.stream() }, nil
 	case SO_OOBINLINE:
-		if !d.stream() {
-			return func(*host.Options) {}, nil // likewise
+		d.keep(keptOOBInline, v)
+		return func(o *host.Options) { o.TCP.OOBInline = v != 0 && d.stream() }, nil
+	case SO_RCVLOWAT:
+		if v < 0 {
+			v = math.MaxInt32
 		}
-		return func(o *host.Options) { o.TCP.OOBInline = v != 0 }, nil
+		return func(o *host.Options) { o.RecvLowat = max(v, 1) }, nil
 	case SO_MAX_PACING_RATE:
 		return d.setPacing(v), nil
+	case SO_DONTROUTE:
+		return d.keep(keptDontRoute, v), nil
+	case SO_DEBUG:
+		return d.keep(keptDebug, v), nil
+	case SO_TIMESTAMP:
+		return d.keep(keptTimestamp, v), nil
+	case SO_PRIORITY:
+		d.more().priority.Store(int32(v))
+		return nothing, nil
 	case SO_SNDBUF:
 		return func(o *host.Options) { d.setBuffer(&o.SendBuffer, &o.TCP.SendBuffer, v, minSendBuffer) }, nil
 	case SO_RCVBUF:
@@ -69,6 +83,27 @@ func (d *descriptor) socketOption(opt, v int) (func(*host.Options), error) {
 	}
 	return nil, syscall.ENOPROTOOPT
 }
+
+// What a descriptor keeps and tells, and the host knows nothing of: bits of
+// descriptor.kept. Those of IPPROTO_IP are 1 << their number (see told).
+const (
+	keptKeepAlive = 1 << iota // as Linux does for datagrams too
+	keptOOBInline
+	keptDontRoute
+	keptTimestamp
+	keptDebug
+)
+
+func nothing(*host.Options) {}
+
+func (d *descriptor) keep(bit uint32, v int) func(*host.Options) {
+	if d.kept.And(^bit); v != 0 {
+		d.kept.Or(bit)
+	}
+	return nothing
+}
+
+func (d *descriptor) keeps(bit uint32) bool { return d.kept.Load()&bit != 0 }
 
 // What SO_SNDBUF and SO_RCVBUF may be. Linux doubles the value to pay for its own
 // bookkeeping and returns the double; half of that is what the data get.
@@ -207,12 +242,29 @@ func (d *descriptor) getSocket(o *host.Options, opt int) (int, error) {
 		return number(o.ReuseAddr), nil
 	case SO_BROADCAST:
 		return number(o.Broadcast), nil
+	case SO_REUSEPORT:
+		return number(o.ReusePort), nil
 	case SO_KEEPALIVE:
-		return number(o.TCP.KeepAlive), nil
+		return number(d.keeps(keptKeepAlive)), nil
 	case SO_OOBINLINE:
-		return number(o.TCP.OOBInline), nil
+		return number(d.keeps(keptOOBInline)), nil
 	case SO_MAX_PACING_RATE:
-		return pacing(o), nil
+		return d.pacingNumber(o), nil
+	case SO_RCVLOWAT:
+		return max(o.RecvLowat, 1), nil
+	case SO_SNDLOWAT:
+		return 1, nil
+	case SO_DONTROUTE:
+		return number(d.keeps(keptDontRoute)), nil
+	case SO_DEBUG:
+		return number(d.keeps(keptDebug)), nil
+	case SO_TIMESTAMP:
+		return number(d.keeps(keptTimestamp)), nil
+	case SO_PRIORITY:
+		if r := d.rest.Load(); r != nil {
+			return int(r.priority.Load()), nil
+		}
+		return 0, nil
 	case SO_SNDBUF:
 		return d.buffer(o.SendBuffer, o.TCP.SendBuffer, func(i *TCPInfo) int { return i.SndBuf }), nil
 	case SO_RCVBUF:
@@ -248,7 +300,7 @@ func orDefault(v, d int) int {
 // SetSockOptTimeval sets SO_RCVTIMEO (Recv, RecvFrom, Accept) or SO_SNDTIMEO (Send,
 // SendTo, Connect); zero: wait for ever. A call that it ends fails with EAGAIN
 // (Connect: EINPROGRESS), as on Linux. It does not end a call that waits already.
-// EBADF, EDOM (negative), ENOPROTOOPT.
+// A negative time is none at all: calls do not wait. EBADF, ENOPROTOOPT.
 func (a *API) SetSockOptTimeval(fd, level, opt int, t time.Duration) error {
 	d, err := a.get(fd)
 	if err == nil {
@@ -259,17 +311,14 @@ func (a *API) SetSockOptTimeval(fd, level, opt int, t time.Duration) error {
 }
 
 func (d *descriptor) setTimeval(level, opt int, t time.Duration) error {
-	switch {
-	case level != SOL_SOCKET || opt != SO_RCVTIMEO && opt != SO_SNDTIMEO:
+	if level != SOL_SOCKET || opt != SO_RCVTIMEO && opt != SO_SNDTIMEO {
 		return syscall.ENOPROTOOPT
-	case t < 0:
-		return syscall.EDOM
 	}
 	timeo, disarm := &d.recvTimeo, d.sock.SetReadDeadline
 	if opt == SO_SNDTIMEO {
 		timeo, disarm = &d.sendTimeo, d.sock.SetWriteDeadline
 	}
-	if was := timeo.Swap(int64(t)); was > 0 && t == 0 {
+	if was := timeo.Swap(int64(t)); was != 0 && t == 0 {
 		return d.errno(disarm(time.Time{})) // the last call's may have passed
 	}
 	return nil
@@ -279,17 +328,20 @@ func (d *descriptor) setTimeval(level, opt int, t time.Duration) error {
 func (a *API) GetSockOptTimeval(fd, level, opt int) (t time.Duration, err error) {
 	d, err := a.get(fd)
 	if err == nil {
-		switch {
-		case level == SOL_SOCKET && opt == SO_RCVTIMEO:
-			t = time.Duration(d.recvTimeo.Load())
-		case level == SOL_SOCKET && opt == SO_SNDTIMEO:
-			t = time.Duration(d.sendTimeo.Load())
-		default:
-			err = syscall.ENOPROTOOPT
-		}
+		t, err = d.timeval(level, opt)
 	}
 	a.tell(d, Call{Name: "getsockopt", FD: fd, Len: opt}, 0, err)
 	return t, err
+}
+
+func (d *descriptor) timeval(level, opt int) (time.Duration, error) {
+	switch {
+	case level == SOL_SOCKET && opt == SO_RCVTIMEO:
+		return time.Duration(max(d.recvTimeo.Load(), 0)), nil
+	case level == SOL_SOCKET && opt == SO_SNDTIMEO:
+		return time.Duration(max(d.sendTimeo.Load(), 0)), nil
+	}
+	return 0, syscall.ENOPROTOOPT
 }
 
 // SetLinger sets SO_LINGER: off, Close returns at once and the connection ends in
@@ -298,23 +350,34 @@ func (a *API) GetSockOptTimeval(fd, level, opt int) (t time.Duration, err error)
 func (a *API) SetLinger(fd int, on bool, t time.Duration) error {
 	d, err := a.get(fd)
 	if err == nil {
-		if t < 0 {
-			t = math.MaxInt64
-		}
-		err = d.errno(d.sock.SetOptions(func(o *host.Options) { o.LingerOn, o.Linger = on, t }))
+		err = d.setLinger(on, t)
 	}
 	a.tell(d, Call{Name: "setsockopt", FD: fd, Len: SO_LINGER}, 0, err)
 	return err
+}
+
+func (d *descriptor) setLinger(on bool, t time.Duration) error {
+	if t < 0 {
+		t = math.MaxInt64
+	}
+	return d.errno(d.sock.SetOptions(func(o *host.Options) {
+		if o.LingerOn = on; on { // off leaves the time, as on Linux
+			o.Linger = t
+		}
+	}))
 }
 
 // GetLinger returns SO_LINGER. EBADF.
 func (a *API) GetLinger(fd int) (on bool, t time.Duration, err error) {
 	d, err := a.get(fd)
 	if err == nil {
-		var o host.Options
-		o, err = d.sock.Options()
-		on, t, err = o.LingerOn, max(o.Linger, 0), d.errno(err)
+		on, t, err = d.linger()
 	}
 	a.tell(d, Call{Name: "getsockopt", FD: fd, Len: SO_LINGER}, 0, err)
 	return on, t, err
+}
+
+func (d *descriptor) linger() (on bool, t time.Duration, err error) {
+	o, err := d.sock.Options()
+	return o.LingerOn, max(o.Linger, 0), d.errno(err)
 }

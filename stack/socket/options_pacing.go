@@ -7,22 +7,55 @@ import (
 )
 
 // SO_MAX_PACING_RATE bounds how fast a stream's data leaves, whichever controller
-// it has. The number is Linux's unsigned int in an int.
+// it has. As on Linux it is an unsigned int or, in 8 bytes, a long; all ones are
+// no bound. Datagrams keep it, for a queue that would look at it.
 
+const (
+	longSize = 8
+	unpaced  = math.MaxUint64
+)
+
+// setPacing takes Linux's unsigned int in an int.
 func (d *descriptor) setPacing(v int) func(*host.Options) {
-	if !d.stream() {
-		return func(*host.Options) {} // Linux keeps it for a queue that would look at it
-	}
-	rate := int64(uint32(v))
+	rate := uint64(uint32(v))
 	if rate == math.MaxUint32 {
-		rate = 0
+		rate = unpaced
 	}
-	return func(o *host.Options) { o.TCP.MaxPacingRate = rate }
+	return d.setRate(rate)
 }
 
-func pacing(o *host.Options) int {
-	if o.TCP.MaxPacingRate == 0 {
-		return -1
+func (d *descriptor) setRate(rate uint64) func(*host.Options) {
+	d.more().unpacing.Store(^rate)
+	if !d.stream() {
+		return nothing
 	}
-	return int(int32(min(o.TCP.MaxPacingRate, math.MaxUint32)))
+	if rate > math.MaxInt64 {
+		rate = 0 // the host's word for none; what 0 is to Linux, too
+	}
+	return func(o *host.Options) { o.TCP.MaxPacingRate = int64(rate) }
+}
+
+// pacing returns the rate that is set, or that the listener had.
+func (d *descriptor) pacing(o *host.Options) uint64 {
+	if o.TCP.MaxPacingRate != 0 {
+		return uint64(o.TCP.MaxPacingRate)
+	}
+	if r := d.rest.Load(); r != nil {
+		return ^r.unpacing.Load()
+	}
+	return unpaced
+}
+
+// pacingNumber is pacing as an unsigned int in an int.
+func (d *descriptor) pacingNumber(o *host.Options) int {
+	return int(int32(uint32(min(d.pacing(o), math.MaxUint32))))
+}
+
+func (d *descriptor) setPacingBytes(b []byte) error {
+	return d.errno(d.sock.SetOptions(d.setRate(order.Uint64(b))))
+}
+
+func (d *descriptor) pacingBytes(p []byte) (int, error) {
+	o, err := d.sock.Options()
+	return put(p, order.AppendUint64(nil, d.pacing(&o)), d.errno(err))
 }

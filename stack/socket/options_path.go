@@ -23,7 +23,7 @@ func (d *descriptor) pathOption(opt, v int) (func(*host.Options), error) {
 		if d.told.And(^bit); v != 0 {
 			d.told.Or(bit)
 		}
-		return func(*host.Options) {}, nil
+		return nothing, nil
 	}
 	switch opt {
 	case IP_MTU_DISCOVER:
@@ -32,7 +32,13 @@ func (d *descriptor) pathOption(opt, v int) (func(*host.Options), error) {
 		}
 		return func(o *host.Options) { o.Discover = host.DiscoverDont + host.Discovery(v) }, nil
 	case IP_RECVERR:
+		take := d.sock.RecvFault
+		d.more().fault.Store(&take)
 		return func(o *host.Options) { o.RecvErr = v != 0 }, nil
+	case IP_FREEBIND:
+		return func(o *host.Options) { o.FreeBind = v != 0 }, nil
+	case IP_TRANSPARENT:
+		return func(o *host.Options) { o.Transparent = v != 0 }, nil
 	}
 	return nil, syscall.ENOPROTOOPT
 }
@@ -46,6 +52,10 @@ func (d *descriptor) getPath(o *host.Options, opt int) (int, error) {
 		return int(o.Discover - host.DiscoverDont), nil
 	case IP_RECVERR:
 		return number(o.RecvErr), nil
+	case IP_FREEBIND:
+		return number(o.FreeBind), nil
+	case IP_TRANSPARENT:
+		return number(o.Transparent), nil
 	case IP_MTU:
 		n, err := d.sock.PathMTU()
 		if err != nil {

@@ -71,8 +71,9 @@ func TestRecvMsgOfStream(t *testing.T) {
 	require.NoError(t, a.SetSockOptInt(c, socket.IPPROTO_IP, socket.IP_TOS, 0x28))
 	_, err := a.Send(c, []byte("x"), 0)
 	require.NoError(t, err)
-	n, m, err := a.RecvMsg(s, make([]byte, 10), 0)
+	m := socket.Msg{Iov: [][]byte{make([]byte, 10)}}
+	n, err := a.RecvMsg(s, &m, 0)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
-	require.Equal(t, socket.Meta{Size: 1, TOS: 0x28}, m)
+	require.Equal(t, socket.Meta{Size: 1, TOS: 0x28}, m.Meta)
 }

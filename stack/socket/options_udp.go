@@ -21,10 +21,13 @@ func (d *descriptor) udpOption(opt, v int) (func(*host.Options), error) {
 }
 
 func (d *descriptor) getUDP(o *host.Options, opt int) (int, error) {
-	if opt != UDP_SEGMENT {
-		return -1, syscall.ENOPROTOOPT
+	switch opt {
+	case UDP_CORK:
+		return number(d.corked()), nil
+	case UDP_SEGMENT:
+		return o.Segment, nil
 	}
-	return o.Segment, nil
+	return -1, syscall.ENOPROTOOPT
 }
 
 // datagram reports whether d is a UDP socket.

@@ -1,10 +1,6 @@
 package socket
 
-import (
-	"syscall"
-
-	"github.com/sockeye-net/sockeye/stack/host"
-)
+import "syscall"
 
 // Send sends p to the peer: a datagram, or on a stream all of p, waiting for room.
 // A stream returns less only where it may not wait or an error came in between,
@@ -33,9 +29,11 @@ func (a *API) sendAs(name string, fd int, p []byte, flags int, to SockAddr) (int
 	return n, err
 }
 
+const echoHeader = 8 // bytes of every echo
+
 func (d *descriptor) send(p []byte, flags int, to SockAddr) (n int, err error) {
-	if flags&(MSG_OOB|MSG_MORE) != 0 && !d.stream() {
-		return -1, syscall.EOPNOTSUPP
+	if flags&MSG_OOB != 0 && !d.stream() {
+		return -1, d.refuseOOB(p)
 	}
 	if !d.stream() && to.IsValid() {
 		if to, err = clean(to); err != nil {
@@ -48,12 +46,33 @@ func (d *descriptor) send(p []byte, flags int, to SockAddr) (n int, err error) {
 	if err := d.beginSend(); err != nil {
 		return -1, d.errno(err)
 	}
+	if d.proto == IPPROTO_UDP {
+		if held, n, err := d.hold(p, flags, to); held || err != nil {
+			return n, err
+		}
+	}
 	if d.stream() || !to.Addr().IsValid() {
 		n, err = d.sock.Send(p, d.flags(flags))
 	} else {
 		n, err = d.sock.SendTo(p, to, d.flags(flags))
 	}
 	return d.sent(n, err)
+}
+
+// refuseOOB says why a datagram has no urgent data, in Linux's order.
+func (d *descriptor) refuseOOB(p []byte) error {
+	if err := d.autobind(); err != nil {
+		return err
+	}
+	if d.proto == IPPROTO_ICMP && len(p) < echoHeader {
+		return syscall.EINVAL
+	}
+	return syscall.EOPNOTSUPP
+}
+
+// autobind gives a datagram socket a port, as Linux does before it sends or does not.
+func (d *descriptor) autobind() error {
+	return d.errno(d.sock.Autobind())
 }
 
 // sent turns what the stack returned into what send returns: an error after
@@ -81,7 +100,8 @@ func (d *descriptor) takeSendErr() error {
 
 // Recv receives into p and returns how much: 0 is the end of a stream, or an empty
 // datagram. flags: MSG_PEEK, MSG_DONTWAIT, MSG_WAITALL (streams), MSG_TRUNC
-// (datagrams: return the whole length, also where p is shorter), MSG_OOB (streams:
+// (datagrams: return the whole length, also where p is shorter; streams: drop as
+// many bytes as p is long, p stays as it is), MSG_OOB (streams:
 // the urgent byte; it never waits: EINVAL, there is none, or it was read, or
 // SO_OOBINLINE leaves it in the stream; EAGAIN, it is announced and has not come).
 // EBADF, EAGAIN, ENOTCONN, ECONNRESET, ECONNREFUSED, ETIMEDOUT.
@@ -108,35 +128,25 @@ func (a *API) recvAs(name string, fd int, p []byte, flags int) (n int, from Sock
 	return n, from, err
 }
 
-// A Meta is what the headers of a datagram said: from whom to which address of
-// ours, its whole length, its TTL and TOS, as recvmsg's IP_PKTINFO, IP_RECVTTL
-// and IP_RECVTOS give them.
-type Meta = host.Meta
-
-// RecvMsg is RecvFrom that also gives what the headers said. Of a stream only
-// Size is set.
-func (a *API) RecvMsg(fd int, p []byte, flags int) (n int, m Meta, err error) {
-	n = -1
-	d, err := a.get(fd)
-	if err == nil {
-		n, m, err = d.recv(p, flags)
-	}
-	a.tell(d, Call{Name: "recvmsg", FD: fd, Addr: m.From, Len: len(p)}, n, err)
-	return n, m, err
-}
-
 func (d *descriptor) recv(p []byte, flags int) (n int, m Meta, err error) {
 	if flags&MSG_OOB != 0 && d.proto == IPPROTO_ICMP {
 		return -1, m, syscall.EOPNOTSUPP
 	}
+	if flags&MSG_ERRQUEUE != 0 {
+		n, f, err := d.takeFault(p)
+		return n, Meta{Size: f.Size, From: f.To}, err
+	}
 	if err := d.beginRecv(); err != nil {
 		return -1, m, d.errno(err)
+	}
+	if flags&MSG_TRUNC != 0 && d.stream() && flags&MSG_OOB == 0 {
+		p = make([]byte, len(p)) // as on Linux: nothing is copied
 	}
 	n, m, err = d.sock.RecvMsg(p, d.flags(flags))
 	if err != nil {
 		return -1, Meta{}, d.errno(err)
 	}
-	if flags&MSG_TRUNC != 0 && !d.stream() {
+	if flags&MSG_TRUNC != 0 && d.proto == IPPROTO_UDP { // as on Linux: echo sockets do not know it
 		n = m.Size
 	}
 	return n, m, nil

@@ -40,9 +40,7 @@ func (c *Conn) arriveACK(now clock.Instant, s *arriving) bool {
 func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	c.snd.probes = 0
 	s.srtt, s.rttvar = c.rtt.srtt, c.rtt.rttvar
-	if c.sb != nil && c.sb.models {
-		c.checkAppLimited()
-	}
+	c.checkAppLimited()
 	inFlight := c.inFlight()
 	n := s.ack.Sub(c.snd.una)
 	c.env.sample.ECE = c.arriveECE(now, s)
@@ -116,7 +114,9 @@ func (c *Conn) repair(now clock.Instant, delivered, inFlight int, advanced bool)
 func (c *Conn) control(now clock.Instant, delivered, inFlight, newly int, advanced bool) {
 	smp := &c.env.sample
 	smp.Lost, smp.Arrived, smp.SACK = newly, delivered, c.opt.sack
-	c.endRates(now, delivered)
+	if c.sb.models {
+		c.endRates(now, delivered)
+	}
 	if advanced && !smp.ECE { // only new data acknowledged opens the window (RFC 5681 3.1, RFC 3042 2, RFC 3168 6.1.2)
 		smp.Acked = delivered
 	}

@@ -69,7 +69,8 @@ type Info struct {
 	SndbufLimited time.Duration // ... of it, all sent and no room in the send buffer
 
 	// DeliveryRate is the latest rate at which the path delivered what was sent,
-	// bytes per second; 0 where nothing is outstanding.
+	// bytes per second; 0 where nothing is outstanding, or where the controller
+	// (Congestion) does not ask for it.
 	DeliveryRate           int64
 	DeliveryRateAppLimited bool // ... and the owner had no more to send then
 

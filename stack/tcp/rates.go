@@ -8,7 +8,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
-// Delivery rates (draft-ietf-ccwg-bbr-05 4.1, before it
+// Delivery rates, kept where the controller models its path (draft-ietf-ccwg-bbr-05 4.1, before it
 // draft-cheng-iccrg-delivery-rate-estimation): each transmission remembers how
 // much had been delivered when it left, and since when. What its ACK delivers
 // beyond that, over the longer of the times that sending and delivering took, is
@@ -86,14 +86,12 @@ func (c *Conn) endRates(now clock.Instant, delivered int) {
 	valid := interval < longestRate && interval > 0 && time.Duration(interval)*rateUnit >= c.rtt.min-rateUnit
 	bounded := r.flags&limitedByApp != 0
 	q.first = r.sent
-	if c.sb.models {
-		smp := &c.env.sample
-		smp.Sampled, smp.AppLimited = true, bounded
-		smp.Prior = c.count.delivered - int64(n)
-		smp.TxInFlight, smp.TxLost = int(r.segs), int(q.lost-r.lost)
-		if valid {
-			smp.Rate = perSecond(n, interval)
-		}
+	smp := &c.env.sample
+	smp.Sampled, smp.AppLimited = true, bounded
+	smp.Prior = c.count.delivered - int64(n)
+	smp.TxInFlight, smp.TxLost = int(r.segs), int(q.lost-r.lost)
+	if valid {
+		smp.Rate = perSecond(n, interval)
 	}
 	if valid && (!bounded || uint64(n)*uint64(q.interval) >= uint64(q.sample)*uint64(interval)) {
 		q.sample, q.interval, q.bounded = n, interval, bounded
@@ -110,11 +108,10 @@ func perSecond(n, interval uint32) int64 {
 }
 
 // checkAppLimited is CheckIfApplicationLimited (4.1.2.4): asked before the owner
-// queues more and, where that is of interest to more than tcp_info, before an ACK
-// or a timer changes anything.
+// queues more, before an ACK changes anything, and before a timer does.
 func (c *Conn) checkAppLimited() {
 	s := c.sb
-	if s == nil || c.unsent() >= int(c.mss) || s.lostBytes > s.resentBytes {
+	if s == nil || !s.models || c.unsent() >= int(c.mss) || s.lostBytes > s.resentBytes {
 		return
 	}
 	if n := s.inFlight(); n < c.cwnd() {

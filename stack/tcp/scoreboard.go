@@ -257,7 +257,7 @@ func (s *scoreboard) ack(una wire.Seq) (a acked) {
 		s.weigh(r.flags, -n)
 		if r.flags&sacked == 0 {
 			s.rack.deliver(r, r.seq.Add(n))
-			if newest == nil || sentAfter(r.sent, r.end(), newest.sent, newest.end()) {
+			if s.models && (newest == nil || sentAfter(r.sent, r.end(), newest.sent, newest.end())) {
 				newest = r
 			}
 			if a.bytes == 0 || later(r.delivered, a.since) {
@@ -320,7 +320,9 @@ func (s *scoreboard) sack(e *Env, l, r wire.Seq) (news int) {
 		rec = s.at(i)
 		n := int(rec.len)
 		s.rack.deliver(rec, rec.end())
-		s.rates.deliver(rec, rec.end())
+		if s.models {
+			s.rates.deliver(rec, rec.end())
+		}
 		s.weigh(rec.flags, -n)
 		rec.flags = rec.flags&ofSending | sacked
 		rec.segs = (rec.len + uint32(rec.seg) - 1) / max(uint32(rec.seg), 1)

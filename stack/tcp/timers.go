@@ -37,9 +37,7 @@ func (c *Conn) Expire(now clock.Instant) {
 	for i := range c.timers {
 		if c.timers[i].Due(now) {
 			c.timers[i] = clock.Never
-			if c.sb != nil && c.sb.models {
-				c.checkAppLimited()
-			}
+			c.checkAppLimited()
 			c.expire(now, i)
 		}
 	}

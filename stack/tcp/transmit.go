@@ -295,7 +295,9 @@ func (c *Conn) sent(now clock.Instant, out *Segment, r *record, n int, sack bool
 	c.snd.lastSend = now
 	inFlight := c.inFlight()
 	c.sb.rec.out += n
-	c.sb.rates.leave(r, inFlight)
+	if c.sb.models {
+		c.sb.rates.leave(r, inFlight)
+	}
 	c.cc.OnSend(now, n, inFlight)
 	if c.calls&paced != 0 {
 		c.paceSent(now, n)

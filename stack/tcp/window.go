@@ -48,6 +48,9 @@ func synWindow(e *Env, o *Options) uint16 {
 	return uint16(min(o.firstWindow(e), 65535, e.Budget.Free()/4))
 }
 
+// RecvLimit is the size of the receive buffer now, bytes.
+func (c *Conn) RecvLimit() int { return c.recvBuffer() }
+
 // Readable returns how many bytes the next reads give, up to an urgent byte that
 // is not part of the stream.
 func (c *Conn) Readable() int {

@@ -1,0 +1,44 @@
+package socket_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sockeye-net/sockeye/stack/socket"
+)
+
+// newEpoller returns epoll of the calls.
+func newEpoller(t *testing.T, c calls) epoller {
+	if a, ok := c.(*socket.API); ok {
+		return a.NewEpoll()
+	}
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	require.NoError(t, err)
+	return kernelEpoll(fd)
+}
+
+type kernelEpoll int
+
+func (e kernelEpoll) Ctl(op, fd int, events uint32) error {
+	return unix.EpollCtl(int(e), op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
+}
+
+func (e kernelEpoll) Wait(evs []socket.EpollEvent, d time.Duration) (int, error) {
+	if len(evs) == 0 {
+		return -1, unix.EINVAL // EpollWait passes a pointer to nothing
+	}
+	got := make([]unix.EpollEvent, len(evs))
+	n, err := unix.EpollWait(int(e), got, int(d.Milliseconds()))
+	for err == unix.EINTR {
+		n, err = unix.EpollWait(int(e), got, int(d.Milliseconds()))
+	}
+	for i := range max(n, 0) {
+		evs[i] = socket.EpollEvent{FD: int(got[i].Fd), Events: got[i].Events}
+	}
+	return n, err
+}
+
+func (e kernelEpoll) Close() error { return unix.Close(int(e)) }
