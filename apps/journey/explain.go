@@ -69,6 +69,7 @@ type captured struct {
 	state    tcp.State // by a comment; 0: none
 	cwnd     uint32
 	srtt     uint32
+	size     int // of the whole packet, where the file has only its beginning; 0: it has all
 }
 
 // A conversation is one TCP connection's packets.
@@ -114,6 +115,9 @@ func take(p *capture.Packet, begin time.Time) *captured {
 	c := &captured{rec: link.Record{At: clock.Instant(1).Add(max(0, p.At.Sub(begin))), Dir: p.Dir, Data: whole, Length: size}}
 	h, body, err := wire.DecodeIPv4(whole)
 	if err != nil {
+		if size > len(b) {
+			c.size = size
+		}
 		h, body, err = mended(whole)
 	}
 	if err != nil {
@@ -141,6 +145,19 @@ func mended(b []byte) (wire.IPv4, []byte, error) {
 	sum := wire.Fold(wire.Sum(0, b[:n]))
 	b[10], b[11] = byte(sum>>8), byte(sum)
 	return wire.DecodeIPv4(b)
+}
+
+// record is the packet in its whole length: zeros stand for what the file does not have.
+func (c *captured) record() link.Record {
+	r := c.rec
+	if c.size > 0 {
+		r.Data = append(make([]byte, 0, c.size), r.Data...)[:c.size]
+		r.Data[2], r.Data[3] = byte(c.size>>8), byte(c.size)
+		if _, _, err := mended(r.Data); err != nil {
+			return c.rec
+		}
+	}
+	return r
 }
 
 func (c *captured) ports() {
@@ -286,8 +303,9 @@ func (x *explainer) feed(cs []*captured, conn uint64) {
 	var last tcp.State
 	for _, c := range cs {
 		c.rec.Conn = conn
-		x.j.Packets([]link.Record{c.rec})
+		x.j.Packets([]link.Record{c.record()})
 		if c.state == 0 {
+			x.j.Flush(c.rec.At)
 			continue
 		}
 		e := trace.Event{At: c.rec.At, Conn: conn, Kind: trace.Sent, State: uint8(c.state), Cwnd: c.cwnd, SRTT: c.srtt}

@@ -26,6 +26,7 @@ type sniffer struct {
 	w    *pcapgo.Writer
 	at   time.Time
 	head []byte
+	snap int // bytes of a frame that are kept; 0: all
 }
 
 func newSniffer(t *testing.T, kind layers.LinkType) *sniffer {
@@ -63,7 +64,11 @@ func (s *sniffer) seg(after time.Duration, up bool, flags wire.Flags, seq, ack, 
 	if s.head != nil && len(frame) < 60 { // Ethernet's padding
 		frame = append(frame, make([]byte, 60-len(frame))...)
 	}
-	require.NoError(s.t, s.w.WritePacket(gopacket.CaptureInfo{Timestamp: s.at, CaptureLength: len(frame), Length: len(frame)}, frame))
+	kept := frame
+	if s.snap > 0 {
+		kept = frame[:min(len(frame), s.snap)]
+	}
+	require.NoError(s.t, s.w.WritePacket(gopacket.CaptureInfo{Timestamp: s.at, CaptureLength: len(kept), Length: len(frame)}, kept))
 }
 
 // conversation is one with everything that can be inferred.
@@ -147,6 +152,16 @@ func TestExplainOurs(t *testing.T) {
 		require.Contains(t, text, want)
 	}
 	require.Equal(t, 1, strings.Count(text, "inferred"), "only the peer's")
+}
+
+// Of a capture of which only heads were kept the lengths are still right.
+func TestExplainHeadsOnly(t *testing.T) {
+	whole, heads := newSniffer(t, layers.LinkTypeEthernet), newSniffer(t, layers.LinkTypeEthernet)
+	heads.snap = 14 + 20 + 24
+	whole.conversation()
+	heads.conversation()
+	require.Less(t, heads.file.Len(), whole.file.Len()/2)
+	require.Equal(t, explained(t, whole.file.Bytes(), ""), explained(t, heads.file.Bytes(), ""))
 }
 
 func TestExplainNothing(t *testing.T) {

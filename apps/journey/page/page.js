@@ -215,7 +215,7 @@ function flows() {
       }, [...(f.cwnd.length ? [[t("congestion window"), "var(--us)"]] : []), [t("in flight"), "var(--peer)"]]));
     const srtt = f.cwnd.filter(c => c[2] > 0).map(c => [c[0], c[2]]), rtt = [...srtt, ...f.rtt];
     if (rtt.length)
-      plots.append(plot(t("round-trip time"), rtt.map(c => c[0]), rtt.map(c => c[1]), v => (v / 1000).toFixed(v < 1e4 ? 2 : 0) + " ms", (svg, X, Y) => {
+      plots.append(plot(t("round-trip time"), rtt.map(c => c[0]), rtt.map(c => c[1]), v => (v / 1000).toFixed(v < 100 ? 3 : v < 1e4 ? 2 : 0) + " ms", (svg, X, Y) => {
         for (const [x, y] of f.rtt) svg.append(sv("circle", { cx: X(x), cy: Y(y), r: 2.5, fill: "var(--peer)" }));
         if (srtt.length) svg.append(steps(srtt, X, Y, "var(--us)", 2));
       }, [[t("round-trip time"), "var(--peer)"], ...(srtt.length ? [["SRTT", "var(--us)"]] : [])]));
