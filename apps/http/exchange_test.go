@@ -15,6 +15,7 @@ import (
 	nethttp "net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -470,13 +471,13 @@ func cutOrClosed(t *testing.T, cut bool) {
 }
 
 // proxy is one that tunnels and forwards, for who knows the password.
-func proxy(t *testing.T) (addr string, asked *[]string) {
-	asked = &[]string{}
+func proxy(t *testing.T) (addr string, asked func() []string) {
 	var mu sync.Mutex
+	var requests []string
 	var tunnels sync.WaitGroup
 	s := httptest.NewServer(nethttp.HandlerFunc(func(w nethttp.ResponseWriter, r *nethttp.Request) {
 		mu.Lock()
-		*asked = append(*asked, r.Method+" "+r.RequestURI)
+		requests = append(requests, r.Method+" "+r.RequestURI)
 		mu.Unlock()
 		switch {
 		case r.Header.Get("Proxy-Authorization") != "Basic secret":
@@ -507,7 +508,11 @@ func proxy(t *testing.T) (addr string, asked *[]string) {
 		defer mu.Unlock()
 		tunnels.Wait()
 	})
-	return strings.TrimPrefix(s.URL, "http://"), asked
+	return strings.TrimPrefix(s.URL, "http://"), func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(requests)
+	}
 }
 
 func TestProxy(t *testing.T) {
@@ -521,7 +526,7 @@ func TestProxy(t *testing.T) {
 	_, body, err = fetch(c, &Request{URL: url + "/z"})
 	require.NoError(t, err)
 	require.Equal(t, `GET /z HTTP/1.1 0 [] ""`, body)
-	require.Equal(t, []string{"GET http://other.test:81/x?y", "CONNECT " + strings.TrimPrefix(url, "https://")}, *asked)
+	require.Equal(t, []string{"GET http://other.test:81/x?y", "CONNECT " + strings.TrimPrefix(url, "https://")}, asked())
 	require.Contains(t, seen.String(), "connected, tunnelled, secured, request sent")
 
 	wrong, _ := client(t)
