@@ -124,9 +124,7 @@ func (s *session) way(to netip.Addr) journey.Way {
 // the connection open where the server does.
 func (f *fetch) do(r *http.Request, w io.Writer) (n int64, err error) {
 	f.timed.begun = time.Now()
-	if f.s.from.IsZero() {
-		f.s.from = f.timed.begun
-	}
+	f.s.begin.Do(func() { f.s.from = f.timed.begun })
 	f.sets(r)
 	defer func() { f.timed.bytes, f.timed.all = n, time.Since(f.timed.begun) }()
 	resp, err := f.browser.Do(r)

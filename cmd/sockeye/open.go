@@ -69,9 +69,10 @@ type session struct {
 	beyond  func() error // ends what carries our packets on where there is no device; nil: nothing
 	system  bool         // servers are the system's
 
-	keys *keyLog   // nil: nobody wants TLS's secrets
-	html *pageFile // nil: nobody wants a page
-	from time.Time // when the first fetch began
+	keys  *keyLog   // nil: nobody wants TLS's secrets
+	html  *pageFile // nil: nobody wants a page
+	begin sync.Once
+	from  time.Time // when the first fetch began; set by begin
 
 	naming sync.Once
 	names  *dns.Client // see client
