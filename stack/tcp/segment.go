@@ -37,6 +37,19 @@ type Segment struct {
 // Len returns the payload's length in bytes.
 func (s *Segment) Len() int { return len(s.Payload[0]) + len(s.Payload[1]) }
 
+// Flags returns the flags of one of the segments that a super-segment is cut into:
+// CWR belongs to the first (RFC 3168 6.1.2), FIN and PSH to the last.
+func (s *Segment) Flags(first, last bool) wire.Flags {
+	f := s.Seg.Flags
+	if !first {
+		f &^= wire.CWR
+	}
+	if !last {
+		f &^= wire.FIN | wire.PSH
+	}
+	return f
+}
+
 // segLen is SEG.LEN: SYN and FIN count one each.
 func segLen(flags wire.Flags, text int) int {
 	if flags&wire.SYN != 0 {

@@ -369,7 +369,7 @@ func (c *Conn) sendAgain(now clock.Instant, out *Segment, i, mss int, sack bool)
 	c.resent(now, i, mss)
 	c.count.retrans += int64(n)
 	c.count.segsAgain += inSegments(n, mss)
-	c.env.Stats.Retransmitted++
+	c.env.Stats.Retransmitted += uint64(inSegments(n, mss))
 	c.sent(now, out, c.sb.at(i), n, sack)
 }
 
