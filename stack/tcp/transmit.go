@@ -255,7 +255,7 @@ func (c *Conn) sendRange(now clock.Instant, out *Segment, n int, fin bool, mss i
 func (c *Conn) lastOfFlight(mss int) bool {
 	const small = 32 // segments
 	cwnd := c.cwnd()
-	return cwnd < small*mss && c.inFlight()+mss > cwnd
+	return cwnd < small*mss && c.inFlight()+min(mss, c.unsent()) > cwnd
 }
 
 // whyNew says why n new bytes leave.
