@@ -83,6 +83,8 @@ type Host struct {
 	stencil    wire.TCPTemplate // of cutSegment
 	readers    []reading
 	latest     *socket // the connection that the last segment to arrive was for
+	lead       *socket // the one that the packet under way has arrived at, for InputBatch
+	leader     wire.Lead
 	heads      [maxBatch * maxHeadSize]byte
 }
 
