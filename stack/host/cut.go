@@ -32,8 +32,8 @@ func (h *Host) cutSegment(now clock.Instant, s *socket, flow *tcp.Flow, out []li
 		tcpLen := t.Len() + size
 		at := ip.Put(b, tcpLen, 0) // DF: tcp makes no super-segments without
 		length, sum := t.Put(b[at:], ip.SumPseudo(tcpLen), seq, flags)
-		*p = link.Packet{Head: b[:at+length], CsumDone: h.feat.ChecksumOffload}
-		p.Body, body = cutSpans(body, size)
+		p.Head, p.GSOSize, p.CsumDone = b[:at+length], 0, h.feat.ChecksumOffload
+		moveSpans(&p.Body, &body, size)
 		field := ^wire.Fold(ip.SumPseudo(tcpLen))
 		if !p.CsumDone {
 			field = wire.Fold(wire.SumPair(sum, p.Body))
@@ -49,12 +49,14 @@ func (h *Host) cutSegment(now clock.Instant, s *socket, flow *tcp.Flow, out []li
 	return n
 }
 
-// cutSpans returns the first n bytes of spans, and the rest.
-func cutSpans(spans [2][]byte, n int) (first, rest [2][]byte) {
-	if k := len(spans[0]); n < k {
-		return [2][]byte{spans[0][:n]}, [2][]byte{spans[0][n:], spans[1]}
-	} else if n -= k; n == 0 {
-		return [2][]byte{spans[0]}, [2][]byte{spans[1]}
+// moveSpans moves the first n bytes of from, which has as many, to to.
+func moveSpans(to, from *[2][]byte, n int) {
+	if n <= len(from[0]) {
+		to[0], to[1] = from[0][:n], nil
+		from[0] = from[0][n:]
+		return
 	}
-	return [2][]byte{spans[0], spans[1][:n]}, [2][]byte{spans[1][n:]}
+	n -= len(from[0])
+	to[0], to[1] = from[0], from[1][:n]
+	from[0], from[1] = from[1][n:], nil
 }

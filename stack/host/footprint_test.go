@@ -17,7 +17,7 @@ import (
 
 // weigh returns how many bytes of heap each of two equal hosts takes after fill.
 func weigh(t *testing.T, cfg func(*Config), fill func(w *world)) int {
-	w := &world{t: t, now: start, in: make([]link.Packet, 0, 64)}
+	w := &world{t: t, now: start}
 	for i := range w.bufs {
 		w.bufs[i] = make([]byte, 0, 2048)
 	}

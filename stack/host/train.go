@@ -70,6 +70,7 @@ func (h *Host) inputTrain(now clock.Instant, s *socket, ps []link.Packet) int {
 // wrong or that does not fit, and makes t what was copied.
 func (h *Host) copyTrain(spans [2][]byte, ps []link.Packet, t *tcp.Train) {
 	want, last := t.Bytes, t.Push
+	var place [2][]byte
 	t.Bytes, t.Push = 0, false
 	for i := range ps {
 		p := &ps[i]
@@ -78,13 +79,12 @@ func (h *Host) copyTrain(spans [2][]byte, ps []link.Packet, t *tcp.Train) {
 		if len(spans[0])+len(spans[1]) < n {
 			return
 		}
-		place, rest := cutSpans(spans, n)
+		moveSpans(&place, &spans, n)
 		if p.CsumDone {
 			copy(place[1], payload[copy(place[0], payload):])
 		} else if sum := h.leader.SumHeader(p.Head, n); wire.Fold(wire.SumCopyPair(sum, place, payload)) != 0 {
 			return
 		}
-		spans = rest
 		t.Bytes += n
 		t.Segments++
 		t.Push = last && t.Bytes == want

@@ -20,7 +20,7 @@ type world struct {
 	lose func(from *Host, p []byte) bool
 	seen func(from *Host, p []byte)
 	bufs [64][]byte
-	in   []link.Packet
+	in   [64]link.Packet
 	out  [64]link.Packet
 }
 
@@ -63,7 +63,7 @@ func (w *world) flush() {
 // carry gives one batch of from's packets to to.
 func (w *world) carry(from, to *Host) int {
 	n := from.Transmit(w.now, w.out[:])
-	w.in = w.in[:0]
+	k := 0
 	for i := range w.out[:n] {
 		p, b := &w.out[i], &w.bufs[i]
 		*b = p.AppendTo((*b)[:0])
@@ -73,9 +73,11 @@ func (w *world) carry(from, to *Host) int {
 		if w.lose != nil && w.lose(from, *b) {
 			continue
 		}
-		w.in = append(w.in, link.Packet{Head: *b, GSOSize: p.GSOSize, CsumDone: p.CsumDone})
+		q := &w.in[k]
+		q.Head, q.GSOSize, q.CsumDone = *b, p.GSOSize, p.CsumDone
+		k++
 	}
-	to.InputBatch(w.now, w.in)
+	to.InputBatch(w.now, w.in[:k])
 	return n
 }
 

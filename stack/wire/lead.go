@@ -10,6 +10,7 @@ type Lead struct {
 	head   int    // length of the headers, IP and TCP
 	size   int    // payload bytes
 	next   Seq    // sequence number of the next one
+	pseudo uint64 // sum of a pseudo-header with length zero
 	done   bool   // the last one has come
 }
 
@@ -28,6 +29,7 @@ func (l *Lead) Set(packet []byte) bool {
 	}
 	seq := Seq(binary.BigEndian.Uint32(packet[minIPv4Header+4:]))
 	*l = Lead{packet: packet[:total], head: head, size: total - head, next: seq.Add(total - head)}
+	l.pseudo = sumPseudo(packet[12:16], packet[16:20], ProtoTCP, 0)
 	return true
 }
 
@@ -76,6 +78,5 @@ func (l *Lead) sameIP(packet []byte) bool {
 // SumHeader returns the sum of pseudo-header and TCP header of a packet that
 // follows with n bytes of payload, where the Sum of that goes on.
 func (l *Lead) SumHeader(packet []byte, n int) uint64 {
-	acc := sumPseudo(packet[12:16], packet[16:20], ProtoTCP, l.head-minIPv4Header+n)
-	return Sum(acc, packet[minIPv4Header:l.head])
+	return Sum(l.pseudo+word(uint16(l.head-minIPv4Header+n)), packet[minIPv4Header:l.head])
 }
