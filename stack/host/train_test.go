@@ -1,6 +1,7 @@
 package host
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
@@ -44,6 +45,9 @@ func stateOf(h *Host, s Handle) map[string]any {
 	m := map[string]any{}
 	if e := h.lookup(s); e != nil && e.conn != nil {
 		scalars(reflect.ValueOf(e.conn).Elem(), "", m, ".sb", ".re")
+		for _, scratch := range []string{"now", "fack", "least", "min", "echo", "off", "ts", "late"} {
+			delete(m, ".sb.rack."+scratch) // of the ACK under way
+		}
 	}
 	return m
 }
@@ -76,8 +80,12 @@ func spoil(r *rand.Rand, ps [][]byte) (out [][]byte) {
 			p = d.change(p)
 			mend(p)
 		case 9:
-			p[len(p)-1] ^= 1 // mended: other bytes, or another URG byte
+			p[len(p)-1] ^= 1 // mended: other bytes
 			p[33] ^= 8       // PSH
+			mend(p)
+		case 10:
+			p[33] |= 0x20 // URG
+			binary.BigEndian.PutUint16(p[38:], uint16(r.IntN(4000)))
 			mend(p)
 		}
 		out = append(out, p)
@@ -92,11 +100,11 @@ func spoil(r *rand.Rand, ps [][]byte) (out [][]byte) {
 // one, come to the same: state, answers, bytes, counters and trace, step by step.
 func TestTrainIsWhatSinglesAre(t *testing.T) {
 	trains, bytes := 0, 0
-	for seed := range uint64(150) {
+	for seed := range uint64(40) {
 		a, b := trainPair(t, seed)
 		trains, bytes = trains+a, bytes+b
 	}
-	require.Greater(t, trains, 2000, "segments in trains")
+	require.Greater(t, trains, 1000, "segments in trains")
 	require.Greater(t, bytes, 1<<20)
 }
 
@@ -161,7 +169,7 @@ func trainPair(t *testing.T, seed uint64) (trains, total int) {
 				require.NoError(t, h.RecvInto(now, ends[i], &readers[i]))
 			}
 			if says {
-				h.Send(now, ends[i], data[:777])
+				h.Send(now, ends[i], data[:7777])
 			}
 			if i == 0 {
 				for _, p := range ps {
@@ -191,8 +199,11 @@ func trainPair(t *testing.T, seed uint64) (trains, total int) {
 		require.Zero(t, lost)
 		two, _ := to[1].log.Take(nil)
 		require.Equal(t, one, two, "seed %d step %d", seed, step)
-		for _, p := range back[0] {
+		for _, p := range spoil(r, back[0]) {
 			from.Input(now, packet(p))
+		}
+		if r.IntN(2) == 0 {
+			from.Recv(now, c, make([]byte, 10000), 0)
 		}
 		from.log.Take(nil)
 		now = now.Add(time.Duration(r.IntN(20)*r.IntN(20)) * time.Millisecond)

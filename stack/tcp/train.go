@@ -33,7 +33,7 @@ func (c *Conn) TrainRoom(in *Arrival) int {
 	switch {
 	case !in.InOrder, !c.state.receives(), c.has&(orphan|finKnown) != 0, c.unclaimed, c.env.RunsLow(),
 		in.Seg.Flags != wire.ACK, in.Seg.Options.NumSACK > 0,
-		c.re != nil, c.rcv.urgent != noUrgentByte, // something is missing, or marked
+		c.rcv.urgent != noUrgentByte,
 		in.Seg.Ack != c.snd.una, s.window(c) != c.snd.wnd, c.snd.wnd == 0: // its ACK was not the latest news
 		return 0
 	}
