@@ -147,8 +147,9 @@ const (
 // Forward makes a fresh socket take what is addressed to nobody here, of its kind.
 //
 // A stream takes handshakes: NextFlow says which, and each waits for Decide, at
-// most limit of them (0: 1024) and each for at most patience (0: 60 s); what finds
-// no place, or waits too long, is dropped, and the peer's next SYN asks again.
+// most limit of them (0: 1024; never more than tcp.Config.SYNBacklog) and each for
+// at most patience (0: 60 s); what finds no place, or waits too long, is dropped,
+// and the peer's next SYN asks again.
 //
 // A datagram or echo socket takes sessions, by AcceptSession: at most limit
 // (0: 4096), each until it was idle for patience (0: 2 min, echo 60 s).
