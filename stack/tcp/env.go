@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
+	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
@@ -100,6 +101,10 @@ type Env struct {
 	MTU    int        // of the link, bytes: what the advertised MSS is made from
 	MaxGSO int        // largest super-segment the link takes, whole IP packet, bytes; 0: none
 	Stats  Stats
+
+	// PacedUntil is the latest time that data of a connection waited for, or
+	// waits for, for the sake of a rate.
+	PacedUntil clock.Instant
 
 	isnKey, tsKey, flowKey, cookieKey [2]uint64 // of SipHash: ISNs, timestamp offsets, SYN records, SYN cookies
 
