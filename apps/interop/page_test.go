@@ -44,11 +44,13 @@ func TestPageInABrowser(t *testing.T) {
 	chromium := program(t, "chromium")
 	program(t, "tshark")
 	sockeye := command(t)
+	ctx, complaints := browser(t, chromium)
 	t.Run("demo", func(t *testing.T) {
 		html, pcap := filepath.Join(t.TempDir(), "page.html"), filepath.Join(t.TempDir(), "page.pcapng")
 		out, err := exec.Command(sockeye, "demo", "--lang", "en", "--html", html, "--pcap", pcap).CombinedOutput()
 		require.NoError(t, err, "%s", out)
-		requirePage(t, chromium, html, pcap)
+		requirePage(t, ctx, html, pcap)
+		require.Empty(t, complaints())
 	})
 	t.Run("a page over HTTP/2 with its pictures, of nginx", func(t *testing.T) {
 		w := &world{t: t, ns: tuntest.NewNS(t), dir: t.TempDir()}
@@ -69,7 +71,8 @@ func TestPageInABrowser(t *testing.T) {
 		html, pcap := filepath.Join(t.TempDir(), "page.html"), filepath.Join(t.TempDir(), "page.pcapng")
 		w.finish(w.start(exec.Command(sockeye, "get", "--page", "-k", "--lang", "en", "--tun", "sk0", "--addr", tuntest.Ours.String(),
 			"--html", html, "--pcap", pcap, "https://"+w.kernel().ip+"/")))
-		requirePage(t, chromium, html, pcap)
+		requirePage(t, ctx, html, pcap)
+		require.Empty(t, complaints())
 	})
 }
 
@@ -185,9 +188,8 @@ func browser(t *testing.T, chromium string) (ctx context.Context, complaints fun
 	}
 }
 
-func requirePage(t *testing.T, chromium, html, pcap string) {
+func requirePage(t *testing.T, ctx context.Context, html, pcap string) {
 	t.Helper()
-	ctx, complaints := browser(t, chromium)
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("file://"+html)))
 	short, stop := context.WithTimeout(ctx, 2*time.Minute)
 	defer stop()
@@ -219,7 +221,6 @@ func requirePage(t *testing.T, chromium, html, pcap string) {
 	picture, err := chromedp.Run(short, chromedp.FullScreenshot(100))
 	require.NoError(t, err)
 	requirePicture(t, picture)
-	require.Empty(t, complaints())
 }
 
 // requirePicture looks whether there is something on a screenshot, and keeps it if asked to.
