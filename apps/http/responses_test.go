@@ -32,7 +32,7 @@ var responses = []kase{
 	{"C-45", "no reason, with the blank (RFC 9112 4)", "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", "", nil},
 	{"C-45", "no reason and no blank", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "", nil},
 	{"C-45", "HTTP/1.0", "HTTP/1.0 200 OK\r\n\r\nx", "x", nil},
-	{"C-45", "a later minor version (RFC 9110 2.5)", "HTTP/1.7 200 OK\r\n\r\nx", "x", nil},
+	{"C-45", "a later minor version (RFC 9110 6.2)", "HTTP/1.7 200 OK\r\n\r\nx", "x", nil},
 	{"C-45", "HTTP/2", "HTTP/2.0 200 OK\r\n\r\n", "", WeirdReply},
 	{"C-45", "two digits", "HTTP/1.1 20 OK\r\n\r\n", "", WeirdReply},
 	{"C-45", "four digits", "HTTP/1.1 2000 OK\r\n\r\n", "", WeirdReply},
@@ -47,6 +47,9 @@ var responses = []kase{
 	{"C-47", "ends in the status line", "HTTP/1.1 2", "", RecvFailed},
 	{"C-47", "ends in the headers", ok + "A: b\r\n", "", RecvFailed},
 	{"C-44", "101 unasked", "HTTP/1.1 101 Switching\r\n\r\n", "", WeirdReply},
+	{"C-44 65", "a 1xx with a length that is none", "HTTP/1.1 103 Early\r\nContent-Length: x\r\n\r\n" + ok + "\r\n", "", WeirdReply},
+	{"C-44 65", "a 1xx with a coding that is unknown", "HTTP/1.1 103 Early\r\nTransfer-Encoding: x\r\n\r\n" + ok + "\r\n", "", BadCoding},
+	{"C-44", "a length of a 1xx is none of the final one's", "HTTP/1.1 103 Early\r\nContent-Length: 1\r\n\r\n" + ok + "\r\nabc", "abc", nil},
 	{"69", "HTTP/0.9", "<html>hello</html>\r\n", "", WeirdReply},
 	{"69", "HTTP/0.9, short", "hi", "", RecvFailed},
 
