@@ -174,7 +174,7 @@ func crowded(t *testing.T, c calls, l int, w *crowd, overflows func() (overflows
 	tell(6, wire.SYN, "")
 	tell(7, wire.SYN, "")
 	w.send(1, wire.ACK, "first")
-	w.await("1 . 6") // who is in the queue is served; a delayed ACK may take its time
+	w.await("1 . 6")   // who is in the queue is served; a delayed ACK may take its time
 	w.await("5 again") // who found no room is asked again
 	fd, from, err := c.Accept(l)
 	require.NoError(t, err)
