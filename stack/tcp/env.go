@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
+	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
@@ -101,6 +102,10 @@ type Env struct {
 	MaxGSO int        // largest super-segment the link takes, whole IP packet, bytes; 0: none
 	MaxCut int        // where MaxGSO is 0: into how many segments the owner cuts one of Transmit; 0 or 1: none
 	Stats  Stats
+
+	// PacedUntil is the latest time that data of a connection waited for, or
+	// waits for, for the sake of a rate.
+	PacedUntil clock.Instant
 
 	isnKey, tsKey, flowKey, cookieKey [2]uint64 // of SipHash: ISNs, timestamp offsets, SYN records, SYN cookies
 

@@ -84,6 +84,7 @@ func (c *Conn) pace(now clock.Instant, n, mss int) int {
 	if p.left < min(n, mss) {
 		p.late = true
 		c.has |= paceHeld
+		c.env.PacedUntil = max(c.env.PacedUntil, p.next)
 		return 0
 	}
 	if n > p.left {
