@@ -102,10 +102,10 @@ func (c *Conn) noteHiccup(late time.Duration) {
 	}
 }
 
-// wholeBurst is paceBurst, no more than a whole super-segment where the link takes any.
+// wholeBurst is paceBurst, no more than a whole super-segment where there are any.
 func (c *Conn) wholeBurst(rate int64, mss int) int {
 	n := paceBurst(rate, mss)
-	if most := c.superSegment(mss); c.env.MaxGSO > 0 && most > mss {
+	if most := c.superSegment(mss); most > mss {
 		n = min(n, most)
 	}
 	return n

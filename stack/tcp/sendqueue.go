@@ -214,10 +214,11 @@ func (c *Conn) burst(mss int) int {
 }
 
 // superSegment is what the link takes at once, or else what the owner cuts for it,
-// in whole segments.
+// in whole segments. Where there is a rate, that is not much, and who models the
+// path learns more of it from single segments.
 func (c *Conn) superSegment(mss int) int {
 	most := c.env.MaxGSO - maxHeaders/2
-	if c.env.MaxGSO == 0 {
+	if c.env.MaxGSO == 0 && c.calls&paced == 0 {
 		most = c.env.MaxCut * mss
 	}
 	most = min(most, maxLend)
