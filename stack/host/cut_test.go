@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
 // sendAll returns all that h has to send, asked for room packets at a time.
@@ -29,8 +30,8 @@ func sendAll(h *Host, w *world, room int) (all [][]byte) {
 // and the end. With room for one nothing is cut.
 func TestCutIsWhatSinglesAre(t *testing.T) {
 	for seed := range uint64(40) {
-		run := func(room int) (packets [][]byte, segs uint64) {
-			w := newWorld(t)
+		run := func(room int) (packets [][]byte, segs uint64, told []trace.Event) {
+			w := newWorld(t, func(c *Config) { c.Trace = trace.NewLog(1 << 14) })
 			c, s := w.pair()
 			r := rand.New(rand.NewPCG(seed, 1))
 			data, sink := pattern(100000), make([]byte, 1<<17)
@@ -58,13 +59,15 @@ func TestCutIsWhatSinglesAre(t *testing.T) {
 				w.now = w.now.Add(time.Duration(1+r.IntN(300)) * time.Millisecond)
 				w.a.Expire(w.now)
 				w.b.Expire(w.now)
+				told, _ = w.a.log.Take(told)
 			}
-			return packets, w.a.Counters().TCP.OutSegs
+			return packets, w.a.Counters().TCP.OutSegs, told
 		}
-		want, segs := run(1)
-		got, segsCut := run(64)
+		want, segs, told := run(1)
+		got, segsCut, toldCut := run(64)
 		require.Equal(t, want, got, "seed %d", seed)
 		require.Equal(t, segs, segsCut)
+		require.Equal(t, told, toldCut)
 	}
 }
 
