@@ -73,6 +73,10 @@ func (r *reno) OnCongestion(_ clock.Instant, why Signal, inFlight int) {
 // grown is a flight that filled the window, with what the window has grown by
 // since it was last a whole MSS larger. Equation (3) of RFC 5681 3.1 adds that
 // ACK by ACK, so a reduction halves it with the rest; counting bytes must not lose it.
+//
+// Deviates from RFC 5681 s.3.1: equation (4) halves what is outstanding, which
+// has no such part of a segment. It is what remains of the window that counts
+// as a whole where it was full (tcp's flightSize says why).
 func (r *reno) grown(inFlight int) int {
 	if r.cwnd < r.ssthresh || inFlight < r.cwnd {
 		return inFlight
