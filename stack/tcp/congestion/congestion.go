@@ -95,6 +95,7 @@ type Sample struct {
 	MinRTT      time.Duration // smallest RTT seen so far, 0: none
 	Acked       int           // bytes newly acknowledged, cumulatively or by SACK, where they may open a window
 	Arrived     int           // ... wherever
+	Advanced    int           // bytes by which SND.UNA moved: acknowledged now, also where SACK told of them before
 	Lost        int           // bytes newly marked lost
 	Delivered   int64         // bytes delivered in the connection's life
 	InFlight    int           // bytes in flight before this ACK
