@@ -53,7 +53,8 @@ func (h *Host) Info(now clock.Instant, s Handle) (tcp.Info, error) {
 	case e.kind != Stream:
 		return tcp.Info{}, ErrNotSupported
 	case e.conn == nil:
-		i := tcp.Info{State: e.streamState(), Congestion: h.env.CongestionName(e.tcpOptions())}
+		o := e.tcpOptions()
+		i := tcp.Info{State: e.streamState(), Congestion: h.env.Algorithm(&o).Name()}
 		if e.lis != nil {
 			i.Unacked, i.Sacked = e.lis.waiting, e.lis.backlog // as Linux
 		}
