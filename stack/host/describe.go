@@ -63,6 +63,15 @@ func (h *Host) Info(now clock.Instant, s Handle) (tcp.Info, error) {
 	return e.conn.Info(now), nil
 }
 
+// State returns the state of a stream socket. ErrNotSupported.
+func (h *Host) State(now clock.Instant, s Handle) (tcp.State, error) {
+	e, err := h.stream(now, s)
+	if err != nil {
+		return tcp.StateClosed, err
+	}
+	return e.streamState(), nil
+}
+
 func (s *socket) streamState() tcp.State {
 	switch {
 	case s.lis != nil:
