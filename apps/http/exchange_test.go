@@ -316,7 +316,7 @@ func TestAttack_71_GzipBombs(t *testing.T) {
 			require.NoError(t, err)
 			defer resp.Body.Close()
 			var got []byte
-			r, err := resp.Decoded()
+			r, err := resp.Decoded(func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) })
 			if err == nil {
 				got, err = io.ReadAll(r)
 			}
