@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/host"
@@ -25,7 +24,7 @@ type shard struct {
 	read func() clock.Instant
 
 	now     clock.Instant // of the last enter; never runs back
-	timer   *time.Timer
+	timer   alarm
 	armed   clock.Instant // what timer is set to
 	sockets []*Socket     // by Handle.Index
 	beds    []*bed        // for later

@@ -109,8 +109,7 @@ func newShard(cfg *Config, l link.Link, share host.Share) (*shard, error) {
 	if sh.host, err = host.New(cfg.host(sh.log, share), sh.feat); err != nil {
 		return nil, err
 	}
-	sh.timer = time.AfterFunc(time.Hour, sh.expire)
-	sh.timer.Stop()
+	sh.timer = newAlarm(sh.expire)
 	return sh, nil
 }
 

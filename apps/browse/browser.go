@@ -219,7 +219,7 @@ func fromHTTP1(r *http.Response) *Response {
 		Length: r.ContentLength, Body: r.Body, Local: r.Local, Remote: r.Remote, Reused: r.Reused, unencrypted: r,
 	}
 	resp.decoded = func() (io.Reader, error) { return r.Decoded(gunzip) }
-	if s, ok := r.Stream.(*tls.Conn); ok {
+	if s, ok := r.Stream.(stream); ok {
 		st := s.ConnectionState()
 		resp.TLS = &st
 	}

@@ -122,7 +122,7 @@ func (cn *conn) exchange(r *Request, raw []byte) (*Response, error) {
 	h, interim, whole, err := cn.deliver(r)
 	if h == nil && err == nil {
 		var more int
-		h, more, err = readHeads(cn, interim)
+		h, more, err = readHeads(&cn.reader, interim)
 		interim = more
 	}
 	if err != nil {
@@ -159,7 +159,7 @@ func (cn *conn) deliver(r *Request) (h *head, interim int, whole bool, err error
 	cn.doing = waiting
 	if e, ok := errors.AsType[*Error](err); ok && e.Kind == SendFailed && !cn.reused {
 		// The server may have said why it takes no more before it closed (RFC 9112 9.5).
-		if h, interim, e := readHeads(cn, interim); e == nil {
+		if h, interim, e := readHeads(&cn.reader, interim); e == nil {
 			return h, interim, false, nil
 		}
 	}

@@ -387,9 +387,15 @@ func secure(roots *x509.CertPool) func(Peer, time.Time) (Stream, error) {
 			nc.Close()
 			return nil, err
 		}
-		return s, s.SetDeadline(time.Time{})
+		return timed{s}, s.SetDeadline(time.Time{})
 	}
 }
+
+// timed is TLS with time-outs.
+type timed struct{ *tls.Conn }
+
+func (s timed) SetReadTimeout(d time.Duration) error  { return s.SetReadDeadline(time.Now().Add(orElse(d, time.Hour))) }
+func (s timed) SetWriteTimeout(d time.Duration) error { return s.SetWriteDeadline(time.Now().Add(orElse(d, time.Hour))) }
 
 // vouched tells the end of a connection from the end that TLS says.
 type vouched struct{ net.Conn }
@@ -420,7 +426,7 @@ func TestHTTPS(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, `PUT / HTTP/1.1 1 [] "x"`, body)
 		require.Equal(t, i > 0, resp.Reused)
-		require.Equal(t, uint16(tls.VersionTLS13), resp.Stream.(*tls.Conn).ConnectionState().Version)
+		require.Equal(t, uint16(tls.VersionTLS13), resp.Stream.(timed).ConnectionState().Version)
 	}
 	require.Contains(t, seen.String(), "connected, secured, request sent")
 

@@ -25,7 +25,7 @@ func parse(raw, method string, step int) (*parsed, error) {
 	in := strings.NewReader(raw)
 	cn := &conn{client: &Client{}}
 	cn.fill = func(p []byte) (int, error) { return in.Read(p[:min(len(p), step)]) }
-	h, interim, err := readHeads(cn, 0)
+	h, interim, err := readHeads(&cn.reader, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func TestAttack_64_EndlessStreamIsReadNoFurther(t *testing.T) {
 			read += n
 			return n, err
 		}
-		h, _, err := readHeads(cn, 0)
+		h, _, err := readHeads(&cn.reader, 0)
 		if err == nil {
 			kind, length, keep, ferr := h.frame("GET")
 			require.NoError(t, ferr)
