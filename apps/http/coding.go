@@ -3,7 +3,8 @@ package http
 import (
 	"errors"
 	"io"
-	"strings"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // AcceptGzip is the field of a request whose response Decoded can undo.
@@ -21,7 +22,7 @@ type Gunzip func(io.Reader) (io.Reader, error)
 
 // Decode is Decoded for a body that came in another way.
 func Decode(fields []Field, body io.Reader, gunzip Gunzip) (io.Reader, error) {
-	coding := strings.ToLower(Get(fields, "Content-Encoding"))
+	coding := ascii.Lower(Get(fields, "Content-Encoding"))
 	switch coding {
 	case "", "identity":
 		return body, nil

@@ -394,8 +394,12 @@ func secure(roots *x509.CertPool) func(Peer, time.Time) (Stream, error) {
 // timed is TLS with time-outs.
 type timed struct{ *tls.Conn }
 
-func (s timed) SetReadTimeout(d time.Duration) error  { return s.SetReadDeadline(time.Now().Add(orElse(d, time.Hour))) }
-func (s timed) SetWriteTimeout(d time.Duration) error { return s.SetWriteDeadline(time.Now().Add(orElse(d, time.Hour))) }
+func (s timed) SetReadTimeout(d time.Duration) error {
+	return s.SetReadDeadline(time.Now().Add(orElse(d, time.Hour)))
+}
+func (s timed) SetWriteTimeout(d time.Duration) error {
+	return s.SetWriteDeadline(time.Now().Add(orElse(d, time.Hour)))
+}
 
 // vouched tells the end of a connection from the end that TLS says.
 type vouched struct{ net.Conn }
