@@ -3,6 +3,7 @@ package http
 import (
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
@@ -22,7 +23,13 @@ type Gunzip func(io.Reader) (io.Reader, error)
 
 // Decode is Decoded for a body that came in another way.
 func Decode(fields []Field, body io.Reader, gunzip Gunzip) (io.Reader, error) {
-	coding := ascii.Lower(Get(fields, "Content-Encoding"))
+	var codings []string
+	for _, f := range fields {
+		if ascii.EqualFold(f.Name, "Content-Encoding") {
+			codings = append(codings, f.Value) // several fields are one list (RFC 9110 5.2)
+		}
+	}
+	coding := ascii.Lower(strings.Join(codings, ", "))
 	switch coding {
 	case "", "identity":
 		return body, nil
