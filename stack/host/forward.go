@@ -176,7 +176,7 @@ func (h *Host) Forward(now clock.Instant, s Handle, limit int, patience time.Dur
 	if patience <= 0 {
 		patience = defaultPatience
 	}
-	e.lis.tcp.Hold(patience)
+	e.lis.holder().Hold(patience)
 	e.role, h.fwd.streams = takesAll, e
 	h.lift(liftTCP)
 	return nil
@@ -235,6 +235,9 @@ func (t *strangers) lost(local netip.AddrPort) bool {
 	return true
 }
 
+// holder is TCP's part of a socket that forwards.
+func (l *listener) holder() *tcp.Listener { return l.tcp.(*tcp.Listener) }
+
 // held tells the owner of the forwarder of a handshake to decide on.
 func (t *strangers) held(now clock.Instant, s *socket) {
 	h := t.h
@@ -253,7 +256,7 @@ func (h *Host) NextFlow(now clock.Instant, s Handle) (tcp.Flow, error) {
 	if e.role != takesAll || e.lis == nil {
 		return tcp.Flow{}, ErrInvalid
 	}
-	f, ok := e.lis.tcp.Next()
+	f, ok := e.lis.holder().Next()
 	if !ok {
 		return f, ErrWouldBlock
 	}
@@ -272,7 +275,7 @@ func (h *Host) Decide(now clock.Instant, s Handle, f tcp.Flow, r Ruling) (Handle
 	if e.role != takesAll || e.lis == nil || r >= numRulings {
 		return 0, ErrInvalid
 	}
-	l := &e.lis.tcp
+	l := e.lis.holder()
 	if !l.Waits(f) {
 		return 0, ErrNotConnected
 	}
@@ -307,7 +310,7 @@ func (h *Host) acceptHeld(now clock.Instant, l *socket, f tcp.Flow) (Handle, err
 	if s == nil {
 		return 0, ErrNoMemory
 	}
-	hs, _ := l.lis.tcp.Decide(now, f, tcp.DecideAccept, nil)
+	hs, _ := l.lis.holder().Decide(now, f, tcp.DecideAccept, nil)
 	h.countHeld(l)
 	h.rearm(now, l)
 	h.inherit(s, l, f)

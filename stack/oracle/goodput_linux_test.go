@@ -22,6 +22,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/tun"
 	"github.com/sockeye-net/sockeye/tun/setup"
 )
@@ -169,7 +170,9 @@ var contestants = []string{"ours", "gvisor", "kernel"}
 func contestant(t testing.TB, who, algorithm string, path *shuttle) func(context.Context) (net.Conn, error) {
 	switch who {
 	case "ours":
-		s, err := stack.New(stack.Config{Link: path.link(), Prefixes: []netip.Prefix{ourPrefix}, TCP: tcp.Config{Congestion: algorithm, MaxSendBuffer: sendBuffer}})
+		control, ok := congestion.Find(algorithm)
+		require.True(t, ok, algorithm)
+		s, err := stack.New(stack.Config{Link: path.link(), Prefixes: []netip.Prefix{ourPrefix}, TCP: tcp.Config{Congestion: control, MaxSendBuffer: sendBuffer}})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		n := stdnet.New(s)

@@ -13,6 +13,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
@@ -203,7 +204,7 @@ func TestBBRAppLimited(t *testing.T) {
 	require.NoError(t, err)
 	s, err := from.Open(w.Now(), host.Stream)
 	require.NoError(t, err)
-	require.NoError(t, from.SetOptions(w.Now(), s, host.Options{TCP: tcp.Options{Congestion: "bbr", NoDelay: true}}))
+	require.NoError(t, from.SetOptions(w.Now(), s, host.Options{TCP: tcp.Options{Congestion: congestion.BBR{}, NoDelay: true}}))
 	require.Equal(t, host.ErrInProgress, from.Connect(w.Now(), s, netip.MustParseAddrPort("10.0.0.2:80")))
 	require.NoError(t, w.Run(time.Second))
 	var block [chunk]byte

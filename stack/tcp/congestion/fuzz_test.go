@@ -24,7 +24,7 @@ func FuzzController(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, name := range Names() {
 			w := &walker{t: t, data: data, mss: 1448, now: 1}
-			w.c, _ = New(name)
+			w.c, _ = named(name)
 			w.c.SetMSS(w.mss)
 			for len(w.data) > 0 {
 				w.step()

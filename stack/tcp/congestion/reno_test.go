@@ -85,7 +85,7 @@ func TestReno(t *testing.T) {
 		{"Reset forgets", []func(Controller){
 			func(c Controller) { c.OnTimeout(1, 10000); c.Reset(); c.SetMSS(mss) }}, 10000, math.MaxInt32},
 	} {
-		c, _ := New("reno")
+		c, _ := named("reno")
 		c.SetMSS(mss)
 		for _, f := range row.do {
 			f(c)
