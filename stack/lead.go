@@ -80,11 +80,11 @@ func (sh *shard) await(d *side, seen uint32) {
 	for d.news == seen && sh.failed == nil {
 		if sh.lead.taken {
 			sh.sleep(d)
+			sh.now = max(sh.now, sh.read())
 		} else {
-			sh.leadFor(d, seen)
+			sh.leadFor(d, seen) // its time is that of the last batch
 		}
 	}
-	sh.now = max(sh.now, sh.read())
 }
 
 func (sh *shard) sleep(d *side) {

@@ -18,7 +18,7 @@ type datagram struct {
 	local   bool // from ourselves
 }
 
-// Input takes one packet. It borrows p until it returns and never keeps a reference.
+// Input takes one packet; InputBatch, several that were read together. It borrows p until it returns and never keeps a reference.
 func (h *Host) Input(now clock.Instant, p *link.Packet) {
 	h.now = now
 	if h.tap != nil {

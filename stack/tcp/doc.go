@@ -15,6 +15,7 @@
 //	timestamps.go                 RFC 7323 RTTM and PAWS
 //	ack.go window.go autotune.go  SND.UNA, WL1/WL2; the receive window, silly-window avoidance, reading; buffers that follow the flow
 //	reassembly.go sack.go         holes in the receive ring; SACK and D-SACK blocks
+//	train.go                      segments that continue the one before, taken at once
 //	sendqueue.go transmit.go      what goes next: window, probe, super-segment size
 //	sendqueue_hold.go             what holds a partial segment back: Nagle, TCP_CORK, MSG_MORE; TCP_NOTSENT_LOWAT
 //	urgent.go                     9293 3.8.5, both ways

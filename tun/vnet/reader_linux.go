@@ -23,6 +23,8 @@ type reader struct {
 	buf    []byte    // the batch
 	stash  [2][]byte // a packet that Wait read, and the one before, which the batch may have
 	held   int       // length of the first; 0: none
+	asked  bool      // the Wait under way has found nothing yet, and sleeps
+	lone   bool      // packets come one at a time: there was none after the last that Wait read
 	try    func(fd uintptr)
 	counts *counters
 
@@ -59,6 +61,10 @@ func (r *reader) fill(fd uintptr) {
 		r.stash[0], r.stash[1] = r.stash[1], r.stash[0]
 		r.deliver(r.stash[1], r.held)
 		r.held = 0
+		if r.lone {
+			return // the next Wait asks, and would ask in any case
+		}
+		defer func() { r.lone = r.n <= 1 }()
 	}
 	most := r.most()
 	room := sized(&r.buf, min(MaxBatch*most, max(batchBytes, most)))
@@ -83,9 +89,13 @@ func (r *reader) peek(fd uintptr) bool {
 	}
 	n, errno := read(fd, sized(&r.stash[0], r.most()))
 	if errno != 0 {
+		r.asked = true
 		return readError(errno) != nil
 	}
 	r.held = n
+	if !r.asked {
+		r.lone = false // it was there before we asked
+	}
 	return n > 0
 }
 

@@ -67,6 +67,7 @@ func (w *waiter) wait(alone bool) error {
 	if where == inPoll {
 		err = w.q.raw.Control(w.poll)
 	} else {
+		w.q.rd.asked = false
 		err = w.q.raw.Read(w.ready)
 	}
 	return w.end(err)
