@@ -63,7 +63,7 @@ func (o *onlooker) why(at clock.Instant, s *segment, other *onlooker, sent, thei
 		return ""
 	case s.Ack == o.ack && s.Window == 0 && o.window != 0:
 		return "no room left: window closed"
-	case s.Ack == o.ack && s.Window != o.window && !o.ahead:
+	case s.Ack == o.ack && s.Window != o.window && !o.ahead && s.Options.NumSACK == 0:
 		return "window update"
 	case o.doubles(s, theirs):
 		return "duplicate acknowledgment"

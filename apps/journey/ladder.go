@@ -253,7 +253,7 @@ func (j *Journey) arrow(at clock.Instant, ours bool, text, why string, bytes int
 
 // note writes something between the bars, on our side.
 func (j *Journey) note(text string) {
-	j.rung(fmt.Sprintf("%*s  | %-*s|", timeColumn, "", inside-1, text), 0)
+	j.rung(strings.Repeat(" ", timeColumn)+"  | "+pad(text, inside-1)+"|", 0)
 }
 
 // time counts from the first thing told.

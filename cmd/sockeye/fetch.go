@@ -210,12 +210,15 @@ func (k *beginning) Write(p []byte) (int, error) {
 }
 
 // closed waits until the closing has been seen to its end, and tells it.
-func (f *fetch) closed() {
-	tell := f.s.tell
+func (f *fetch) closed() { f.s.closed() }
+
+// closed does so for the connection that was spoken of last.
+func (s *session) closed() {
+	tell := s.tell
 	deadline := time.Now().Add(time.Second)
 	for time.Now().Before(deadline) {
-		f.s.rec.settle()
-		tell.Flush(f.s.stack.Now())
+		s.rec.settle()
+		tell.Flush(s.stack.Now())
 		if st := tell.State(); st == 0 || st == tcp.StateTimeWait || st == tcp.StateClosed {
 			break
 		}

@@ -69,10 +69,11 @@ type session struct {
 	beyond  func() error // ends what carries our packets on where there is no device; nil: nothing
 	system  bool         // servers are the system's
 
-	keys  *keyLog   // nil: nobody wants TLS's secrets
-	html  *pageFile // nil: nobody wants a page
-	begin sync.Once
-	from  time.Time // when the first fetch began; set by begin
+	keys    *keyLog   // nil: nobody wants TLS's secrets
+	html    *pageFile // nil: nobody wants a page
+	secrets bool      // the capture has TLS's secrets, wherever else they go
+	begin   sync.Once
+	from    time.Time // when the first fetch began; set by begin
 
 	naming sync.Once
 	names  *dns.Client // see client
@@ -130,7 +131,7 @@ func (s *session) start(l link.Link, pcap string, told bool, o journey.Options) 
 	if s.stack, err = stack.New(cfg); err != nil {
 		return errors.Join(fmt.Errorf("cannot run the stack: %w", err), rec.close())
 	}
-	if s.keys, err = openKeyLog(rec); err != nil {
+	if s.keys, err = openKeyLog(rec, s.secrets); err != nil {
 		shut(s.stack, 0)
 		return errors.Join(err, rec.close())
 	}
