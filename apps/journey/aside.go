@@ -2,6 +2,7 @@ package journey
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 )
@@ -27,8 +28,8 @@ func (j *Journey) Fact(name, text string) {
 	j.end(func() { j.fact(name, text) })
 }
 
-// Table tells rows of cells, the first of them the head, each column as wide as its widest cell. Cells that begin
-// with a digit stand to the right.
+// Table tells rows of cells, the first of them the head, each column as wide as its widest cell. Quantities stand
+// to the right.
 func (j *Journey) Table(rows [][]string) {
 	wide := map[int]int{}
 	for _, r := range rows {
@@ -40,7 +41,7 @@ func (j *Journey) Table(rows [][]string) {
 		for _, r := range rows {
 			line := margin
 			for i, cell := range r {
-				if cell != "" && cell[0] >= '0' && cell[0] <= '9' {
+				if isQuantity(cell) {
 					line += left(cell, wide[i]) + "  "
 				} else {
 					line += pad(cell, wide[i]) + "  "
@@ -50,6 +51,11 @@ func (j *Journey) Table(rows [][]string) {
 		}
 		j.blank()
 	})
+}
+
+// isQuantity: it begins with a digit and is no address.
+func isQuantity(cell string) bool {
+	return cell != "" && cell[0] >= '0' && cell[0] <= '9' && strings.Count(cell, ".") < 2
 }
 
 // Blank leaves a line free.

@@ -32,7 +32,12 @@ type Certificate struct {
 }
 
 // Secure begins the chapter of TLS.
-func (j *Journey) Secure() { j.end(func() { j.heading("TLS") }) }
+func (j *Journey) Secure() {
+	j.end(func() {
+		j.http = false // of this connection nothing yet
+		j.heading("TLS")
+	})
+}
 
 // Secured tells what the handshake brought.
 func (j *Journey) Secured(h Handshake) {

@@ -25,9 +25,11 @@ type show struct {
 
 // shows are the demos, in the order in which they teach.
 func shows() []show {
-	return []show{
-		pageShow(), lossShow(), zeroWindowShow(),
+	all := []show{
+		pageShow(), lossShow(), zeroWindowShow(), dnsTreeShow(), tlsShow(), http2Show(),
+		pollingShow(), longPollingShow(), streamingShow(),
 	}
+	return append(all, webSocketShows()...)
 }
 
 // findShow finds a demo by its name.
