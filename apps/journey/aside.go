@@ -18,6 +18,7 @@ func (j *Journey) Mark(now clock.Instant, text, quoted string) {
 		text += "  " + clean(quoted, max(8, columns-timeColumn-4-width(text)))
 	}
 	j.hear(item{at: now, order: orderCall, tell: func() {
+		j.http = false // how it ends is not HTTP's affair
 		j.record("frame", now, text)
 		j.rung(fmt.Sprintf("%*s  %s", timeColumn, j.time(now), j.call(text)), 0)
 	}})
@@ -72,6 +73,18 @@ func (j *Journey) mostLines() (all, tail int) {
 		return j.brief, min(tailLines, j.brief/2)
 	}
 	return maxLines, tailLines
+}
+
+// Open is how many TCP connections, of those told of so far, have not been seen to their end.
+func (j *Journey) Open() (n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, f := range j.flows {
+		if !f.closing.done && !f.us.reset && !f.peer.reset {
+			n++
+		}
+	}
+	return n
 }
 
 // Traffic is what TCP has carried, whole packets, from us and to us.

@@ -29,7 +29,7 @@ func shows() []show {
 		pageShow(), lossShow(), zeroWindowShow(), dnsTreeShow(), tlsShow(), http2Show(),
 		pollingShow(), longPollingShow(), streamingShow(),
 	}
-	return append(all, webSocketShows()...)
+	return append(append(all, webSocketShows()...), balanceShow())
 }
 
 // findShow finds a demo by its name.
