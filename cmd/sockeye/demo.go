@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"github.com/sockeye-net/sockeye/apps/dns"
 	"github.com/sockeye-net/sockeye/apps/journey"
 	"github.com/sockeye-net/sockeye/stack"
+	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
 	"github.com/sockeye-net/sockeye/tun"
@@ -29,11 +31,11 @@ func (p *program) demo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo [NAME]",
 		Short: "Watch a page being fetched, packet by packet, or another demo",
-		Long: `Demo makes a network namespace of its own with a TUN device in it, lets the kernel
-there serve a small site and its name, and fetches the page through our stack,
-telling what happens. It needs no root where the system allows user namespaces,
-no configuration and no internet. Where it may have no TUN, it joins two of our
-own hosts in memory instead, and says so.
+		Long: `Demo makes a network namespace of its own with a TUN device in it, lets the
+kernel there serve a small site and its name, and fetches the page through our
+stack, telling what happens. It needs no root where the system allows user
+namespaces, no configuration and no internet. Where it may have no TUN, it joins
+two of our own hosts in memory instead, and says so.
 
 With a NAME it shows something else in the same way ("demo list" lists them):
 
@@ -211,6 +213,7 @@ func (p *program) perform(f *demoFlags, sh show, d demoPath) (err error) {
 		s.html = &pageFile{path: f.html}
 	}
 	o := journey.Options{Out: p.out, Us: "sockeye", Peer: d.peerName, Color: isTerminal(p.out), Lang: f.lang}
+	s.clock = ticking()
 	st := &stage{session: s, peer: d.peer, other: d.other}
 	if sh.delay > 0 {
 		st.path = newPath(d.link, sh.delay)
@@ -251,6 +254,21 @@ func (p *program) perform(f *demoFlags, sh show, d demoPath) (err error) {
 		return fail(1, err)
 	}
 	return nil
+}
+
+// ticking is a clock on which each reading is later than the one before, so that the order of the story is that of
+// what happened, even where that takes no time.
+func ticking() func() clock.Instant {
+	start := time.Now()
+	var last atomic.Int64
+	return func() clock.Instant {
+		for {
+			before := last.Load()
+			if now := max(int64(time.Since(start))+1, before+1); last.CompareAndSwap(before, now) {
+				return clock.Instant(now)
+			}
+		}
+	}
 }
 
 // summary ends the demo.

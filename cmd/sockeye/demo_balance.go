@@ -17,7 +17,7 @@ import (
 func balanceShow() show {
 	return show{
 		name:  "balance",
-		short: "three servers behind a balancer: round robin, least connections; one dies",
+		short: "three servers: round robin, least connections; one dies",
 		en:    "This time we are in the middle: clients on the other side connect to us, and we pass each connection on to one of three servers there.",
 		ko:    "이번에는 우리가 가운데 있다. 상대 쪽의 클라이언트들이 우리에게 연결하고, 우리는 연결마다 그쪽의 서버 셋 가운데 하나로 넘긴다.",
 		delay: time.Millisecond,

@@ -17,7 +17,7 @@ import (
 func http2Show() show {
 	return show{
 		name:    "http2",
-		short:   "HTTP/2: ALPN h2, streams, heads before and after HPACK, two requests at once",
+		short:   "ALPN h2, streams, heads before and after HPACK, two at once",
 		en:      "HTTP/2 over TLS: many requests share one connection, each in a stream of its own. The server is Go's net/http.",
 		ko:      "TLS 위의 HTTP/2. 여러 요청이 연결 하나를 함께 쓰고, 저마다 자기 스트림이 있다. 서버는 Go의 net/http다.",
 		secrets: true,

@@ -12,7 +12,7 @@ import (
 func lossShow() show {
 	return show{
 		name:  "loss",
-		short: "packets get lost: fast retransmit, tail loss probe, timeout; cwnd before and after",
+		short: "packets get lost: fast retransmit, tail loss probe, timeout, cwnd",
 		en:    "We send, and the way to the other side loses packets, always the same ones; each way takes 10 ms and carries 10 Mbit/s.",
 		ko:    "우리가 보내고, 가는 길에서 늘 정해진 패킷이 사라진다. 길은 한쪽에 10 ms 걸리고 10 Mbit/s를 나른다.",
 		delay: 10 * time.Millisecond,

@@ -18,7 +18,7 @@ import (
 func stompShow() show {
 	return show{
 		name:  "stomp",
-		short: "CONNECT, SUBSCRIBE, MESSAGE, DISCONNECT with a message broker over a WebSocket",
+		short: "CONNECT, SUBSCRIBE, MESSAGE, DISCONNECT, over a WebSocket",
 		en:    "A message broker passes on what is sent to a destination to all who have subscribed to it. STOMP 1.2 is its protocol here, text that looks like HTTP, each frame in a message of a WebSocket.",
 		ko:    "메시지 브로커는 어떤 목적지로 보낸 것을 그 목적지를 구독한 모두에게 전한다. 여기서는 STOMP 1.2로 말한다. HTTP처럼 생긴 글이고, 프레임마다 웹소켓 메시지 하나에 담긴다.",
 		delay: 5 * time.Millisecond,

@@ -14,7 +14,7 @@ import (
 func tlsShow() show {
 	return show{
 		name:    "tls",
-		short:   "the handshake: SNI, ALPN, version, cipher, the chain and why it is believed",
+		short:   "the handshake: SNI, ALPN, cipher, the chain, why it is believed",
 		en:      "A page is fetched over TLS from Go's net/http and crypto/tls. Its certificate was signed a moment ago by a CA that was made for this, and that we trust, nobody else does.",
 		ko:      "TLS로 페이지를 가져온다. 내주는 쪽은 Go의 net/http와 crypto/tls다. 인증서는 이것만을 위해 만든 CA가 방금 서명했고, 그 CA는 우리만 믿는다.",
 		secrets: true,

@@ -23,7 +23,7 @@ func webSocketShows() []show { return []show{webSocketShow(), stompShow()} }
 func webSocketShow() show {
 	return show{
 		name:  "websocket",
-		short: "the upgrade, text and binary messages, ping and pong, the close handshake",
+		short: "the upgrade, text and binary, ping and pong, the close handshake",
 		en:    "A WebSocket begins as a request of HTTP and goes on as messages both ways (RFC 6455).",
 		ko:    "웹소켓은 HTTP 요청으로 시작해 양쪽으로 메시지를 주고받는다(RFC 6455).",
 		delay: 5 * time.Millisecond,

@@ -11,7 +11,7 @@ import (
 func zeroWindowShow() show {
 	return show{
 		name:  "zero-window",
-		short: "a reader stops: the window falls to 0, probes, an update, and on it goes",
+		short: "a reader stops: window 0, probes, an update, and on it goes",
 		en:    "We send to a program that has stopped reading, on a host that keeps only a few kilobytes for it.",
 		ko:    "읽기를 멈춘 프로그램에 보낸다. 그 호스트는 몇 킬로바이트만 맡아 준다.",
 		delay: 5 * time.Millisecond,

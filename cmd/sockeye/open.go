@@ -15,6 +15,7 @@ import (
 	"github.com/sockeye-net/sockeye/apps/dns"
 	"github.com/sockeye-net/sockeye/apps/journey"
 	"github.com/sockeye-net/sockeye/stack"
+	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/socket"
 	"github.com/sockeye-net/sockeye/tun"
@@ -65,9 +66,10 @@ type session struct {
 	device  string // "": two hosts joined in memory
 	lang    string // of the journey
 	servers []netip.AddrPort
-	noDNS   error        // why servers is empty
-	beyond  func() error // ends what carries our packets on where there is no device; nil: nothing
-	system  bool         // servers are the system's
+	noDNS   error                // why servers is empty
+	beyond  func() error         // ends what carries our packets on where there is no device; nil: nothing
+	system  bool                 // servers are the system's
+	clock   func() clock.Instant // nil: the stack's own
 
 	keys    *keyLog   // nil: nobody wants TLS's secrets
 	html    *pageFile // nil: nobody wants a page
@@ -126,7 +128,7 @@ func (s *session) start(l link.Link, pcap string, told bool, o journey.Options) 
 		_ = l.Close()
 		return err
 	}
-	cfg := stack.Config{Link: l, Prefixes: []netip.Prefix{s.us}, Gateway: s.gateway}
+	cfg := stack.Config{Link: l, Prefixes: []netip.Prefix{s.us}, Gateway: s.gateway, Clock: s.clock}
 	rec.configure(&cfg, told)
 	if s.stack, err = stack.New(cfg); err != nil {
 		return errors.Join(fmt.Errorf("cannot run the stack: %w", err), rec.close())
