@@ -12,7 +12,7 @@ import (
 func dnsTreeShow() show {
 	return show{
 		name:   "dns-tree",
-		short:  "from the root down: referrals, glue, an alias, a No from the cache",
+		short:  "from the root down: referrals, glue, an alias, a No, the cache",
 		en:     "The whole tree of names is here, very small: four name servers, and we ask them ourselves, as a recursive name server does for others.",
 		ko:     "이름의 나무 전체가 여기 아주 작게 있다. 이름 서버가 넷, 우리가 직접 묻는다. 재귀 이름 서버가 남을 위해 하는 일이다.",
 		beyond: []string{treeRoot, treeTop, treeSockeye, treeRiver},

@@ -23,6 +23,7 @@ type path struct {
 	coming  *time.Timer // for the next one to us
 	data    int         // packets of ours with data, since lose
 	drop    []int       // which of them are lost
+	dark    time.Time   // until then all of them are
 	lost    map[string]int
 }
 
@@ -43,6 +44,13 @@ func (p *path) lose(numbers ...int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.data, p.drop = 0, numbers
+}
+
+// loseFor loses all packets of ours that carry TCP's data, for a while.
+func (p *path) loseFor(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dark = time.Now().Add(d)
 }
 
 // wasLost reports whether a packet of ours was lost, once for each that was.
@@ -73,7 +81,7 @@ func (p *path) WriteBatch(ps []link.Packet) error {
 func (p *path) put(k *link.Packet) {
 	faults := p.faults
 	if whole := k.AppendTo(nil); carriesData(whole) {
-		if p.data++; slices.Contains(p.drop, p.data) {
+		if p.data++; slices.Contains(p.drop, p.data) || time.Now().Before(p.dark) {
 			faults.Loss = 1
 			p.lost[string(whole)]++
 		}
