@@ -18,7 +18,9 @@ func (j *Journey) Mark(now clock.Instant, text, quoted string) {
 		text += "  " + clean(quoted, max(8, columns-timeColumn-4-width(text)))
 	}
 	j.hear(item{at: now, order: orderCall, tell: func() {
-		j.http = false // how it ends is not HTTP's affair
+		if j.recent != nil {
+			j.recent.http = false // how it ends is not HTTP's affair
+		}
 		j.record("frame", now, text)
 		j.rung(fmt.Sprintf("%*s  %s", timeColumn, j.time(now), j.call(text)), 0)
 	}})

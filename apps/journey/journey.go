@@ -52,7 +52,6 @@ type Journey struct {
 	tls       bool              // there was a handshake
 	brief     int               // lines of a ladder; 0: maxLines
 	cwnds     map[uint64]uint32 // by socket, the last that was heard of
-	http      bool              // messages of it were told
 	lost      bool              // the packet that is being told was
 	inferring bool              // what no event says is seen from outside; see Explain
 }

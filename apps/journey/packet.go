@@ -125,7 +125,7 @@ func (j *Journey) tellTCP(r *link.Record, h *wire.IPv4, b []byte) {
 	j.bars(f.flowKey)
 	why := j.why(r, f, s)
 	if l := httpLine(payload); l != "" && !s.repeat {
-		why = l
+		why, f.http = l, true
 	}
 	if b := f.sacked(s); b != "" {
 		why += "; " + b

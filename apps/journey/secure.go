@@ -32,12 +32,7 @@ type Certificate struct {
 }
 
 // Secure begins the chapter of TLS.
-func (j *Journey) Secure() {
-	j.end(func() {
-		j.http = false // of this connection nothing yet
-		j.heading("TLS")
-	})
-}
+func (j *Journey) Secure() { j.end(func() { j.heading("TLS") }) }
 
 // Secured tells what the handshake brought.
 func (j *Journey) Secured(h Handshake) {

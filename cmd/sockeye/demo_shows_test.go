@@ -75,8 +75,7 @@ var showSays = map[string][]string{
 // requireShow checks what a demo has shown: in order, within 80 columns.
 func requireShow(t *testing.T, name, out string, exactly bool) {
 	t.Helper()
-	text := strings.ReplaceAll(out, "\n"+strings.Repeat(" ", 14)+"|"+strings.Repeat(" ", 41)+"|  ", " ") // reasons in two lines
-	text = strings.Join(strings.Fields(text), " ")
+	text := strings.Join(strings.Fields(unwrapped(out)), " ")
 	rest := text
 	for _, want := range showSays[name] {
 		want, exact := strings.CutPrefix(want, "~")
