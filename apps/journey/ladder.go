@@ -240,7 +240,7 @@ func (j *Journey) arrow(at clock.Instant, ours bool, text, why string, bytes int
 		a = "|<" + fill + " " + text + " --|"
 	}
 	line := fmt.Sprintf("%*s  %s", timeColumn, j.time(at), a)
-	for i, l := range wrap(why, whyColumns) {
+	for i, l := range wrap(why, min(whyColumns, columns-width(line)-2)) { // large numbers make the arrow longer
 		switch {
 		case i > 0: // it does not fit beside the arrow
 			line += "\n" + strings.Repeat(" ", timeColumn+2) + "|" + strings.Repeat(" ", inside) + "|  " + j.dim(l)
