@@ -25,7 +25,7 @@ type newsItem struct {
 }
 
 // newsTimes say when news come out, from the first question on.
-var newsTimes = []time.Duration{140 * time.Millisecond, 540 * time.Millisecond, 890 * time.Millisecond}
+var newsTimes = []time.Duration{110 * time.Millisecond, 420 * time.Millisecond, 690 * time.Millisecond}
 
 var newsTexts = []string{"the ice breaks", "the salmon come", "the bears come, too"}
 

@@ -13,7 +13,7 @@ import (
 // Three ways to hear of news over HTTP, each a demo; each ends with all three side by side.
 
 func pollingShow() show {
-	return newsShow("polling", "ask for news every 200 ms; beside long polling and streaming",
+	return newsShow("polling", "ask for news every 150 ms; beside long polling and streaming",
 		"We want to hear of news soon after they come out. Here we ask again and again.",
 		"새 소식을 나오는 대로 듣고 싶다. 여기서는 묻고 또 묻는다.")
 }
@@ -36,7 +36,7 @@ func newsShow(name, short, en, ko string) show {
 }
 
 // pollEvery is how long one who polls waits.
-const pollEvery = 200 * time.Millisecond
+const pollEvery = 150 * time.Millisecond
 
 // A newsWay is one of the three.
 type newsWay struct {
@@ -54,8 +54,8 @@ type newsWay struct {
 func newsWays() []*newsWay {
 	return []*newsWay{
 		{name: "polling", nameKo: "폴링", en: "Polling: ask again and again", ko: "폴링: 묻고 또 묻기", news: (*newsReader).poll, why: [2]string{
-			"A request each 200 ms over a kept connection. Mostly the answer is No (204), and what is new waits for the next question, half the time between two on average.",
-			"유지한 연결로 200 ms마다 요청한다. 응답은 대개 없음(204)이고, 새 소식은 다음 질문까지, 평균 그 간격의 절반을 기다린다."}},
+			"A request each 150 ms over a kept connection. Mostly the answer is No (204), and what is new waits for the next question, half the time between two on average.",
+			"유지한 연결로 150 ms마다 요청한다. 응답은 대개 없음(204)이고, 새 소식은 다음 질문까지, 평균 그 간격의 절반을 기다린다."}},
 		{name: "long-polling", nameKo: "롱 폴링", en: "Long polling: the server holds the answer", ko: "롱 폴링: 서버가 응답을 붙든다", news: (*newsReader).wait, why: [2]string{
 			"The server answers when there is news, and then we ask again at once. It costs a request for each, and news that come out while a request is on its way wait for that.",
 			"서버는 소식이 생기면 답하고, 우리는 바로 다시 묻는다. 소식마다 요청이 하나 들고, 요청이 오는 동안 나온 소식은 그것을 기다린다."}},

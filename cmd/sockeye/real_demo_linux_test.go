@@ -21,6 +21,9 @@ func TestShowsOverTheTUN(t *testing.T) {
 			require.Contains(t, p.stdout(), "Linux kernel")
 			requireShow(t, s.name, p.stdout(), false)
 			requireCapture(t, pcap)
+			if s.name == "loss" { // by which of them is a matter of time
+				require.Regexp(t, `seq 4345  ack 1  len 1448 -+>\|  (fast retransmit|tail loss|retransmission)`, p.stdout())
+			}
 		})
 	}
 }
