@@ -219,7 +219,7 @@ func (p *program) perform(f *demoFlags, sh show, d demoPath) (err error) {
 		st.path = newPath(d.link, sh.delay)
 		d.link, o.Lost = st.path, st.path.wasLost
 	}
-	if err := s.start(d.link, f.pcap, true, o); err != nil {
+	if err := s.start([]link.Link{d.link}, f.pcap, true, o); err != nil {
 		return fail(1, err)
 	}
 	stop, unwatch := watch()
