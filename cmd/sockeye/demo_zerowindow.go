@@ -43,7 +43,11 @@ func playZeroWindow(st *stage) error {
 	st.say("Each ACK says how many bytes more the receiver has room for: the window. Its program does not read, so the window shrinks, to zero: nothing more may be sent (RFC 9293 3.8.6). The ACK that opens it again carries no data and is not acknowledged: if it got lost, both sides would wait for ever. So the persist timer has us probe, and the answers show the window; the time between probes doubles. (A rest of the window that holds no whole segment waits a moment before it is used: RFC 9293 3.8.6.2.1.)",
 		"ACK마다 받는 쪽에 남은 자리를 알린다. 이것이 창이다. 프로그램이 읽지 않으니 창이 줄어 0이 된다. 더 보낼 수 없다(RFC 9293 3.8.6). 창을 다시 여는 ACK에는 데이터가 없어 확인 응답을 받지 않는다. 그것이 사라지면 둘 다 영원히 기다린다. 그래서 지속 타이머가 탐침을 보내게 하고, 그 응답에 창이 보인다. 탐침 사이의 시간은 두 배씩 늘어난다. (세그먼트 하나가 다 들어가지 않는 창은 잠시 기다렸다가 쓴다. RFC 9293 3.8.6.2.1)")
 	wake := time.AfterFunc(readerRests, func() { close(goOn) })
-	defer wake.Stop()
+	defer func() {
+		if wake.Stop() { // we have failed: the reader need not wait
+			close(goOn)
+		}
+	}()
 	begun := time.Now()
 	c.send(make([]byte, muchData))
 	c.line()
