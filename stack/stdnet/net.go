@@ -107,6 +107,9 @@ func (n *Net) open(ctx context.Context, network, address string, want host.Kind)
 	if err != nil {
 		return nil, f, f.failLocal("listen", "", err)
 	}
+	if address == "" {
+		address = ":0" // as package net
+	}
 	at, err := n.resolve(ctx, network, address, netip.IPv4Unspecified())
 	if err != nil {
 		return nil, f, f.failLocal("listen", "", contextError(err))
