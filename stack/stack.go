@@ -72,7 +72,8 @@ func newStack(cfg *Config, links []link.Link) (*Stack, error) {
 			return nil, err
 		}
 	}
-	if cfg.Clock == nil {
+	real := cfg.Clock == nil
+	if real {
 		cfg.Clock = monotonic()
 	}
 	s := &Stack{}
@@ -89,6 +90,7 @@ func newStack(cfg *Config, links []link.Link) (*Stack, error) {
 		if err != nil {
 			return nil, err
 		}
+		sh.runs, sh.fine.off = &s.done, !real
 		if len(links) > 1 {
 			sh.peers = &peers{stack: s, index: i}
 		}

@@ -187,6 +187,10 @@ func (h *Host) SetAlarm(s Handle, which Mask, at clock.Instant) error {
 // Deadline returns when Expire has to be called next; re-read it after any call.
 func (h *Host) Deadline() clock.Instant { return h.due.next() }
 
+// Paced reports whether Deadline may be that of a flow that waits for its rate:
+// a timer that is late there costs some of it.
+func (h *Host) Paced() bool { return h.due.next() <= h.env.PacedUntil }
+
 // Expire runs what is due. Early and repeated calls are harmless.
 func (h *Host) Expire(now clock.Instant) {
 	h.now = max(h.now, now)
