@@ -103,6 +103,16 @@ func (d *descriptor) recvFault(m *Msg, p []byte) (int, error) {
 	return n, nil
 }
 
+// wayFrom is the way of what leaves from an address of the caller's choice.
+func (d *descriptor) wayFrom(src netip.Addr) way {
+	if d.stream() || !src.IsValid() {
+		return (*descriptor).pass
+	}
+	return func(d *descriptor, p []byte, flags int, to SockAddr) (int, error) {
+		return d.sock.SendFromTo(p, src, to, d.flags(flags))
+	}
+}
+
 // SendMsg is SendTo from several buffers: one datagram, or a piece of a stream
 // that nothing gets between. EMSGSIZE: more than IOV_MAX buffers; other errors are SendTo's.
 func (a *API) SendMsg(fd int, m *Msg, flags int) (int, error) {
@@ -113,7 +123,7 @@ func (a *API) SendMsg(fd int, m *Msg, flags int) (int, error) {
 	case len(m.Iov) > IOV_MAX:
 		err = syscall.EMSGSIZE
 	default:
-		n, err = d.send(gather(m.Iov), flags, m.Src, m.Name)
+		n, err = d.send(gather(m.Iov), flags, m.Name, d.wayFrom(m.Src))
 	}
 	a.tell(d, Call{Name: "sendmsg", FD: fd, Addr: m.Name, Len: total(m.Iov)}, n, err)
 	return n, err
