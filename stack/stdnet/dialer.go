@@ -118,7 +118,7 @@ func (d *Dialer) dialOne(ctx context.Context, k host.Kind, network string, to ne
 
 // prepare sets the options and the local address of a socket that will connect.
 func (d *Dialer) prepare(s *stack.Socket, k host.Kind, f *flow) error {
-	err := s.SetOptions(func(o *host.Options) {
+	err := setUp(s, func(o *host.Options) {
 		o.Broadcast = k != host.Stream
 		if k == host.Stream {
 			streamDefaults(o)
