@@ -35,6 +35,7 @@ type fetch struct {
 	page    atomic.Bool             // what comes now are the parts
 	zipped  bool                    // undo gzip
 	begins  func(*browse.Response)  // called when the head is there; nil: nobody wants to know
+	heading func(netip.AddrPort)    // called before dial connects; nil: nobody wants to know
 	timed   written
 	talk    telling
 	request []byte           // the head, as it was on the wire
