@@ -95,7 +95,7 @@ func (r *Response) Head() []byte {
 
 // written is the head of a response of HTTP/2, as curl shows them.
 func written(code int, fields []http.Field) []byte {
-	b := []byte("HTTP/2 " + strconv.Itoa(code) + "\r\n")
+	b := []byte("HTTP/2 " + strconv.Itoa(code) + " \r\n")
 	for _, f := range fields {
 		b = append(append(append(append(b, f.Name...), ": "...), f.Value...), '\r', '\n')
 	}

@@ -38,6 +38,7 @@ type fetch struct {
 	zipped  bool                    // undo gzip
 	trusts  string                  // who is trusted, in place of what the browser's Roots say
 	begins  func(*browse.Response)  // called when the head is there; nil: nobody wants to know
+	heading func(netip.AddrPort)    // called before dial connects; nil: nobody wants to know
 	timed   written
 	talk    telling
 	request []byte           // the head, as it was on the wire
