@@ -14,6 +14,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/host"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/tun"
 	"github.com/sockeye-net/sockeye/tun/setup"
 	"github.com/sockeye-net/sockeye/tun/tuntest"
@@ -56,8 +57,8 @@ func TestOverflowOfTheKernelsQueue(t *testing.T) {
 // Between two stacks of ours the kernel forwards through such a queue.
 func TestOverflowOnTheWay(t *testing.T) {
 	for name, plain := range map[string]bool{"with offloads": false, "plain": true} {
-		for _, algorithm := range []string{"cubic", "reno", "bbr"} {
-			t.Run(name+", "+algorithm, func(t *testing.T) {
+		for _, algorithm := range []congestion.Algorithm{congestion.CUBIC{}, congestion.NewReno{}, congestion.BBR{}} {
+			t.Run(name+", "+algorithm.Name(), func(t *testing.T) {
 				const size = 16 << 20
 				near, ns, _ := queued(t, 1, plain, false)
 				far, d := behind(t, ns, plain)

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -84,31 +83,4 @@ func TestRunKeepsTheTerminal(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(w.dir, "resolv*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
-}
-
-// git clones from a server outside.
-func TestRunGit(t *testing.T) {
-	git := programPath(t, "git")
-	w := outside(t)
-	root := t.TempDir()
-	require.NoError(t, os.Chmod(root, 0o755))
-	big := w.file(filepath.Join(root, "big"), 1<<20)
-	in := func(dir string, args ...string) {
-		t.Helper()
-		cmd := exec.Command(git, args...)
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "HOME="+w.dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.test", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.test")
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, string(out))
-	}
-	in(root, "init", "-q", ".")
-	in(root, "add", "big")
-	in(root, "commit", "-q", "-m", "one large file")
-	in(root, "update-server-info")
-	w.nginx(root)
-	cmd := runs(git, "clone", "-q", "http://192.0.2.1/.git", filepath.Join(w.dir, "clone"))
-	cmd.Env = append(cmd.Env, "HOME="+w.dir)
-	p := w.run(cmd)
-	require.Zero(t, p.code, p.stderr())
-	require.Equal(t, big, sumFile(t, filepath.Join(w.dir, "clone", "big")))
 }
