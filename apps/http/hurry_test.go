@@ -13,7 +13,7 @@ import (
 
 // Nagle's algorithm is off before the connection is there (RFC 9293 3.7.4, MUST-17): a request that is written in two
 // pieces does not wait for an ACK between them.
-func TestRequestsDoNotWait(t *testing.T) {
+func TestPiecesDoNotWait(t *testing.T) {
 	c := site2(t, func(w nethttp.ResponseWriter, _ *nethttp.Request) { _, _ = io.WriteString(w, "salmon") })
 	var mu sync.Mutex
 	var calls []string

@@ -160,7 +160,7 @@ func ftpJourney(t *testing.T, w *world) {
 		"THE URL", "on one TCP connection and the file on another", "USER and PASS", "THE CONNECTION", "SYN", "window scale",
 		"THE COMMANDS AND THE REPLIES", "ftp > USER joe", "ftp < 331", "ftp > PASS (not shown)", "ftp < 230", "ftp > CWD pub", "ftp > EPSV", "ftp < 229",
 		"THE DATA CONNECTION", "Passive mode", "SYN", "window scale", "ftp > RETR hello", "< hello",
-		"THE CLOSE", "ftp > QUIT", "the control connection", "who first", "the data connection", "who first", "of its answer",
+		"THE CLOSE", "ftp > QUIT", "the control connection", "who first", "the data connection", "who first", "The peer did",
 	} {
 		i := strings.Index(told[from:], part)
 		require.GreaterOrEqual(t, i, 0, "%s is not told after the rest: %s", part, told)
