@@ -93,6 +93,7 @@ var thirdParty = map[string][]string{
 	"golang.org/x/net/http2/hpack":    {"apps/browse"},
 	"golang.org/x/net/html":           {"apps/browse"},
 	"github.com/coder/websocket":      {"apps/browse", "cmd/..."},
+	"github.com/jlaffaye/ftp":         {"apps/browse"},
 	"golang.org/x/sys":                {"stack", "apps/dns", "tun", "tun/setup", "tun/vnet", "tun/tuntest", "cmd/..."},
 	"github.com/songgao/water":        {"tun"},
 	"github.com/vishvananda/netlink":  {"tun/setup"},

@@ -30,6 +30,11 @@
 // (an alarm in the host's own heap), Close. Who waits on many sockets at once
 // (watch.go) does not lead.
 //
+// Once a flow is paced, by its controller or by its owner, its shard has a second
+// goroutine and a timerfd until it ends, on Linux: the runtime's timers are late
+// by up to a millisecond, which costs a fast flow its rate (finetimer_linux.go).
+// Not with a Config.Clock and not in a bubble of testing/synctest.
+//
 // # Bytes
 //
 // A stream's bytes are copied once on each way, and large pieces outside the
@@ -61,9 +66,9 @@
 //     nothing waits for a link that does not drain.
 //  2. No call is taken any more: failed is set. Every blocked call ends with
 //     ErrClosed; who sleeps is woken, who leads is woken by the link.
-//  3. The timer stops. It may be on its way: it finds failed set and does nothing.
+//  3. The timers stop. One may be on its way: it finds failed set and does nothing.
 //  4. The link closes, which ends the wait of who leads it.
-//  5. Close returns when nobody leads and the goroutine is gone: from then on
+//  5. Close returns when nobody leads and the goroutines are gone: from then on
 //     nothing of the stack runs, and the link's owner may take it apart.
 //
 // A link that fails ends the stack the same way from step 1, and every call then

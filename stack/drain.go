@@ -39,8 +39,8 @@ func (d *drain) take(s *Socket) {
 
 // delivers reports whether s is a connection, made or being made. The lock is held.
 func (s *Socket) delivers() bool {
-	i, err := s.sh.host.Info(s.sh.now, s.handle)
-	return err == nil && i.State != tcp.StateClosed && i.State != tcp.StateListen && i.State != tcp.StateSynSent
+	st, err := s.sh.host.State(s.sh.now, s.handle)
+	return err == nil && st != tcp.StateClosed && st != tcp.StateListen && st != tcp.StateSynSent
 }
 
 // silence is how long a peer that has all of ours may say nothing before it is
@@ -81,13 +81,13 @@ func (d *drain) look(s *Socket, such func(tcp.State) bool) {
 		return
 	}
 	s.throwAway(now)
-	if i, err := s.sh.host.Info(now, s.handle); err == nil && s.sh.failed == nil && !such(i.State) {
+	if st, err := s.sh.host.State(now, s.handle); err == nil && s.sh.failed == nil && !such(st) {
 		return
 	}
 	delete(d.open, s)
 	s.unwatchLocked(w)
 	s.sh.forget(s)
-	if i, err := s.sh.host.Info(now, s.handle); err == nil && i.State == tcp.StateFinWait2 {
+	if st, err := s.sh.host.State(now, s.handle); err == nil && st == tcp.StateFinWait2 {
 		_ = s.sh.host.Abort(now, s.handle)
 		return
 	}

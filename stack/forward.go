@@ -41,6 +41,24 @@ func (s *Socket) Forward(limit int, patience time.Duration) error {
 	return nil
 }
 
+// TakeForeign lets in what is addressed to nobody here and transparent sockets of s's kind
+// may be for (host.Options.Transparent); it stays so, for the whole stack.
+func (s *Socket) TakeForeign() error {
+	take := func(sh *shard) { sh.host.TakeForeign(s.kind) }
+	st := s.several()
+	if st == nil {
+		return s.call(func(clock.Instant) error { take(s.sh); return nil })
+	}
+	st.lock()
+	defer st.unlock()
+	for _, sh := range st.shards {
+		sh.enter()
+		take(sh)
+		sh.leave()
+	}
+	return nil
+}
+
 // lookAgain is what follows a change of what the shards' hosts have to themselves: the
 // packets' readers learn of it. Stack.mu is held.
 func (st *Stack) lookAgain() {

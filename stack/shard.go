@@ -25,7 +25,7 @@ type shard struct {
 	read func() clock.Instant
 
 	now     clock.Instant // of the last enter; never runs back
-	timer   *time.Timer
+	timer   alarm
 	armed   clock.Instant // what timer, or fine, is set to
 	fine    fineTimer
 	runs    *sync.WaitGroup // whom Close waits for
@@ -34,9 +34,10 @@ type shard struct {
 	failed  error           // why the shard no longer works: ErrClosed or the link's error
 	out     [batch]link.Packet
 	lead    lead
-	peers   *peers        // where there are several; nil: alone
-	over    chan struct{} // closed when failed is set
-	drained chan struct{} // closed when nothing is left to deliver; nil: nobody asked
+	peers   *peers            // where there are several; nil: alone
+	over    chan struct{}     // closed when failed is set
+	drained chan struct{}     // closed when nothing is left to deliver; nil: nobody asked
+	busy    func(*shard) bool // with drained: (*shard).delivers, linked by who asks
 
 	log        *trace.Log // nil: off
 	deliver    func([]trace.Event)
@@ -69,7 +70,7 @@ func (sh *shard) flush() {
 	}
 	sh.wake()
 	sh.arm()
-	if sh.drained != nil && !sh.busy() {
+	if sh.drained != nil && !sh.busy(sh) {
 		close(sh.drained)
 		sh.drained = nil
 	}
@@ -235,13 +236,13 @@ func (sh *shard) drain() <-chan struct{} {
 	sh.enter()
 	defer sh.leave()
 	if sh.drained == nil {
-		sh.drained = make(chan struct{})
+		sh.drained, sh.busy = make(chan struct{}), (*shard).delivers
 	}
 	return sh.drained
 }
 
-// busy reports whether a connection still has something to deliver.
-func (sh *shard) busy() bool {
+// delivers reports whether a connection still has something to deliver.
+func (sh *shard) delivers() bool {
 	return slices.ContainsFunc(sh.host.Sockets(nil), func(d host.Description) bool {
 		return d.Kind == host.Stream && d.State != tcp.StateTimeWait &&
 			d.State != tcp.StateClosed && d.State != tcp.StateListen

@@ -157,7 +157,7 @@ func (s *Socket) outcome() error {
 	}
 	err = h.SocketError(s.handle)
 	if err == nil && m&host.Hangup != 0 {
-		if i, e := h.Info(s.sh.now, s.handle); e != nil || i.State == tcp.StateClosed {
+		if st, e := h.State(s.sh.now, s.handle); e != nil || st == tcp.StateClosed {
 			return tcp.ErrAborted // somebody else has asked SocketError
 		}
 	}

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"math"
 	"net/netip"
@@ -18,16 +17,34 @@ import (
 // own, with its names and its units. What Linux knows and we do not is left out.
 func WriteSockets(w io.Writer, all []SocketStat) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%-6s %-11s %-7s %-7s %22s %22s\n", "Netid", "State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port")
+	ssRow(&b, "Netid", "State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port")
 	for i := range all {
 		s := &all[i]
-		fmt.Fprintf(&b, "%-6s %-11s %-7d %-7d %22s %22s\n", netid(s.Kind), ssState(&s.Description), s.RecvQ, s.SendQ, ssAddr(s.Local), ssAddr(s.Remote))
+		ssRow(&b, netid(s.Kind), ssState(&s.Description), strconv.Itoa(s.RecvQ), strconv.Itoa(s.SendQ), ssAddr(s.Local), ssAddr(s.Remote))
 		if s.Info != nil && s.Info.State != tcp.StateListen && s.Info.State != tcp.StateClosed {
-			fmt.Fprintf(&b, "\t %s\n", ssInfo(s.Info))
+			b.WriteString("\t " + ssInfo(s.Info) + "\n")
 		}
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// ssWidths are the columns' widths; below 0: the text is at its right.
+var ssWidths = [...]int{6, 11, 7, 7, -22, -22}
+
+// ssRow writes a line of the table. (Package fmt would be linked by whoever has a stack.)
+func ssRow(b *bytes.Buffer, cells ...string) {
+	for i, c := range cells {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		if w := ssWidths[i]; w < 0 {
+			b.WriteString(strings.Repeat(" ", max(-w-len(c), 0)) + c)
+		} else {
+			b.WriteString(c + strings.Repeat(" ", max(w-len(c), 0)))
+		}
+	}
+	b.WriteByte('\n')
 }
 
 func netid(k host.Kind) string {
@@ -72,7 +89,7 @@ func ssInfo(i *tcp.Info) string {
 	l.flag("ecnseen", i.ECNSeen)
 	l.word(i.Congestion)
 	if i.WindowScaling {
-		l.word(fmt.Sprintf("wscale:%d,%d", i.SndWscale, i.RcvWscale))
+		l.word("wscale:" + strconv.Itoa(int(i.SndWscale)) + "," + strconv.Itoa(int(i.RcvWscale)))
 	}
 	l.word("rto:" + ms(i.RTO))
 	l.num("backoff", int64(i.Backoff))
@@ -114,7 +131,7 @@ func ssInfo(i *tcp.Info) string {
 	}
 	l.num("unacked", int64(i.Unacked))
 	if i.Retrans > 0 || i.TotalRetrans > 0 {
-		l.word(fmt.Sprintf("retrans:%d/%d", i.Retrans, i.TotalRetrans))
+		l.word("retrans:" + strconv.Itoa(i.Retrans) + "/" + strconv.Itoa(i.TotalRetrans))
 	}
 	l.num("lost", int64(i.Lost))
 	l.num("sacked", int64(i.Sacked))
@@ -157,7 +174,8 @@ func (l *ssLine) num(name string, n int64) {
 
 func (l *ssLine) share(name string, part, whole time.Duration) {
 	if part > 0 {
-		l.word(fmt.Sprintf("%s:%dms(%.1f%%)", name, part.Milliseconds(), 100*float64(part)/float64(whole)))
+		percent := strconv.FormatFloat(100*float64(part)/float64(whole), 'f', 1, 64)
+		l.word(name + ":" + strconv.FormatInt(part.Milliseconds(), 10) + "ms(" + percent + "%)")
 	}
 }
 

@@ -117,8 +117,7 @@ func (s *Stack) newShard(cfg *Config, l link.Link, share host.Share) (*shard, er
 	if sh.host, err = host.New(c, sh.feat); err != nil {
 		return nil, err
 	}
-	sh.timer = time.AfterFunc(time.Hour, sh.expire)
-	sh.timer.Stop()
+	sh.timer = newAlarm(sh.expire)
 	return sh, nil
 }
 

@@ -1,6 +1,7 @@
 package browse
 
 import (
+	"compress/gzip"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -94,7 +95,7 @@ func (r *Response) Head() []byte {
 
 // written is the head of a response of HTTP/2, as curl shows them.
 func written(code int, fields []http.Field) []byte {
-	b := []byte("HTTP/2 " + strconv.Itoa(code) + "\r\n")
+	b := []byte("HTTP/2 " + strconv.Itoa(code) + " \r\n")
 	for _, f := range fields {
 		b = append(append(append(append(b, f.Name...), ": "...), f.Value...), '\r', '\n')
 	}
@@ -202,13 +203,23 @@ func (b *Browser) keepCookies(u *url.URL, fields []http.Field) {
 	}
 }
 
+// gunzip is the http.Gunzip of the standard library.
+func gunzip(r io.Reader) (io.Reader, error) {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	return z, nil
+}
+
 // fromHTTP1 is a response of apps/http as ours.
 func fromHTTP1(r *http.Response) *Response {
 	resp := &Response{
 		URL: r.URL, Proto: "HTTP/1." + string(rune('0'+r.Minor)), Code: r.Code, Reason: r.Reason, Fields: r.Fields, Raw: r.Raw,
-		Length: r.ContentLength, Body: r.Body, Local: r.Local, Remote: r.Remote, Reused: r.Reused, decoded: r.Decoded, unencrypted: r,
+		Length: r.ContentLength, Body: r.Body, Local: r.Local, Remote: r.Remote, Reused: r.Reused, unencrypted: r,
 	}
-	if s, ok := r.Stream.(*tls.Conn); ok {
+	resp.decoded = func() (io.Reader, error) { return r.Decoded(gunzip) }
+	if s, ok := r.Stream.(stream); ok {
 		st := s.ConnectionState()
 		resp.TLS = &st
 	}

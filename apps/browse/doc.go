@@ -10,6 +10,8 @@
 //	  apps/http      HTTP/1.0 and 1.1 on Berkeley sockets
 //	    secure       TLS over the same socket (tls.go, conn.go)
 //	  HTTP/2         net/http's on that TLS connection, where ALPN says h2 (http2.go); its frames are watched (frames.go)
+//	FTP.Fetch        a file or a directory over FTP, in passive mode (ftp.go); the dialogue is listened to (ftp_talk.go)
+//	Browser.WebSocket one that is open (websocket.go)
 //
 // It is where package net and crypto/tls come in; apps/http and apps/dns do without them.
 //

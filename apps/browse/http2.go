@@ -186,7 +186,7 @@ func fromHTTP2(u *url.URL, r *nethttp.Response, cancel func()) *Response {
 		}
 	}
 	resp.Body = &body2{ReadCloser: r.Body, u: u, cancel: cancel}
-	resp.decoded = func() (io.Reader, error) { return http.Decode(resp.Fields, resp.Body) }
+	resp.decoded = func() (io.Reader, error) { return http.Decode(resp.Fields, resp.Body, gunzip) }
 	return resp
 }
 

@@ -23,7 +23,7 @@ func (b *Browser) secure(to http.Peer, until time.Time) (http.Stream, error) {
 		b.Trusted(s.ConnectionState())
 	}
 	if s.ConnectionState().NegotiatedProtocol != "h2" {
-		return s, nil
+		return stream{s}, nil
 	}
 	nc.owns = true
 	if err := b.keepHTTP2(to, s); err != nil {
@@ -31,6 +31,20 @@ func (b *Browser) secure(to http.Peer, until time.Time) (http.Stream, error) {
 		return nil, err
 	}
 	return nil, http.ErrTaken
+}
+
+// A stream is TLS as an http.Stream.
+type stream struct{ *tls.Conn }
+
+func (s stream) SetReadTimeout(d time.Duration) error  { return s.SetReadDeadline(by(d)) }
+func (s stream) SetWriteTimeout(d time.Duration) error { return s.SetWriteDeadline(by(d)) }
+
+// by is when d is over; zero: never.
+func by(d time.Duration) time.Time {
+	if d == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(d)
 }
 
 // config is how we do TLS.

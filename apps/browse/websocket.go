@@ -15,9 +15,6 @@ import (
 	"github.com/sockeye-net/sockeye/apps/url"
 )
 
-// A Dial makes the connections of WebSocket: (*stdnet.Net).DialContext is one.
-type Dial func(ctx context.Context, network, address string) (net.Conn, error)
-
 // WebSocket opens one (RFC 6455) at a URL with ws, wss, http or https, with further header fields, and
 // protocols to choose from. What the Browser says of certificates holds; cookies of its Jar go along. The
 // error is an *http.Error.

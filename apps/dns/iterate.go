@@ -163,18 +163,18 @@ func (it *Iterator) askZone(j *job, z *zone, a *Answer) (*Exchange, error) {
 		if !slices.Contains(wrong.Servers, at) {
 			wrong.Servers = append(wrong.Servers, at)
 		}
-		wrong.worse(x)
+		worsen(wrong, x)
 	}
 }
 
-// worse makes e tell of x, where that says more than what it tells.
-func (e *Error) worse(x *Exchange) {
+// worsen makes e tell of x, where that says more than what it tells.
+func worsen(e *Error, x *Exchange) {
 	if x.Message != nil && x.Err == nil && usable(x) {
 		e.Kind, e.Servers = ErrLame, []netip.AddrPort{x.Server}
 		return
 	}
 	if e.Kind != ErrLame {
-		e.blame(x)
+		blame(e, x)
 	}
 }
 

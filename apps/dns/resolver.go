@@ -161,7 +161,7 @@ func (r *Resolver) ask(j *job, n dnsmessage.Name, t Type) (*Exchange, error) {
 			if usable(x) {
 				return x, nil
 			}
-			failed.blame(x)
+			blame(failed, x)
 			if j.over(r.now()) {
 				return nil, failed
 			}
@@ -177,8 +177,9 @@ func usable(x *Exchange) bool {
 }
 
 // blame makes e tell of x, unless it already tells of something that says more:
-// an answer says more than a failure, and a failure more than silence.
-func (e *Error) blame(x *Exchange) {
+// an answer says more than a failure, and a failure more than silence. (No method: an error's type is
+// known to reflection, and all that it leads to with all its methods.)
+func blame(e *Error, x *Exchange) {
 	switch {
 	case x.Message != nil:
 		e.Kind, e.RCode, e.Err, e.Servers = ErrRefused, x.Message.RCode, nil, []netip.AddrPort{x.Server}

@@ -9,7 +9,7 @@
 // socket of the system.
 //
 //	gateway.go   Start, Close, Drain, and what is allowed
-//	publish.go   the other way: connections from outside
+//	publish.go   the other way: connections from outside, and datagrams (publish_datagrams.go)
 //	stream.go    connections, half-closed and reset as their other ends are
 //	datagram.go  UDP, one socket for each endpoint inside
 //	ping.go      echoes, over ping sockets

@@ -24,7 +24,7 @@ func newBody(cn *conn, kind framing, length int64, keep bool) *Body {
 	b := &Body{cn: cn, kind: kind, left: length, keep: keep}
 	switch {
 	case kind == inChunks:
-		b.chunks = &chunks{s: cn}
+		b.chunks = &chunks{s: &cn.reader}
 	case kind == noBody || kind == byLength && length == 0:
 		b.end(io.EOF)
 	}

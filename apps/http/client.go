@@ -110,8 +110,8 @@ func (c *Client) prepare(r *Request) (*url.URL, []byte, error) {
 // stale: the server closed an idle connection while our request was on its way. What is idempotent may be
 // sent again (RFC 9110 9.2.2). Each idle connection can be stale once, so this ends.
 func (cn *conn) stale(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && cn.reused && !cn.got && (e.Kind == EmptyReply || e.Kind == SendFailed || e.Kind == RecvFailed)
+	e, ok := errors.AsType[*Error](err)
+	return ok && cn.reused && !cn.got && (e.Kind == EmptyReply || e.Kind == SendFailed || e.Kind == RecvFailed)
 }
 
 // exchange sends the request and reads the head.
@@ -122,7 +122,7 @@ func (cn *conn) exchange(r *Request, raw []byte) (*Response, error) {
 	h, interim, whole, err := cn.deliver(r)
 	if h == nil && err == nil {
 		var more int
-		h, more, err = readHeads(cn, interim)
+		h, more, err = readHeads(&cn.reader, interim)
 		interim = more
 	}
 	if err != nil {
@@ -157,10 +157,9 @@ func (cn *conn) deliver(r *Request) (h *head, interim int, whole bool, err error
 	err = cn.sendBody(r)
 	cn.until, cn.idle = earlier(r.Deadline, time.Now().Add(orElse(cn.client.HeaderTimeout, defaultHeader))), 0
 	cn.doing = waiting
-	var e *Error
-	if errors.As(err, &e) && e.Kind == SendFailed && !cn.reused {
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == SendFailed && !cn.reused {
 		// The server may have said why it takes no more before it closed (RFC 9112 9.5).
-		if h, interim, e := readHeads(cn, interim); e == nil {
+		if h, interim, e := readHeads(&cn.reader, interim); e == nil {
 			return h, interim, false, nil
 		}
 	}

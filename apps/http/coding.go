@@ -1,10 +1,11 @@
 package http
 
 import (
-	"compress/gzip"
 	"errors"
 	"io"
 	"strings"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // AcceptGzip is the field of a request whose response Decoded can undo.
@@ -12,36 +13,43 @@ var AcceptGzip = Field{"Accept-Encoding", "gzip"}
 
 // Decoded is the body without its content coding: gzip, or none (RFC 9110 8.4). A body that grows beyond all
 // measure is refused: more than a GiB, or beyond its first MiB more than 200 times what came.
-func (r *Response) Decoded() (io.Reader, error) { return Decode(r.Fields, r.Body) }
+func (r *Response) Decoded(gunzip Gunzip) (io.Reader, error) {
+	return Decode(r.Fields, r.Body, gunzip)
+}
+
+// A Gunzip begins to undo gzip, as compress/gzip's NewReader does. That one is brought along by who wants
+// it, for merely to import it is nearly 30 KB of a program.
+type Gunzip func(io.Reader) (io.Reader, error)
 
 // Decode is Decoded for a body that came in another way.
-func Decode(fields []Field, body io.Reader) (io.Reader, error) {
+func Decode(fields []Field, body io.Reader, gunzip Gunzip) (io.Reader, error) {
 	var codings []string
 	for _, f := range fields {
-		if strings.EqualFold(f.Name, "Content-Encoding") {
+		if ascii.EqualFold(f.Name, "Content-Encoding") {
 			codings = append(codings, f.Value) // several fields are one list (RFC 9110 5.2)
 		}
 	}
-	coding := strings.ToLower(strings.Join(codings, ", "))
+	coding := ascii.Lower(strings.Join(codings, ", "))
 	switch coding {
 	case "", "identity":
 		return body, nil
 	case "gzip", "x-gzip":
-		return &unzipper{in: counter{r: body}}, nil
+		return &unzipper{in: counter{r: body}, gunzip: gunzip}, nil
 	}
 	return nil, &Error{Kind: BadCoding, Text: "the body is in a coding that was not offered: " + quote(coding)}
 }
 
 // An unzipper undoes gzip.
 type unzipper struct {
-	in  counter
-	z   *gzip.Reader // nil before the first byte
-	out int64
+	in     counter
+	gunzip Gunzip
+	z      io.Reader // nil before the first byte
+	out    int64
 }
 
 func (u *unzipper) Read(p []byte) (int, error) {
 	if u.z == nil {
-		z, err := gzip.NewReader(&u.in)
+		z, err := u.gunzip(&u.in)
 		if err == io.EOF && u.in.n == 0 {
 			return 0, io.EOF // nothing was sent, so there is nothing to undo
 		}
@@ -63,9 +71,8 @@ func (u *unzipper) Read(p []byte) (int, error) {
 
 // broken says whose fault err is: the connection's, or the coding's.
 func (u *unzipper) broken(err error) error {
-	var e *Error
-	switch {
-	case errors.As(err, &e):
+	switch _, ours := errors.AsType[*Error](err); {
+	case ours:
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF:
 		return &Error{Kind: Partial, Text: "the compressed body ends early", Err: ErrTruncated}

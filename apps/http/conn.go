@@ -105,7 +105,7 @@ func (cn *conn) close() {
 		return
 	}
 	if cn.stream != nil {
-		_ = cn.stream.SetWriteDeadline(time.Now().Add(lingerWait))
+		_ = cn.stream.SetWriteTimeout(lingerWait)
 		_ = cn.stream.Close()
 	}
 	err := cn.client.API.Close(cn.fd)

@@ -36,7 +36,7 @@ func readOurs(m made, step int) (r reading) {
 	r = reading{code: got.code, body: got.body}
 	if m.zipped {
 		var plain io.Reader
-		if plain, r.err = Decode(got.fields, strings.NewReader(got.body)); r.err == nil {
+		if plain, r.err = Decode(got.fields, strings.NewReader(got.body), gunzip); r.err == nil {
 			r.body, r.err = readAll(plain)
 		}
 	}

@@ -1,6 +1,10 @@
 package http
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
+)
 
 // A Field is one line of a head, as it came or goes: name and value in their own letter case, without the
 // blanks around the value.
@@ -9,7 +13,7 @@ type Field struct{ Name, Value string }
 // Get is the value of the first field of that name, letter case aside (RFC 9110 5.1); "" if there is none.
 func Get(fs []Field, name string) string {
 	for _, f := range fs {
-		if strings.EqualFold(f.Name, name) {
+		if ascii.EqualFold(f.Name, name) {
 			return f.Value
 		}
 	}
@@ -19,11 +23,11 @@ func Get(fs []Field, name string) string {
 // has says whether a field of that name lists token (RFC 9110 5.6.1).
 func has(fs []Field, name, token string) bool {
 	for _, f := range fs {
-		if !strings.EqualFold(f.Name, name) {
+		if !ascii.EqualFold(f.Name, name) {
 			continue
 		}
 		for t := range strings.SplitSeq(f.Value, ",") {
-			if strings.EqualFold(strings.Trim(t, " \t"), token) {
+			if ascii.EqualFold(strings.Trim(t, " \t"), token) {
 				return true
 			}
 		}

@@ -2,7 +2,8 @@ package http
 
 import (
 	"math"
-	"strings"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // A framing is how the end of a body is found.
@@ -51,7 +52,7 @@ func (h *head) persistent() bool {
 func (h *head) contentLength() (int64, error) {
 	length, first := int64(-1), ""
 	for _, f := range h.fields {
-		if !strings.EqualFold(f.Name, "Content-Length") {
+		if !ascii.EqualFold(f.Name, "Content-Length") {
 			continue
 		}
 		n, ok := decimal(f.Value, math.MaxInt64)
@@ -70,10 +71,10 @@ func (h *head) contentLength() (int64, error) {
 func (h *head) chunked() (bool, error) {
 	found := 0
 	for _, f := range h.fields {
-		if !strings.EqualFold(f.Name, "Transfer-Encoding") {
+		if !ascii.EqualFold(f.Name, "Transfer-Encoding") {
 			continue
 		}
-		if found++; found > 1 || !strings.EqualFold(f.Value, "chunked") {
+		if found++; found > 1 || !ascii.EqualFold(f.Value, "chunked") {
 			return false, &Error{Kind: BadCoding, Text: "the server used a transfer coding that was not offered: " + quote(f.Value)}
 		}
 	}

@@ -35,7 +35,7 @@ func TestAttack_64_EndlessStreamIsReadNoFurther(t *testing.T) {
 			read += n
 			return n, err
 		}
-		h, _, err := readHeads(cn, 0)
+		h, _, err := readHeads(&cn.reader, 0)
 		if err == nil {
 			kind, length, keep, ferr := h.frame("GET")
 			require.NoError(t, ferr)

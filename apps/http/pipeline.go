@@ -58,7 +58,7 @@ func (c *Client) prepareAll(rs []*Request) (us []*url.URL, raw []byte, err error
 func (cn *conn) answers(rs []*Request, us []*url.URL, each func(int, *Response, error)) int {
 	for i, r := range rs {
 		cn.doing = "read the response of " + cn.remote.String()
-		h, interim, err := readHeads(cn, 0)
+		h, interim, err := readHeads(&cn.reader, 0)
 		if err != nil {
 			return i
 		}

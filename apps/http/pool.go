@@ -95,12 +95,13 @@ func (c *Client) claim(key string) (*conn, chan struct{}) {
 // wait waits until a connection of the lane is idle or gone.
 func (c *Client) wait(key string, w chan struct{}, u *url.URL, deadline time.Time) error {
 	until := earlier(deadline, time.Now().Add(orElse(c.ConnectTimeout, defaultConnect)))
-	t := time.NewTimer(time.Until(until))
+	late := make(chan struct{})
+	t := time.AfterFunc(time.Until(until), func() { close(late) })
 	defer t.Stop()
 	select {
 	case <-w:
 		return nil
-	case <-t.C:
+	case <-late:
 	}
 	p := &c.pool
 	p.mu.Lock()

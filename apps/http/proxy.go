@@ -41,7 +41,7 @@ func (cn *conn) tunnel(u *url.URL) error {
 	if err := cn.send(raw); err != nil {
 		return err
 	}
-	h, interim, err := readHeads(cn, 0)
+	h, interim, err := readHeads(&cn.reader, 0)
 	if err != nil {
 		return cn.unanswered(err, interim)
 	}

@@ -3,9 +3,9 @@ package http
 import (
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 	"github.com/sockeye-net/sockeye/apps/url"
 )
 
@@ -155,7 +155,7 @@ func (r *Request) Rewind() bool {
 func oneHost(fs []Field) bool {
 	n := 0
 	for _, f := range fs {
-		if strings.EqualFold(f.Name, "Host") {
+		if ascii.EqualFold(f.Name, "Host") {
 			n++
 		}
 	}
@@ -164,7 +164,7 @@ func oneHost(fs []Field) bool {
 
 func present(fs []Field, name string) bool {
 	for _, f := range fs {
-		if strings.EqualFold(f.Name, name) {
+		if ascii.EqualFold(f.Name, name) {
 			return true
 		}
 	}

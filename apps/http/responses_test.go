@@ -181,7 +181,7 @@ func parse(raw, method string, step int) (*parsed, error) {
 	in := strings.NewReader(raw)
 	cn := &conn{client: &Client{}}
 	cn.fill = func(p []byte) (int, error) { return in.Read(p[:min(len(p), step)]) }
-	h, interim, err := readHeads(cn, 0)
+	h, interim, err := readHeads(&cn.reader, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -76,10 +76,9 @@ func (cn *conn) sendPart(p []byte, chunked bool) error {
 func (cn *conn) ask(final time.Time) (h *head, interim int, err error) {
 	cn.until = earlier(final, time.Now().Add(continueWait))
 	defer func() { cn.until = final }()
-	h, err = readHead(cn, maxHead)
-	var e *Error
-	switch {
-	case errors.As(err, &e) && e.Kind == Timeout && !cn.got:
+	h, err = readHead(&cn.reader, maxHead)
+	switch e, ok := errors.AsType[*Error](err); {
+	case ok && e.Kind == Timeout && !cn.got:
 		return nil, 0, nil
 	case err != nil:
 		return nil, 0, err

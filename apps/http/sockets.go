@@ -32,9 +32,14 @@ const (
 // timedOut says whether a call ended because of SO_RCVTIMEO, SO_SNDTIMEO or a Stream's deadline,
 // or because the stack itself gave the peer up.
 func timedOut(err error) bool {
-	var t interface{ Timeout() bool }
-	return err == syscall.EAGAIN || err == syscall.EINPROGRESS || err == syscall.ETIMEDOUT ||
-		errors.As(err, &t) && t.Timeout()
+	if err == syscall.EAGAIN || err == syscall.EINPROGRESS || err == syscall.ETIMEDOUT {
+		return true
+	}
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && t.Timeout()
 }
 
 // earlier is the earlier of two times; zero is never.

@@ -9,11 +9,14 @@ import (
 
 // A Stream is a connection that is more than a socket: TLS over one. A Read that ends with io.EOF is an end
 // that the peer has vouched for; where the connection ends without close_notify the error is ErrTruncated
-// (RFC 9112 9.8). A *tls.Conn is one if the connection below it says ErrTruncated for io.EOF.
+// (RFC 9112 9.8). A *tls.Conn is most of one if the connection below it says ErrTruncated for io.EOF.
+//
+// It has time-outs and no deadlines: a call of net.Conn's SetReadDeadline through an interface would have
+// every program link os.File's too, and with it time.Time's formats and zones.
 type Stream interface {
 	io.ReadWriteCloser
-	SetReadDeadline(time.Time) error
-	SetWriteDeadline(time.Time) error
+	SetReadTimeout(time.Duration) error  // of what is read from now on; 0: none
+	SetWriteTimeout(time.Duration) error // of what is written
 }
 
 // A Peer is whom TLS is made with.
@@ -36,7 +39,7 @@ func (cn *conn) receive(p []byte, wait time.Duration) (int, error) {
 		}
 		return cn.client.API.Recv(cn.fd, p, 0)
 	}
-	if err := cn.stream.SetReadDeadline(by(wait)); err != nil {
+	if err := cn.stream.SetReadTimeout(wait); err != nil {
 		return 0, err
 	}
 	n, err := cn.stream.Read(p)
@@ -57,7 +60,7 @@ func (cn *conn) transmit(p []byte, wait time.Duration) (int, error) {
 		}
 		return cn.client.API.Send(cn.fd, p, msgNoSignal)
 	}
-	if err := cn.stream.SetWriteDeadline(by(wait)); err != nil {
+	if err := cn.stream.SetWriteTimeout(wait); err != nil {
 		return 0, err
 	}
 	return cn.stream.Write(p)
@@ -73,12 +76,4 @@ func (cn *conn) within(now *time.Duration, opt int, wait time.Duration) error {
 		*now = wait
 	}
 	return err
-}
-
-// by is when wait is over; zero: never.
-func by(wait time.Duration) time.Time {
-	if wait == 0 {
-		return time.Time{}
-	}
-	return time.Now().Add(wait)
 }

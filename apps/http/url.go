@@ -1,18 +1,13 @@
 package http
 
-import (
-	"errors"
-
-	"github.com/sockeye-net/sockeye/apps/url"
-)
+import "github.com/sockeye-net/sockeye/apps/url"
 
 // ParseURL takes a URL apart that this client can fetch: http and, where Client.Secure is set, https.
 // Without a scheme http is meant, as with curl. The error is an *Error around an *url.Error.
 func ParseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
-	var e *url.Error
 	switch {
-	case errors.As(err, &e):
+	case err != nil:
 		return nil, &Error{Kind: BadURL, Err: err}
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, &Error{Kind: UnsupportedScheme, Op: quote(s), Text: `only http and https are fetched here, not "` + u.Scheme + `"`}

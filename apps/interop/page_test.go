@@ -43,6 +43,9 @@ func command(t *testing.T) string {
 func TestPageInABrowser(t *testing.T) {
 	chromium := program(t, "chromium")
 	program(t, "tshark")
+	if os.Geteuid() != 0 {
+		t.Skip("a browser in a network of its own, and a namespace for nginx, need root")
+	}
 	sockeye := command(t)
 	ctx, complaints := browser(t, chromium)
 	t.Run("demo", func(t *testing.T) {

@@ -93,6 +93,10 @@ func optionName(n int) string {
 		return "SO_SNDTIMEO"
 	case socket.SO_LINGER:
 		return "SO_LINGER"
+	case socket.TCP_NODELAY:
+		return "TCP_NODELAY"
+	case socket.TCP_INFO:
+		return "TCP_INFO"
 	case socket.SO_ERROR:
 		return "SO_ERROR"
 	}

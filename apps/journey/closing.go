@@ -80,6 +80,10 @@ func (j *Journey) tellClose(f *flow, msl time.Duration) {
 		return
 	case c.both:
 		j.fact("who first", j.t("Both at once: each sent its FIN before the other's had arrived."))
+	case c.oursFirst && !f.http:
+		j.fact("who first", j.t("We did."))
+	case !f.http:
+		j.fact("who first", j.t("%s did.", upper(peer)))
 	case c.oursFirst:
 		j.fact("who first", j.t("We did: the server would have kept the connection alive."))
 	default:

@@ -10,9 +10,11 @@
 // of their times before a line is printed, a few milliseconds late.
 //
 //	ladder.go            one line for a call, a packet, a change of state
+//	seen.go              what a segment says beside its numbers; the congestion window
 //	flow.go              what is remembered of a connection
 //	closing.go           how a connection ended
 //	url.go name.go connection.go exchange.go bytes.go   the chapters
+//	aside.go             what a program tells of its own: marks, facts, tables
 //
 // Invariants: a line has at most 80 columns unless a number in it is very
 // large; nothing from the network reaches the terminal unescaped; a long

@@ -18,6 +18,9 @@ func (j *Journey) Talk() {
 // body, as they were on the wire.
 func (j *Journey) Messages(request, response, body []byte, total int64) {
 	j.end(func() {
+		if j.recent != nil {
+			j.recent.http = true
+		}
 		j.blank()
 		j.message("> ", request, 40)
 		j.blank()

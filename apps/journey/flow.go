@@ -21,6 +21,7 @@ type flow struct {
 	states   []tcp.State // ours, in order
 	conn     uint64      // socket number; 0: not known
 	closing  closing
+	http     bool        // a request and its answer go over it
 	seen     [2]onlooker // us, the peer
 }
 

@@ -48,17 +48,18 @@ func compare(t *testing.T, name, got string) {
 // A scene is a journey whose every packet, event and call the test makes up.
 type scene struct {
 	*Journey
-	text  bytes.Buffer
-	now   clock.Instant
-	local netip.AddrPort
-	peer  netip.AddrPort
-	conn  uint64
-	isn   [2]wire.Seq // ours, the peer's
-	last  []byte      // the packet that was made last
+	text   bytes.Buffer
+	now    clock.Instant
+	local  netip.AddrPort
+	peer   netip.AddrPort
+	conn   uint64
+	isn    [2]wire.Seq // ours, the peer's
+	window uint16      // of each segment
+	last   []byte      // the packet that was made last
 }
 
 func newScene() *scene {
-	s := &scene{now: 1, conn: 7, isn: [2]wire.Seq{1000, 0xFFFFFFF0},
+	s := &scene{now: 1, conn: 7, window: 1000, isn: [2]wire.Seq{1000, 0xFFFFFFF0},
 		local: netip.MustParseAddrPort("192.0.2.2:40000"), peer: netip.MustParseAddrPort("192.0.2.1:80")}
 	s.Journey = New(Options{Out: &s.text, Us: "sockeye", Peer: "the kernel"})
 	return s
@@ -85,7 +86,7 @@ func (s *scene) packet(dir link.Direction, why trace.Reason, protocol uint8, tra
 
 // seg gives it a segment; numbers count from the first.
 func (s *scene) seg(dir link.Direction, why trace.Reason, flags wire.Flags, seq, ack int, data string, o wire.TCPOptions) {
-	t := wire.TCP{SrcPort: s.local.Port(), DstPort: s.peer.Port(), Seq: s.isn[0].Add(seq), Ack: s.isn[1].Add(ack), Flags: flags, Window: 1000, Options: o}
+	t := wire.TCP{SrcPort: s.local.Port(), DstPort: s.peer.Port(), Seq: s.isn[0].Add(seq), Ack: s.isn[1].Add(ack), Flags: flags, Window: s.window, Options: o}
 	if dir == link.In {
 		t.SrcPort, t.DstPort = t.DstPort, t.SrcPort
 		t.Seq, t.Ack = s.isn[1].Add(seq), s.isn[0].Add(ack)

@@ -63,7 +63,7 @@ func (o *onlooker) why(at clock.Instant, s *segment, other *onlooker, sent, thei
 		return ""
 	case s.Ack == o.ack && s.Window == 0 && o.window != 0:
 		return "no room left: window closed"
-	case s.Ack == o.ack && s.Window != o.window && !o.ahead:
+	case s.Ack == o.ack && s.Window != o.window && !o.ahead && s.Options.NumSACK == 0:
 		return "window update"
 	case o.doubles(s, theirs):
 		return "duplicate acknowledgment"
@@ -77,6 +77,9 @@ func (o *onlooker) why(at clock.Instant, s *segment, other *onlooker, sent, thei
 
 // doubles: an ACK says nothing new, although the other side has sent more (RFC 5681 2).
 func (o *onlooker) doubles(s *segment, theirs *side) bool {
+	if s.Options.NumSACK > 0 && o.acked && s.Ack == o.ack { // it has told of news behind a hole
+		return true
+	}
 	return o.acked && s.len == 0 && s.Flags&(wire.SYN|wire.FIN|wire.RST) == 0 && s.Ack == o.ack && s.Window == o.window &&
 		theirs.known && s.Ack.Less(theirs.next)
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/link"
 )
 
 // Options say how a journey is told.
@@ -22,6 +23,9 @@ type Options struct {
 	// Settle is called before a chapter's end is told, so that events that
 	// are still on their way can arrive. nil: nothing is.
 	Settle func()
+
+	// Lost is asked of each packet of ours whether the way lost it, so that its arrow does not arrive. nil: none was.
+	Lost func(*link.Record) bool
 }
 
 // A Journey records and tells. It is safe for concurrent use.
@@ -45,8 +49,11 @@ type Journey struct {
 	visits  []Request
 	raw     string // the URL
 
-	tls       bool // there was a handshake
-	inferring bool // what no event says is seen from outside; see Explain
+	tls       bool              // there was a handshake
+	brief     int               // lines of a ladder; 0: maxLines
+	cwnds     map[uint64]uint32 // by socket, the last that was heard of
+	lost      bool              // the packet that is being told was
+	inferring bool              // what no event says is seen from outside; see Explain
 }
 
 // New returns a journey that is about to begin.
@@ -57,7 +64,7 @@ func New(o Options) *Journey {
 	if o.Peer == "" {
 		o.Peer = "the peer"
 	}
-	j := &Journey{o: o, flows: map[flowKey]*flow{}, names: fdNames{}}
+	j := &Journey{o: o, flows: map[flowKey]*flow{}, names: fdNames{}, cwnds: map[uint64]uint32{}}
 	if o.Page {
 		j.rec = newRecording()
 	}

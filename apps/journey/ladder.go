@@ -18,6 +18,7 @@ import (
 const (
 	timeColumn = 12 // "    0.123 ms"
 	inside     = 41 // between the bars
+	whyColumns = columns - timeColumn - inside - 6
 )
 
 // How many lines of one ladder are printed before its middle is left out, and
@@ -102,6 +103,7 @@ func (j *Journey) Events(es []trace.Event) {
 	j.recordEvents(es)
 	var last trace.Event // the segment that was received last
 	for _, e := range es {
+		j.hearCwnd(e)
 		switch {
 		case e.Kind == trace.Received && e.Flags != 0:
 			last = e
@@ -177,11 +179,12 @@ func (j *Journey) rung(s string, bytes int) {
 	l := &j.ladder
 	l.open = true
 	l.lines++
-	if j.o.All || l.lines <= maxLines {
+	most, tail := j.mostLines()
+	if j.o.All || l.lines <= most {
 		j.line(s)
 		return
 	}
-	if len(l.tail) == tailLines {
+	if len(l.tail) >= tail {
 		l.hidden++
 		l.bytes += int64(l.tail[0].bytes)
 		l.tail = slices.Delete(l.tail, 0, 1)
@@ -211,7 +214,7 @@ func (j *Journey) bars(k flowKey) {
 	both := func(a, b string) string {
 		return pad + a + strings.Repeat(" ", max(1, inside+2-width(a)-width(b))) + b
 	}
-	if j.o.All || j.ladder.lines <= maxLines {
+	if most, _ := j.mostLines(); j.o.All || j.ladder.lines <= most {
 		j.rung(both(j.t(j.o.Us), j.t(j.o.Peer)), 0)
 		j.rung(both(endpoint(k.local), endpoint(k.remote)), 0)
 	}
@@ -220,25 +223,37 @@ func (j *Journey) bars(k flowKey) {
 // arrow draws one packet between the bars.
 func (j *Journey) arrow(at clock.Instant, ours bool, text, why string, bytes int) {
 	var a string
+	if j.lost {
+		why = j.t("%s, lost", why)
+	}
 	j.recordPacket(ours, text, why)
 	fill := strings.Repeat("-", max(1, inside-width(text)-5))
-	if ours {
+	switch {
+	case j.lost:
+		j.arrows[0]++
+		a = "|-- " + text + " " + fill[1:] + "X |"
+	case ours:
 		j.arrows[0]++
 		a = "|-- " + text + " " + fill + ">|"
-	} else {
+	default:
 		j.arrows[1]++
 		a = "|<" + fill + " " + text + " --|"
 	}
 	line := fmt.Sprintf("%*s  %s", timeColumn, j.time(at), a)
-	if why != "" {
-		line += "  " + j.dim(why)
+	for i, l := range wrap(why, min(whyColumns, columns-width(line)-2)) { // large numbers make the arrow longer
+		switch {
+		case i > 0: // it does not fit beside the arrow
+			line += "\n" + strings.Repeat(" ", timeColumn+2) + "|" + strings.Repeat(" ", inside) + "|  " + j.dim(l)
+		case l != "":
+			line += "  " + j.dim(l)
+		}
 	}
 	j.rung(line, bytes)
 }
 
 // note writes something between the bars, on our side.
 func (j *Journey) note(text string) {
-	j.rung(fmt.Sprintf("%*s  | %-*s|", timeColumn, "", inside-1, text), 0)
+	j.rung(strings.Repeat(" ", timeColumn)+"  | "+pad(text, inside-1)+"|", 0)
 }
 
 // time counts from the first thing told.

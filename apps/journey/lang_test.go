@@ -55,6 +55,9 @@ func texts(t *testing.T) map[string]string {
 	for why := trace.SendSYN; why <= trace.SendICMPError; why++ {
 		all[why.String()] = "stack/trace"
 	}
+	for why := range cwndReasons {
+		all[why.String()] = "stack/trace"
+	}
 	for _, m := range []map[string]string{schemes, nextSteps} {
 		for _, s := range m {
 			all[s] = "url.go"

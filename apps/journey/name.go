@@ -75,7 +75,10 @@ func (j *Journey) tellExchange(x *dns.Exchange) {
 	for _, r := range m.Answers {
 		j.line(margin + pad(j.t("answer"), factColumn) + fmt.Sprintf("%-24s %5d IN  %s  %s", clean(r.Name, 60), r.TTL, dns.TypeString(r.Type), clean(r.DataString(), 60)))
 	}
-	if len(m.Answers) == 0 {
+	referred := j.tellReferral(m)
+	if referred {
+		// said
+	} else if len(m.Answers) == 0 {
 		j.fact("answer", j.t("none")+": "+dns.RCodeString(m.RCode))
 	} else {
 		j.fact("", j.t("(the answer may be kept for %d seconds)", m.Answers[0].TTL))
@@ -87,6 +90,8 @@ func (j *Journey) tellExchange(x *dns.Exchange) {
 		j.fact("authoritative", j.t("no: the server refuses; it does not serve that name, or not to us."))
 	case m.RCode != dnsmessage.RCodeSuccess && m.RCode != dnsmessage.RCodeNameError:
 		j.fact("authoritative", j.t("no: the server says that it failed, and nothing of the name."))
+	case referred:
+		j.fact("authoritative", j.t("no (flag AA is not set): it has only handed the name on."))
 	case m.AA:
 		j.fact("authoritative", j.t("yes (flag AA): the server keeps this zone itself; nothing came out of a cache."))
 	default:

@@ -15,6 +15,7 @@ func (j *Journey) tellPacket(r *link.Record) {
 	if j.rec != nil {
 		j.rec.now = r
 	}
+	j.lost = j.o.Lost != nil && r.Dir == link.Out && j.o.Lost(r)
 	if len(r.Data) > 0 && r.Data[0]>>4 == 6 {
 		// The kernel's own talk where IPv6 is on, which the stack drops.
 		j.arrow(r.At, r.Dir != link.In, j.t("IPv6, which we do not speak"), "", r.Length)
@@ -124,17 +125,23 @@ func (j *Journey) tellTCP(r *link.Record, h *wire.IPv4, b []byte) {
 	j.bars(f.flowKey)
 	why := j.why(r, f, s)
 	if l := httpLine(payload); l != "" && !s.repeat {
-		why = l
+		why, f.http = l, true
+	}
+	if b := f.sacked(s); b != "" {
+		why += "; " + b
 	}
 	j.arrow(r.At, s.ours, f.text(s), why, len(payload))
 }
 
 // why says why a segment was sent. In a capture what no comment says is inferred.
 func (j *Journey) why(r *link.Record, f *flow, s *segment) string {
+	seen := f.infer(r.At, s)
 	if !j.inferring {
+		if !s.ours && plain[seen] {
+			return j.t(seen)
+		}
 		return j.t(reason(r.Why, s))
 	}
-	seen := f.infer(r.At, s)
 	if r.Why != trace.None {
 		return j.t(reason(r.Why, s))
 	}
@@ -159,6 +166,9 @@ func (f *flow) text(s *segment) string {
 	}
 	if s.len > 0 {
 		text += fmt.Sprintf("  len %d", s.len)
+	}
+	if s.shut() {
+		text += "  win 0"
 	}
 	return text
 }

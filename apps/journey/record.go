@@ -42,6 +42,7 @@ type row struct {
 	Text   string  `json:"x"`
 	Why    string  `json:"w,omitempty"`
 	Ours   bool    `json:"o,omitempty"`
+	Lost   bool    `json:"lost,omitempty"`
 	Flow   int     `json:"f"` // -1: none
 	Packet int     `json:"p"` // -1: none
 }
@@ -135,7 +136,7 @@ func (j *Journey) recordPacket(ours bool, text, why string) {
 	if f >= 0 && r.Flows[f].TCP && p.Conn != 0 {
 		r.Flows[f].known[p.Conn] = true
 	}
-	r.Rows = append(r.Rows, row{Kind: "packet", At: j.since(p.At), Text: text, Why: why, Ours: ours, Flow: f, Packet: len(r.Packets)})
+	r.Rows = append(r.Rows, row{Kind: "packet", At: j.since(p.At), Text: text, Why: why, Ours: ours, Lost: j.lost, Flow: f, Packet: len(r.Packets)})
 	r.Packets = append(r.Packets, seen{Layers: layers, Octets: hex.EncodeToString(p.Data[:min(len(p.Data), shownOctets)]),
 		Length: p.Length, at: p.At, conn: p.Conn, flow: f})
 }

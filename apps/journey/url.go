@@ -115,7 +115,8 @@ func (j *Journey) parts(u *url.URL) {
 // who tells the user information.
 func (j *Journey) who(u *url.URL) {
 	if u.User != "" {
-		j.part("user", url.Decode(u.User), j.t("as whom: goes along, in a field of the request (Authorization)"))
+		j.part("user", url.Decode(u.User), either(u.Scheme == "ftp", j.t("as whom: the server is told with the commands USER and PASS"),
+			j.t("as whom: goes along, in a field of the request (Authorization)")))
 	}
 	if u.HasPassword {
 		j.said("password", j.t("(not shown)"), j.t("goes along with the user, and is told to nobody else"))
@@ -142,6 +143,8 @@ func (j *Journey) where(u *url.URL) {
 
 func (j *Journey) what(u *url.URL) {
 	switch {
+	case u.Scheme == "ftp" && u.File() == "":
+		j.part("path", either(u.Path == "", "/", u.Path), j.t("what: a directory; no file is named, so its list is asked for"))
 	case u.Path == "" || u.Path == "/" && u.File() == "":
 		j.part("path", "/", j.t("what: the root; no file is named, so the server is asked for its default document"))
 	case u.File() == "":

@@ -3,6 +3,8 @@ package url
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // An Error says which character of a URL is wrong.
@@ -60,7 +62,7 @@ func parseReference(s string) (*URL, error) {
 	}
 	at := 0
 	if i := strings.IndexAny(s, ":/?#"); i > 0 && s[i] == ':' && isScheme(s[:i]) {
-		p.u.Scheme, at = strings.ToLower(s[:i]), i+1
+		p.u.Scheme, at = ascii.Lower(s[:i]), i+1
 	}
 	return p.u, p.rest(at)
 }
@@ -86,7 +88,7 @@ func (p *parser) scheme() (int, error) {
 	if i < 0 || p.in[i] != ':' {
 		return p.guess()
 	}
-	name, after := strings.ToLower(p.in[:i]), p.in[i+1:]
+	name, after := ascii.Lower(p.in[:i]), p.in[i+1:]
 	switch {
 	case strings.HasPrefix(after, "//"):
 		if !isScheme(name) {
@@ -180,7 +182,7 @@ func (p *parser) host(at, end int) (int, error) {
 	case stop-at > most:
 		return 0, p.bad(at+most, "a host has at most 255 characters")
 	}
-	p.u.Host = strings.ToLower(p.in[at:stop])
+	p.u.Host = ascii.Lower(p.in[at:stop])
 	return stop, nil
 }
 

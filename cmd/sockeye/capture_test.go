@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -58,4 +60,23 @@ func requireCapture(t *testing.T, path string) {
 	out, err := cmd.Output()
 	require.NoError(t, err)
 	require.Empty(t, string(out), "tshark finds fault with %s", path)
+}
+
+// requirePage checks that a page is one file.
+func requirePage(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	page := string(b)
+	require.NotRegexp(t, `(?i)<(script|img|link|iframe)[^>]*\s(src|href)=`, page, "it needs nothing else")
+	require.Contains(t, page, "default-src 'none'")
+	_, data, ok := strings.Cut(page, `id="data">`)
+	require.True(t, ok)
+	data, _, _ = strings.Cut(data, "</script>")
+	require.True(t, json.Valid([]byte(data)))
+}
+
+// unwrapped is a ladder whose reasons are each in one line.
+func unwrapped(text string) string {
+	return strings.ReplaceAll(text, "\n"+strings.Repeat(" ", 14)+"|"+strings.Repeat(" ", 41)+"|  ", " ")
 }

@@ -119,7 +119,7 @@ func TestBadInput(t *testing.T) {
 		{"up: MTU too small", "up --mtu 10 --state " + none, 1, "from 68 to 65535"},
 		{"up: MTU too large", "up --mtu 65536 --state " + none, 1, "from 68 to 65535"},
 		{"unknown flag (curl: 2)", "get --nope http://192.0.2.1/", 2, "--nope"},
-		{"not http (curl: 1)", "get ftp://192.0.2.1/", 1, "only http"},
+		{"not http (curl: 1)", "get gopher://192.0.2.1/", 1, "only http"},
 		{"no host (curl: 3)", "get http:///x", 3, "no host"},
 		{"port out of range (curl: 3)", "get http://192.0.2.1:70000/", 3, "65535"},
 		{"a blank in the URL (curl: 3)", "get http://192.0.2.1/a_b", 3, "%20"},

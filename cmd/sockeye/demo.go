@@ -3,16 +3,17 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sockeye-net/sockeye/apps/dns"
-	"github.com/sockeye-net/sockeye/apps/http"
 	"github.com/sockeye-net/sockeye/apps/journey"
 	"github.com/sockeye-net/sockeye/stack"
+	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
 	"github.com/sockeye-net/sockeye/tun"
@@ -28,18 +29,37 @@ type demoFlags struct {
 func (p *program) demo() *cobra.Command {
 	f := &demoFlags{}
 	cmd := &cobra.Command{
-		Use:   "demo",
-		Short: "Watch a page being fetched, packet by packet",
-		Long: `Demo makes a network namespace of its own with a TUN device in it, lets the kernel
-there serve a small site and its name, and fetches the page through our stack,
-telling what happens. It needs no root where the system allows user namespaces,
-no configuration and no internet. Where it may have no TUN, it joins two of our
-own hosts in memory instead, and says so.`,
+		Use:   "demo [NAME]",
+		Short: "Watch a page being fetched, packet by packet, or another demo",
+		Long: `Demo makes a network namespace of its own with a TUN device in it, lets the
+kernel there serve a small site and its name, and fetches the page through our
+stack, telling what happens. It needs no root where the system allows user
+namespaces, no configuration and no internet. Where it may have no TUN, it joins
+two of our own hosts in memory instead, and says so.
+
+With a NAME it shows something else in the same way ("demo list" lists them):
+
+` + listShows(),
 		Example: `  sockeye demo
+  sockeye demo loss
   sockeye demo --pcap demo.pcapng && wireshark demo.pcapng
   sockeye demo --link pipe`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.runDemo(cmd, f) },
+		Args: func(_ *cobra.Command, args []string) error { return oneShow(args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := ""
+			if len(args) > 0 {
+				name = args[0]
+			}
+			if name == "list" {
+				fmt.Fprint(p.out, listShows())
+				return nil // p.out remembers
+			}
+			s, err := findShow(name)
+			if err != nil {
+				return usage(cmd, err)
+			}
+			return p.runDemo(cmd, f, s)
+		},
 	}
 	fl := cmd.Flags()
 	fl.SortFlags = false
@@ -51,14 +71,14 @@ own hosts in memory instead, and says so.`,
 	return cmd
 }
 
-func (p *program) runDemo(cmd *cobra.Command, f *demoFlags) error {
+func (p *program) runDemo(cmd *cobra.Command, f *demoFlags, sh show) error {
 	us, err := parseAddr(f.addr)
 	if err != nil {
 		return fail(2, err)
 	}
 	switch f.link {
 	case "pipe":
-		return p.demoPipe(f, us, nil)
+		return p.demoPipe(f, sh, us, nil)
 	case "auto", "tun":
 	default:
 		return usage(cmd, fmt.Errorf("--link %q: say tun, pipe or auto", f.link))
@@ -71,30 +91,35 @@ func (p *program) runDemo(cmd *cobra.Command, f *demoFlags) error {
 			}
 			return nil
 		}
-		return p.without(f, us, err)
+		return p.without(f, sh, us, err)
 	}
-	dev, err := demoDevice(us)
+	dev, err := demoDevice(us, sh.beyond)
 	if err != nil {
 		if why := setup.WhyNot(); why != nil {
 			err = why
 		}
-		return p.without(f, us, err)
+		return p.without(f, sh, us, err)
 	}
-	return p.demoTUN(f, us, dev)
+	return p.demoTUN(f, sh, us, dev)
 }
 
 // without does without a TUN, for a reason.
-func (p *program) without(f *demoFlags, us netip.Prefix, why error) error {
+func (p *program) without(f *demoFlags, sh show, us netip.Prefix, why error) error {
 	if f.link == "tun" {
 		return fail(1, fmt.Errorf("no TUN: %w; or leave out --link tun", plain(why)))
 	}
-	return p.demoPipe(f, us, plain(why))
+	return p.demoPipe(f, sh, us, plain(why))
 }
 
-// demoDevice makes the TUN in our namespace, the kernel's side with its address.
-func demoDevice(us netip.Prefix) (*tun.Device, error) {
+// demoDevice makes the TUN in our namespace, the kernel's side with its addresses.
+func demoDevice(us netip.Prefix, beyond []string) (*tun.Device, error) {
 	if err := setup.SetUp("lo"); err != nil {
 		return nil, err
+	}
+	for _, a := range beyond {
+		if err := setup.AddAddr("lo", single(a)); err != nil {
+			return nil, err
+		}
 	}
 	kernel, err := setup.KernelAddr(us)
 	if err != nil {
@@ -111,27 +136,24 @@ func demoDevice(us netip.Prefix) (*tun.Device, error) {
 	return dev, nil
 }
 
-// demoTUN makes the journey between our stack and the kernel of our namespace.
-func (p *program) demoTUN(f *demoFlags, us netip.Prefix, dev *tun.Device) error {
+// single is the network of one address.
+func single(addr string) netip.Prefix { return netip.PrefixFrom(netip.MustParseAddr(addr), 32) }
+
+// demoTUN plays between our stack and the kernel of our namespace.
+func (p *program) demoTUN(f *demoFlags, sh show, us netip.Prefix, dev *tun.Device) error {
 	kernel, err := setup.KernelAddr(us)
 	if err != nil {
 		return fail(1, plain(err))
 	}
-	web, err := newSite(kernelNet{}, kernel)
-	if err != nil {
-		_ = dev.Close()
-		return fail(1, fmt.Errorf("the kernel's side cannot serve: %w", err))
-	}
-	defer web.close()
-	return p.journey(f, demoPath{
-		us: us, peer: kernel, link: dev, device: dev.Name(), peerName: "the kernel",
-		intro: journey.Text(f.lang, "A page is fetched over TCP, twice. Our side is Sockeye, a TCP/IP stack in this program, at %s. The other side is the Linux kernel, at %s, in a network namespace that exists only for this: its own TCP, with Go's net/http and a small name server on it. Between them is %s, a TUN device.", us.Addr(), kernel, dev.Name()),
+	return p.perform(f, sh, demoPath{
+		us: us, peer: kernel, link: dev, device: dev.Name(), peerName: "the kernel", other: kernelSide{},
+		where: journey.Text(f.lang, "Our side is Sockeye, a TCP/IP stack in this program, at %s. The other side is the Linux kernel, at %s, in a network namespace that exists only for this, with its own TCP. Between them is %s, a TUN device.", us.Addr(), kernel, dev.Name()),
 	})
 }
 
-// demoPipe makes the journey between two of our own hosts. It says first that
-// no TUN and no kernel took part, and what mends that.
-func (p *program) demoPipe(f *demoFlags, us netip.Prefix, why error) error {
+// demoPipe plays between two of our own hosts. It says first that no TUN and
+// no kernel took part, and what mends that.
+func (p *program) demoPipe(f *demoFlags, sh show, us netip.Prefix, why error) error {
 	peer, err := setup.KernelAddr(us)
 	if err != nil {
 		return fail(2, plain(err))
@@ -140,56 +162,64 @@ func (p *program) demoPipe(f *demoFlags, us netip.Prefix, why error) error {
 	if why != nil {
 		intro += "\n\n" + journey.Text(f.lang, "The reason: %s.", why)
 	}
-	intro += "\n\n" + journey.Text(f.lang, "To see it with the kernel on the other side:") + "\n\n" + mend(why) + "\n\n" +
-		journey.Text(f.lang, "A page is fetched over TCP, twice. Both sides are Sockeye, a TCP/IP stack in this program: one fetches, at %s; the other, at %s, serves with Go's net/http and a small name server.", us.Addr(), peer)
+	intro += "\n\n" + journey.Text(f.lang, "To see it with the kernel on the other side:") + "\n\n" + mend(why, sh.name)
 	a, b := link.NewPipe(link.Features{MTU: 1500}, 1024)
-	other, err := stack.New(stack.Config{Link: b, Prefixes: []netip.Prefix{netip.PrefixFrom(peer, us.Bits())}})
+	prefixes := []netip.Prefix{netip.PrefixFrom(peer, us.Bits())}
+	for _, a := range sh.beyond {
+		prefixes = append(prefixes, single(a))
+	}
+	other, err := stack.New(stack.Config{Link: b, Prefixes: prefixes})
 	if err != nil {
 		_ = a.Close()
 		return fail(1, err)
 	}
 	defer shut(other, grace)
-	web, err := newSite(stdnet.New(other), peer)
-	if err != nil {
-		_ = a.Close()
-		return fail(1, fmt.Errorf("the other host cannot serve: %w", err))
-	}
-	defer web.close()
-	return p.journey(f, demoPath{us: us, peer: peer, link: a, peerName: "the other host", intro: intro})
+	return p.perform(f, sh, demoPath{us: us, peer: peer, link: a, peerName: "the other host", other: stackSide{stdnet.New(other)}, before: intro,
+		where: journey.Text(f.lang, "Both sides are Sockeye, a TCP/IP stack in this program: we are at %s, the other host is at %s.", us.Addr(), peer)})
 }
 
 // mend is the commands that give the demo its TUN.
-func mend(why error) string {
+func mend(why error, name string) string {
+	name = strings.TrimRight("demo "+name, " ")
 	if errors.Is(why, setup.ErrNotSupported) {
-		return "  go run ./cmd/sockeye demo    (on Linux)"
+		return "  go run ./cmd/sockeye " + name + "    (on Linux)"
 	}
 	if errors.Is(why, setup.ErrNoCaps) {
 		return "  docker run --cap-add NET_ADMIN --cap-add SYS_ADMIN \\\n      --device /dev/net/tun ..."
 	}
-	text := "  go build -o sockeye ./cmd/sockeye && sudo ./sockeye demo"
+	text := "  go build -o sockeye ./cmd/sockeye && sudo ./sockeye " + name
 	if errors.Is(why, setup.ErrAppArmor) {
 		text = "  sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0\nor\n" + text
 	}
 	return text
 }
 
-// A demoPath is between whom the journey goes.
+// A demoPath is between whom a demo plays.
 type demoPath struct {
 	us       netip.Prefix
 	peer     netip.Addr
 	link     link.Link
 	device   string
 	peerName string
-	intro    string
+	other    otherSide
+	before   string // what has to be said first
+	where    string
 }
 
-// journey fetches the page twice and tells it.
-func (p *program) journey(f *demoFlags, d demoPath) (err error) {
-	s := &session{lang: f.lang, us: d.us, gateway: d.peer, device: d.device, servers: []netip.AddrPort{netip.AddrPortFrom(d.peer, dns.Port)}}
+// perform plays a demo and tells it.
+func (p *program) perform(f *demoFlags, sh show, d demoPath) (err error) {
+	s := &session{lang: f.lang, us: d.us, gateway: d.peer, device: d.device, servers: []netip.AddrPort{netip.AddrPortFrom(d.peer, dns.Port)}, secrets: sh.secrets}
 	if f.html != "" {
 		s.html = &pageFile{path: f.html}
 	}
-	if err := s.start([]link.Link{d.link}, f.pcap, true, journey.Options{Out: p.out, Us: "sockeye", Peer: d.peerName, Color: isTerminal(p.out), Lang: f.lang}); err != nil {
+	o := journey.Options{Out: p.out, Us: "sockeye", Peer: d.peerName, Color: isTerminal(p.out), Lang: f.lang}
+	s.clock = ticking()
+	st := &stage{session: s, peer: d.peer, other: d.other}
+	if sh.delay > 0 {
+		st.path = newPath(d.link, sh.delay)
+		d.link, o.Lost = st.path, st.path.wasLost
+	}
+	if err := s.start([]link.Link{d.link}, f.pcap, true, o); err != nil {
 		return fail(1, err)
 	}
 	stop, unwatch := watch()
@@ -201,8 +231,11 @@ func (p *program) journey(f *demoFlags, d demoPath) (err error) {
 		}
 	}()
 	begin := time.Now()
-	s.tell.Say("%s", d.intro)
-	err = s.twice()
+	if d.before != "" {
+		s.tell.Say("%s", d.before)
+	}
+	s.tell.Say("%s", st.text(sh.en, sh.ko)+" "+d.where)
+	err = sh.play(st)
 	unwatch()
 	if err == nil {
 		s.summary(time.Since(begin))
@@ -223,31 +256,19 @@ func (p *program) journey(f *demoFlags, d demoPath) (err error) {
 	return nil
 }
 
-// twice makes both fetches: one kept alive, one with Connection: close.
-func (s *session) twice() error {
-	first := newFetch(s)
-	s.tell.URL(siteURL)
-	if _, err := first.do(&http.Request{URL: siteURL}, io.Discard); err != nil {
-		return err
+// ticking is a clock on which each reading is later than the one before, so that the order of the story is that of
+// what happened, even where that takes no time.
+func ticking() func() clock.Instant {
+	start := time.Now()
+	var last atomic.Int64
+	return func() clock.Instant {
+		for {
+			before := last.Load()
+			if now := max(int64(time.Since(start))+1, before+1); last.CompareAndSwap(before, now) {
+				return clock.Instant(now)
+			}
+		}
 	}
-	s.tell.Heading("The close: kept alive, so it is ours")
-	s.tell.Say("The server left the connection open for another request (keep-alive). We have none, and close.")
-	_ = first.resp.Body.Close()
-	_ = first.browser.Close()
-	first.closed()
-
-	second := newFetch(s)
-	second.brief = true
-	second.client.Resolve = func(string, time.Time) ([]netip.Addr, error) { return []netip.Addr{first.resp.Remote.Addr()}, nil }
-	s.tell.Heading("Once more, with Connection: close")
-	s.tell.Say("The address is known now. The same request with one line more, `Connection: close`, makes the server close first, when it has sent the page.")
-	if _, err := second.do(&http.Request{URL: siteURL, Close: true}, io.Discard); err != nil {
-		return err
-	}
-	_ = second.resp.Body.Close()
-	_ = second.browser.Close()
-	second.closed()
-	return nil
 }
 
 // summary ends the demo.

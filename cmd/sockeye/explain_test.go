@@ -27,7 +27,7 @@ func TestExplainOfOurCapture(t *testing.T) {
 	}
 	for _, want := range []string{"BESIDE TCP", "DNS question", "active open", "inferred: answer to SYN", "(SYN-SENT)", "(ESTABLISHED)", "(FIN-WAIT-1)", "GET / HTTP/1.1",
 		"window scale   7", "who first      We did", "who first      The peer did"} {
-		require.Contains(t, out, want)
+		require.Contains(t, unwrapped(out), want)
 	}
 	requirePage(t, html)
 	t.Run("from standard input, in Korean", func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestUnfetched(t *testing.T) {
 	for url, want := range map[string]string{"mailto:a@b.test?subject=x": "MX records", "news:a.b": "the newsgroup", "urn:isbn:1": "namespace", "tel:+1": "telephone"} {
 		out, errs, code := try("get", "--lang", "en", url)
 		require.Zero(t, code, errs)
-		require.Contains(t, out, want)
+		require.Contains(t, unwrapped(out), want)
 		require.Contains(t, out, "Nothing is sent")
 	}
 }

@@ -31,10 +31,14 @@ type fetch struct {
 	known   map[string][]netip.Addr // hosts that nobody has to be asked for
 	aside   *held                   // the page waits here for its place in the journey; nil: it does not
 	brief   bool                    // leave out what an earlier fetch has told
+	again   bool                    // leave out the way, which an earlier one has told
+	more    bool                    // another request follows: its streams are told later
 	whole   *whole                  // the page with its parts; nil: only what was asked for
 	page    atomic.Bool             // what comes now are the parts
 	zipped  bool                    // undo gzip
+	trusts  string                  // who is trusted, in place of what the browser's Roots say
 	begins  func(*browse.Response)  // called when the head is there; nil: nobody wants to know
+	heading func(netip.AddrPort)    // called before dial connects; nil: nobody wants to know
 	timed   written
 	talk    telling
 	request []byte           // the head, as it was on the wire
@@ -91,11 +95,13 @@ func (f *fetch) step(st http.Step) {
 	}
 	switch st.Kind {
 	case http.Resolved:
-		if st.Err == nil {
+		if st.Err == nil && !f.again {
 			tell.Connection(f.s.way(st.Addrs[0]))
 		}
 	case http.Connected:
-		tell.Agreed()
+		if !f.again {
+			tell.Agreed()
+		}
 		if f.talk.secure {
 			tell.Secure()
 			return
@@ -146,7 +152,7 @@ func (f *fetch) do(r *http.Request, w io.Writer) (n int64, err error) {
 			f.s.tell.Messages(request, head, body, n)
 		}
 		f.s.tell.Bytes(int64(len(request)), 0, int64(len(head)), n)
-		if f.whole == nil {
+		if f.whole == nil && !f.more {
 			f.s.tell.Streams()
 		}
 	}
@@ -210,15 +216,23 @@ func (k *beginning) Write(p []byte) (int, error) {
 }
 
 // closed waits until the closing has been seen to its end, and tells it.
-func (f *fetch) closed() {
-	tell := f.s.tell
+func (f *fetch) closed() { f.s.closed() }
+
+// closed does so for the connection that was spoken of last.
+func (s *session) closed() {
+	s.settled()
+	s.tell.Closed(msl)
+}
+
+// settled waits until the closing of the connection that was spoken of last has been seen to its end.
+func (s *session) settled() {
+	tell := s.tell
 	deadline := time.Now().Add(time.Second)
 	for time.Now().Before(deadline) {
-		f.s.rec.settle()
-		tell.Flush(f.s.stack.Now())
+		s.rec.settle()
+		tell.Flush(s.stack.Now())
 		if st := tell.State(); st == 0 || st == tcp.StateTimeWait || st == tcp.StateClosed {
 			break
 		}
 	}
-	tell.Closed(msl)
 }

@@ -129,6 +129,9 @@ func (f *fetch) handshake(st *tls.ConnectionState, err error) journey.Handshake 
 	if f.browser.Roots != nil {
 		h.Trusts = "the file of --cacert"
 	}
+	if f.trusts != "" {
+		h.Trusts = f.trusts
+	}
 	if f.talk.at != nil {
 		h.Host = f.talk.at.Host
 		if _, e := netip.ParseAddr(h.Host); e != nil {

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sockeye-net/sockeye/apps/http"
+	"github.com/sockeye-net/sockeye/apps/url"
 )
 
 // getFlags are get's own flags, with curl's names and letters.
@@ -53,12 +55,13 @@ func (p *program) get() *cobra.Command {
 	f := &getFlags{}
 	cmd := &cobra.Command{
 		Use:   "get URL",
-		Short: "Fetch a URL over HTTP or HTTPS",
+		Short: "Fetch a URL over HTTP, HTTPS or FTP",
 		Long: `Get fetches a URL with our own TCP, IP, DNS and HTTP/1; TLS and HTTP/2 are Go's,
 on our sockets. The page goes to standard output; flags and exit codes are those
 of curl(1). With SSLKEYLOGFILE in the environment TLS's secrets go to the file
-that it names and, with --pcap, into the capture. file: is printed; mailto:,
-news:, urn: and tel: are explained, and nothing is sent.`,
+that it names and, with --pcap, into the capture. ftp: is fetched in passive mode,
+a path that ends with / is listed. file: is printed; mailto:, news:, urn: and tel:
+are explained, and nothing is sent.`,
 		Example: `  sockeye get http://example.com/                     # over the device of sockeye up
   sockeye get -L -o page.html https://example.com/    # follow redirects, into a file
   sockeye get -v http://example.com/                  # tell the journey
@@ -66,6 +69,7 @@ news:, urn: and tel: are explained, and nothing is sent.`,
   sockeye get --html journey.html https://example.com/
   sockeye get -d user=me -d text=hello http://example.com/form
   sockeye get -C - -O http://example.com/large.iso    # go on where it stopped
+  sockeye get -v ftp://192.0.2.1/pub/README           # two connections: commands, and the file
   sockeye get --every 2s -s http://example.com/state  # again and again, when it changes
   sudo sockeye get --tun tun7 --addr 192.0.2.2/24 --pcap get.pcapng http://192.0.2.1/`,
 		Args: oneArgument("a URL, such as http://example.com/"),
@@ -135,11 +139,17 @@ func (p *program) runGet(cmd *cobra.Command, f *getFlags) error {
 	if done, err := p.unfetched(f); done { // before anything is touched
 		return err
 	}
-	if _, err := http.ParseURL(f.url); err != nil {
-		return fail(curlCode(err), err)
+	u, err := url.Parse(f.url)
+	if err != nil || u.Scheme != "ftp" {
+		if _, err := http.ParseURL(f.url); err != nil {
+			return fail(curlCode(err), err)
+		}
 	}
 	if f.most < 0 || f.connect <= 0 || f.every < 0 {
 		return usage(cmd, errors.New("-m and --every must not be negative, and --connect-timeout must be more than 0"))
+	}
+	if u.Scheme == "ftp" {
+		return f.quiet(p.runFTP(cmd, f, u))
 	}
 	r, err := f.request()
 	if err != nil {
@@ -148,10 +158,23 @@ func (p *program) runGet(cmd *cobra.Command, f *getFlags) error {
 	err = p.within(&f.linkFlags, unusable(cmd), func(s *session, stop *interruption) error {
 		return stop.interrupted(p.fetchAll(s, stop, f, r))
 	})
+	return f.quiet(err)
+}
+
+// quiet is err, without its text where -s asks for that.
+func (f *getFlags) quiet(err error) error {
 	if f.silent && !f.showErr {
 		err = hushed(err)
 	}
 	return err
+}
+
+// lasting is ctx with the time of -m.
+func (f *getFlags) lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	if f.most > 0 {
+		return context.WithTimeout(ctx, f.most)
+	}
+	return context.WithCancel(ctx)
 }
 
 // hushed is err without its text.

@@ -247,7 +247,7 @@ func refuse(f *getFlags, resp *browse.Response, from int64) error {
 	switch {
 	case resp.Code == 206 && ok && part.First == from:
 		return nil
-	case resp.Code == 416 && ok && part.Size == from:
+	case resp.Code == 416 && (!ok || part.Size == from): // Apache does not say how long it is
 		return errWhole
 	case resp.Code >= 400:
 		return fail(curlRange, fmt.Errorf("the server answered %d: it cannot go on at byte %d", resp.Code, from))

@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/sockeye-net/sockeye/apps/browse"
 	"github.com/sockeye-net/sockeye/apps/http"
+	"github.com/sockeye-net/sockeye/apps/url"
 )
 
 // written are the times and the sizes of a fetch, for -w.
@@ -18,6 +20,10 @@ type written struct {
 	bytes                                 int64
 	connects                              int
 	headed                                time.Duration // when Do came back: HTTP/2 has no steps
+
+	at            *url.URL // of FTP, which has no resp
+	code          int      // of its last reply
+	local, remote netip.AddrPort
 }
 
 func (w *written) since() time.Duration { return time.Since(w.begun) }
@@ -73,6 +79,9 @@ func (w *written) value(name string) string {
 	case "time_total":
 		return seconds(w.all)
 	}
+	if w.at != nil {
+		return w.replied(name)
+	}
 	if w.resp == nil {
 		if name == "http_code" || name == "response_code" {
 			return "000"
@@ -80,6 +89,36 @@ func (w *written) value(name string) string {
 		return ""
 	}
 	return w.answered(name)
+}
+
+// replied are the variables of which an FTP server's replies tell.
+func (w *written) replied(name string) string {
+	switch name {
+	case "http_code", "response_code":
+		return fmt.Sprintf("%03d", w.code)
+	case "url_effective", "url":
+		return w.at.String()
+	case "scheme":
+		return w.at.Scheme
+	case "num_redirects":
+		return "0"
+	}
+	return place(name, w.local, w.remote)
+}
+
+// place are the variables of a connection's ends.
+func place(name string, local, remote netip.AddrPort) string {
+	switch name {
+	case "remote_ip":
+		return remote.Addr().String()
+	case "remote_port":
+		return strconv.Itoa(int(remote.Port()))
+	case "local_ip":
+		return local.Addr().String()
+	case "local_port":
+		return strconv.Itoa(int(local.Port()))
+	}
+	return ""
 }
 
 // answered are the variables of which a response tells.
@@ -101,14 +140,6 @@ func (w *written) answered(name string) string {
 		return r.URL.String()
 	case "scheme":
 		return r.URL.Scheme
-	case "remote_ip":
-		return r.Remote.Addr().String()
-	case "remote_port":
-		return strconv.Itoa(int(r.Remote.Port()))
-	case "local_ip":
-		return r.Local.Addr().String()
-	case "local_port":
-		return strconv.Itoa(int(r.Local.Port()))
 	case "size_header":
 		n := len(r.Head())
 		for _, h := range r.Via {
@@ -116,5 +147,5 @@ func (w *written) answered(name string) string {
 		}
 		return strconv.Itoa(n)
 	}
-	return ""
+	return place(name, w.resp.Local, w.resp.Remote)
 }

@@ -18,11 +18,15 @@ type keyLog struct {
 	rec  *recorder
 }
 
-// openKeyLog opens what SSLKEYLOGFILE names; nil: it names nothing.
-func openKeyLog(rec *recorder) (*keyLog, error) {
+// openKeyLog opens what SSLKEYLOGFILE names; nil: it names nothing and the secrets are not for the capture alone.
+func openKeyLog(rec *recorder, capture bool) (*keyLog, error) {
 	path := os.Getenv(keyLogVariable)
-	if path == "" {
+	if path == "" && !capture {
 		return nil, nil
+	}
+	if path == "" {
+		rec.holdBack = secretsLate
+		return &keyLog{rec: rec}, nil
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -35,11 +39,14 @@ func openKeyLog(rec *recorder) (*keyLog, error) {
 // Write takes one line.
 func (k *keyLog) Write(line []byte) (int, error) {
 	k.rec.secret(line)
+	if k.file == nil {
+		return len(line), nil
+	}
 	return k.file.Write(line)
 }
 
 func (k *keyLog) close() error {
-	if k == nil {
+	if k == nil || k.file == nil {
 		return nil
 	}
 	return k.file.Close()

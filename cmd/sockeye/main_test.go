@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/signal"
 	"strings"
 	"testing"
 
@@ -24,4 +25,12 @@ func try(args ...string) (stdout, stderr string, code int) {
 	var out, err bytes.Buffer
 	code = run(args, strings.NewReader(""), &out, &err)
 	return out.String(), err.String(), code
+}
+
+// warmSignals begins what os/signal runs for the whole of a process outside of any test's own time.
+func warmSignals(t *testing.T) {
+	t.Helper()
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt)
+	signal.Stop(c)
 }

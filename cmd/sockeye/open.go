@@ -15,6 +15,7 @@ import (
 	"github.com/sockeye-net/sockeye/apps/dns"
 	"github.com/sockeye-net/sockeye/apps/journey"
 	"github.com/sockeye-net/sockeye/stack"
+	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/socket"
 	"github.com/sockeye-net/sockeye/tun"
@@ -74,14 +75,16 @@ type session struct {
 	granted string // what the device does for us, a line; "": it is told already
 	lang    string // of the journey
 	servers []netip.AddrPort
-	noDNS   error        // why servers is empty
-	beyond  func() error // ends what carries our packets on where there is no device; nil: nothing
-	system  bool         // servers are the system's
+	noDNS   error                // why servers is empty
+	beyond  func() error         // ends what carries our packets on where there is no device; nil: nothing
+	system  bool                 // servers are the system's
+	clock   func() clock.Instant // nil: the stack's own
 
-	keys  *keyLog   // nil: nobody wants TLS's secrets
-	html  *pageFile // nil: nobody wants a page
-	begin sync.Once
-	from  time.Time // when the first fetch began; set by begin
+	keys    *keyLog   // nil: nobody wants TLS's secrets
+	html    *pageFile // nil: nobody wants a page
+	secrets bool      // the capture has TLS's secrets, wherever else they go
+	begin   sync.Once
+	from    time.Time // when the first fetch began; set by begin
 
 	naming sync.Once
 	names  *dns.Client // see client
@@ -148,12 +151,12 @@ func (s *session) start(links []link.Link, pcap string, told bool, o journey.Opt
 		}
 		return err
 	}
-	cfg := stack.Config{Links: links, Prefixes: []netip.Prefix{s.us}, Gateway: s.gateway}
+	cfg := stack.Config{Links: links, Prefixes: []netip.Prefix{s.us}, Gateway: s.gateway, Clock: s.clock}
 	rec.configure(&cfg, told)
 	if s.stack, err = stack.New(cfg); err != nil {
 		return errors.Join(fmt.Errorf("cannot run the stack: %w", err), rec.close())
 	}
-	if s.keys, err = openKeyLog(rec); err != nil {
+	if s.keys, err = openKeyLog(rec, s.secrets); err != nil {
 		shut(s.stack, 0)
 		return errors.Join(err, rec.close())
 	}

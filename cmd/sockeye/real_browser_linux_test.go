@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -54,18 +52,4 @@ func TestPageInABrowser(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, strings.Count(dom, `class="plot"`), 8, "plots of two connections")
 	require.Equal(t, 2, strings.Count(dom, `class="visit"`), "two requests")
-}
-
-// requirePage checks that a page is one file.
-func requirePage(t *testing.T, path string) {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	require.NoError(t, err)
-	page := string(b)
-	require.NotRegexp(t, `(?i)<(script|img|link|iframe)[^>]*\s(src|href)=`, page, "it needs nothing else")
-	require.Contains(t, page, "default-src 'none'")
-	_, data, ok := strings.Cut(page, `id="data">`)
-	require.True(t, ok)
-	data, _, _ = strings.Cut(data, "</script>")
-	require.True(t, json.Valid([]byte(data)))
 }

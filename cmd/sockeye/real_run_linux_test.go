@@ -80,6 +80,8 @@ func TestRunTheProgram(t *testing.T) {
 		{"no program", nil, runFailed, "", "name a program"},
 		{"a bad network", []string{"--cidr", "10.0.2.0/30", "true"}, runFailed, "", "--cidr"},
 		{"a bad port", []string{"-p", "x:80", "true"}, runFailed, "", "is not a port"},
+		{"a bad protocol", []string{"-p", "8080:80/sctp", "true"}, runFailed, "", "neither tcp nor udp"},
+		{"a port of UDP that cannot be had", []string{"-p", "192.0.2.77:53:53/udp", "true"}, runFailed, "", "cannot publish 192.0.2.77:53"},
 		{"a port that cannot be had", []string{"-p", "192.0.2.77:80:80", "true"}, runFailed, "", "cannot publish 192.0.2.77:80"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -231,6 +233,21 @@ server { listen 80; root `+root+`; } }`), 0o644))
 	require.Equal(t, big, sumFile(t, filepath.Join(w.dir, "got")))
 	c := w.run(exec.Command("curl", "-sS", "-m", "5", "http://192.0.2.1:8081/"))
 	require.Contains(t, []int{7, 52, 56}, c.code, "nobody listens inside: a reset, %s", c.stderr())
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	p.wait(t)
+}
+
+// A name server inside is asked from outside, over UDP and TCP.
+func TestRunPublishDatagrams(t *testing.T) {
+	w := outside(t)
+	p := w.start(runs("-p", "5353:53/udp", "-p", "192.0.2.1:5353:53/tcp", programPath(t, "dnsmasq"), "--no-daemon", "--conf-file=/dev/null",
+		"--no-resolv", "--no-hosts", "--user=root", "--group=", "--pid-file="+filepath.Join(w.dir, "inside.pid"), "--address=/inside.test/192.0.2.33"))
+	ask := func(args ...string) *process {
+		return w.run(exec.Command("dig", append([]string{"+short", "+time=2", "+tries=1", "-p", "5353", "inside.test"}, args...)...))
+	}
+	w.eventually("the name server inside does not answer", func() bool { return ask("@127.0.0.1").stdout() == "192.0.2.33\n" })
+	require.Equal(t, "192.0.2.33\n", ask("@192.0.2.1").stdout())
+	require.Equal(t, "192.0.2.33\n", ask("@192.0.2.1", "+tcp").stdout())
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	p.wait(t)
 }

@@ -52,6 +52,7 @@ from .3 on, which stand for the system's. What listens on the system's own loopb
 cannot be reached, unless --host-loopback makes the gateway's address stand for it.`,
 		Example: `  sockeye run -- curl https://example.com/
   sockeye run -p 8080:80 -- python3 -m http.server 80
+  sockeye run -p 5353:53 -p 5353:53/udp -- dnsmasq -d
   sockeye run --pcap git.pcapng -- git clone https://example.com/repo.git
   sockeye run --host-loopback -- curl http://10.0.2.2:8000/`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -65,7 +66,7 @@ cannot be reached, unless --host-loopback makes the gateway's address stand for 
 	fl := cmd.Flags()
 	fl.SortFlags = false
 	fl.SetInterspersed(false) // what follows the program is the program's
-	fl.StringArrayVarP(&f.publish, "publish", "p", nil, "`[ADDR:]PORT:INSIDE`: what connects to the PORT outside reaches the port INSIDE")
+	fl.StringArrayVarP(&f.publish, "publish", "p", nil, "`[ADDR:]PORT:INSIDE[/udp]`: what comes to the PORT outside reaches the port INSIDE")
 	fl.BoolVar(&f.loopback, "host-loopback", false, "let the gateway's address stand for the system's loopback")
 	fl.StringVar(&f.cidr, "cidr", defaultCIDR, "the `NETWORK` inside")
 	fl.IntVar(&f.mtu, "mtu", 1500, "`BYTES` of the largest packet inside")
@@ -110,19 +111,27 @@ func lay(cidr string, servers []netip.AddrPort) (*layout, error) {
 	return l, nil
 }
 
-// A published port: who connects to listen reaches inside.
+// A published port: who connects or sends to listen reaches inside.
 type published struct {
-	listen string
-	inside uint16
+	network string // tcp or udp
+	listen  string
+	inside  uint16
 }
 
 // parsePublished reads -p.
 func parsePublished(all []string) (ps []published, err error) {
 	for _, s := range all {
-		outside, inside, ok := cutLast(s, ":")
+		text, network, given := strings.Cut(s, "/")
+		if !given {
+			network = "tcp"
+		}
+		if network != "tcp" && network != "udp" {
+			return nil, fmt.Errorf("-p %q: %q is neither tcp nor udp", s, network)
+		}
+		outside, inside, ok := cutLast(text, ":")
 		port, err := strconv.ParseUint(inside, 10, 16)
 		if !ok || err != nil || port == 0 {
-			return nil, fmt.Errorf("-p %q: write it as 8080:80, or 127.0.0.1:8080:80", s)
+			return nil, fmt.Errorf("-p %q: write it as 8080:80, 127.0.0.1:8080:80 or 5353:53/udp", s)
 		}
 		addr := netip.IPv4Unspecified()
 		if a, p, ok := cutLast(outside, ":"); ok {
@@ -134,7 +143,7 @@ func parsePublished(all []string) (ps []published, err error) {
 		if _, err := strconv.ParseUint(outside, 10, 16); err != nil {
 			return nil, fmt.Errorf("-p %q: %q is not a port", s, outside)
 		}
-		ps = append(ps, published{net.JoinHostPort(addr.String(), outside), uint16(port)})
+		ps = append(ps, published{network, net.JoinHostPort(addr.String(), outside), uint16(port)})
 	}
 	return ps, nil
 }

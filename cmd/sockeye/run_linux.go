@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -62,10 +63,15 @@ func (p *program) runRun(cmd *cobra.Command, f *runFlags, args []string) error {
 	return p.serveInside(f, l, ps, listeners, child, ends, dev)
 }
 
-// listenAll opens the published ports.
-func listenAll(ps []published) (ls []net.Listener, err error) {
+// listenAll opens the published ports: a net.Listener or a *net.UDPConn for each.
+func listenAll(ps []published) (ls []io.Closer, err error) {
 	for _, one := range ps {
-		l, err := net.Listen("tcp", one.listen)
+		var l io.Closer
+		if one.network == "udp" {
+			l, err = net.ListenPacket("udp", one.listen)
+		} else {
+			l, err = net.Listen("tcp", one.listen)
+		}
 		if err != nil {
 			for _, l := range ls {
 				_ = l.Close()
@@ -157,7 +163,7 @@ func received(oob []byte) (files []*os.File, err error) {
 }
 
 // serveInside runs the stack for as long as the program runs.
-func (p *program) serveInside(f *runFlags, l *layout, ps []published, ls []net.Listener, child *exec.Cmd, ends *net.UnixConn, dev *tun.Device) (err error) {
+func (p *program) serveInside(f *runFlags, l *layout, ps []published, ls []io.Closer, child *exec.Cmd, ends *net.UnixConn, dev *tun.Device) (err error) {
 	if f.verbose {
 		fmt.Fprint(p.err, granted(dev))
 	}
@@ -174,8 +180,14 @@ func (p *program) serveInside(f *runFlags, l *layout, ps []published, ls []net.L
 	}
 	if err == nil {
 		defer g.Close()
-		for i, listener := range ls {
-			g.Publish(listener, stdnet.New(s.stack), netip.AddrPortFrom(l.guest, ps[i].inside))
+		for i, open := range ls {
+			to := netip.AddrPortFrom(l.guest, ps[i].inside)
+			switch open := open.(type) {
+			case net.Listener:
+				g.Publish(open, stdnet.New(s.stack), to)
+			case *net.UDPConn:
+				g.PublishDatagrams(open, stdnet.New(s.stack), to)
+			}
 		}
 		_, err = ends.Write([]byte("go"))
 	}

@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/netip"
 	"time"
 
 	"github.com/coder/websocket"
@@ -18,7 +16,6 @@ import (
 	"github.com/sockeye-net/sockeye/apps/http"
 	"github.com/sockeye-net/sockeye/apps/stomp"
 	"github.com/sockeye-net/sockeye/apps/url"
-	"github.com/sockeye-net/sockeye/stack/stdnet"
 )
 
 // wsFlags are ws's own flags; those that get has too mean the same.
@@ -83,10 +80,7 @@ func (p *program) runWS(cmd *cobra.Command, f *wsFlags) error {
 		return usage(cmd, errors.New("-m must not be negative, and --connect-timeout must be more than 0"))
 	}
 	return p.within(&f.linkFlags, unusable(cmd), func(s *session, stop *interruption) error {
-		ctx, cancel := context.WithCancel(stop)
-		if f.most > 0 {
-			ctx, cancel = context.WithTimeout(stop, f.most)
-		}
+		ctx, cancel := f.lasting(stop)
 		defer cancel()
 		c, err := p.openWS(ctx, s, f, u, r)
 		if err != nil {
@@ -116,31 +110,6 @@ func (p *program) openWS(ctx context.Context, s *session, f *wsFlags, u *url.URL
 		return nil, err
 	}
 	return job.browser.WebSocket(ctx, job.dial, u, r.Fields, f.protocols)
-}
-
-// dial connects as package net does, by the names that the fetch knows or asks for.
-func (f *fetch) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	addrs := []netip.Addr{}
-	if a, err := netip.ParseAddr(host); err == nil {
-		addrs = append(addrs, a)
-	} else {
-		deadline, _ := ctx.Deadline()
-		if addrs, err = f.resolve(host, deadline); err != nil {
-			return nil, &http.Error{Kind: http.Unresolved, Op: "resolve " + host, Err: err}
-		}
-	}
-	n := stdnet.New(f.s.stack)
-	for _, a := range addrs {
-		var c net.Conn
-		if c, err = n.DialContext(ctx, network, net.JoinHostPort(a.String(), port)); err == nil {
-			return c, nil
-		}
-	}
-	return nil, &http.Error{Kind: http.NotConnected, Op: "connect to " + address, Err: cause(err)}
 }
 
 // wsError is how a conversation ended: not at all badly where both sides have closed it.

@@ -1,7 +1,5 @@
 package buffer
 
-import "slices"
-
 // A store is the memory of a Ring that is not empty: one chunk where it is
 // small, else a table of chunks by page number, ascending, and only of those that
 // were touched, so that its size does not depend on how far ahead a byte lies.
@@ -37,16 +35,14 @@ func (t *store) find(number uint64) (i int, found bool) {
 	if used[guess].number < number {
 		return t.head + guess + 1, false // guess was the last one
 	}
-	i, found = slices.BinarySearchFunc(used[:guess], number, func(p page, n uint64) int {
-		switch {
-		case p.number < n:
-			return -1
-		case p.number > n:
-			return 1
+	for end := guess; i < end; { // by halves; generic functions for a page are 6 KB of a small program
+		if mid := (i + end) / 2; used[mid].number < number {
+			i = mid + 1
+		} else {
+			end = mid
 		}
-		return 0
-	})
-	return t.head + i, found
+	}
+	return t.head + i, used[i].number == number
 }
 
 // at returns the chunk of page number, or nil.
@@ -60,7 +56,9 @@ func (t *store) at(number uint64) []byte {
 // insert adds chunk as page number, which is not there yet.
 func (t *store) insert(number uint64, chunk []byte) {
 	i, _ := t.find(number)
-	t.list = slices.Insert(t.list, i, page{number, chunk})
+	t.list = append(t.list, page{})
+	copy(t.list[i+1:], t.list[i:])
+	t.list[i] = page{number, chunk}
 }
 
 // reserve makes the n bytes from pos on present, from the first to the last, and

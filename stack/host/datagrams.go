@@ -135,16 +135,20 @@ func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (int, Meta, error)
 	return n, m, nil
 }
 
-// sendDatagram sends p from a datagram or echo socket; from is the address to send from,
-// for SendFromTo, as a rule invalid.
-func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.AddrPort, from netip.Addr) (int, error) {
+// sendDatagram sends p from a datagram or echo socket.
+func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.AddrPort) (int, error) {
 	if err := s.mayCarry(p); err != nil { // in Linux's order: what is wrong with the call first
 		return 0, err
 	}
-	src, err := h.sourceOf(s, to.Addr(), from)
+	src, err := h.sourceFor(s, to.Addr())
 	if err != nil {
 		return 0, err
 	}
+	return h.sendFrom(s, p, src, to)
+}
+
+// sendFrom is what sendDatagram does once it is known which address to send from.
+func (h *Host) sendFrom(s *socket, p []byte, src netip.Addr, to netip.AddrPort) (_ int, err error) {
 	if s.err != nil {
 		return 0, s.takeError()
 	}

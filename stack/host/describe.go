@@ -53,13 +53,23 @@ func (h *Host) Info(now clock.Instant, s Handle) (tcp.Info, error) {
 	case e.kind != Stream:
 		return tcp.Info{}, ErrNotSupported
 	case e.conn == nil:
-		i := tcp.Info{State: e.streamState(), Congestion: h.env.CongestionName(e.tcpOptions())}
+		o := e.tcpOptions()
+		i := tcp.Info{State: e.streamState(), Congestion: h.env.Algorithm(&o).Name()}
 		if e.lis != nil {
 			i.Unacked, i.Sacked = e.lis.waiting, e.lis.backlog // as Linux
 		}
 		return i, nil
 	}
 	return e.conn.Info(now), nil
+}
+
+// State returns the state of a stream socket. ErrNotSupported.
+func (h *Host) State(now clock.Instant, s Handle) (tcp.State, error) {
+	e, err := h.stream(now, s)
+	if err != nil {
+		return tcp.StateClosed, err
+	}
+	return e.streamState(), nil
 }
 
 func (s *socket) streamState() tcp.State {

@@ -22,10 +22,11 @@ import (
 
 // forwarding is what a host has of that.
 type forwarding struct {
-	lifted  protocols // for which protocols; once lifted it stays, for what is still open
-	streams *socket   // who takes the handshakes, or nil
-	on      taker     // nil: nobody ever forwards
-	*guests           // nil until there is a taker of datagrams or echoes
+	lifted    protocols // for which protocols; once lifted it stays, for what is still open
+	sessioned protocols // of them those that somebody has taken all of
+	streams   *socket   // who takes the handshakes, or nil
+	on        taker     // nil: nobody ever forwards
+	*guests             // nil until there is a taker of datagrams or echoes
 }
 
 // A guests is the sessions of both kinds.
@@ -176,7 +177,7 @@ func (h *Host) Forward(now clock.Instant, s Handle, limit int, patience time.Dur
 	if patience <= 0 {
 		patience = defaultPatience
 	}
-	e.lis.tcp.Hold(patience)
+	e.lis.holder().Hold(patience)
 	e.role, h.fwd.streams = takesAll, e
 	h.lift(liftTCP)
 	return nil
@@ -192,9 +193,8 @@ func positive(n, otherwise int) int {
 // lift lets packets in that are addressed to nobody here.
 func (h *Host) lift(p protocols) {
 	h.fwd.lifted |= p
-	if h.fwd.on == nil {
-		h.fwd.on = &strangers{h}
-	}
+	h.fwd.sessioned |= p
+	h.fwd.on = &strangers{h}
 	h.net.lifted = h.fwd.lifted
 	h.lookBeyond()
 }
@@ -221,19 +221,16 @@ func (t *strangers) listener(local, remote netip.AddrPort, flow uint32) *socket 
 		if s := h.listenerFor(local, flow); s != nil || h.owns(remote.Addr()) {
 			return s
 		}
+	} else if s := h.transparentListener(local, flow); s != nil {
+		return s
 	}
 	return h.fwd.streams
 }
 
-// lost drops a segment for an address that is not ours, where nobody forwards any
-// more, and reports whether it is one.
-func (t *strangers) lost(local netip.AddrPort) bool {
-	if t.h.owns(local.Addr()) {
-		return false
-	}
-	t.h.drop(trace.DropNotOurs)
-	return true
-}
+func (t *strangers) lost(local netip.AddrPort) bool { return t.h.lostAbroad(local) }
+
+// holder is TCP's part of a socket that forwards.
+func (l *listener) holder() *tcp.Listener { return l.tcp.(*tcp.Listener) }
 
 // held tells the owner of the forwarder of a handshake to decide on.
 func (t *strangers) held(now clock.Instant, s *socket) {
@@ -253,7 +250,7 @@ func (h *Host) NextFlow(now clock.Instant, s Handle) (tcp.Flow, error) {
 	if e.role != takesAll || e.lis == nil {
 		return tcp.Flow{}, ErrInvalid
 	}
-	f, ok := e.lis.tcp.Next()
+	f, ok := e.lis.holder().Next()
 	if !ok {
 		return f, ErrWouldBlock
 	}
@@ -272,7 +269,7 @@ func (h *Host) Decide(now clock.Instant, s Handle, f tcp.Flow, r Ruling) (Handle
 	if e.role != takesAll || e.lis == nil || r >= numRulings {
 		return 0, ErrInvalid
 	}
-	l := &e.lis.tcp
+	l := e.lis.holder()
 	if !l.Waits(f) {
 		return 0, ErrNotConnected
 	}
@@ -307,7 +304,7 @@ func (h *Host) acceptHeld(now clock.Instant, l *socket, f tcp.Flow) (Handle, err
 	if s == nil {
 		return 0, ErrNoMemory
 	}
-	hs, _ := l.lis.tcp.Decide(now, f, tcp.DecideAccept, nil)
+	hs, _ := l.lis.holder().Decide(now, f, tcp.DecideAccept, nil)
 	h.countHeld(l)
 	h.rearm(now, l)
 	h.inherit(s, l, f)

@@ -12,11 +12,28 @@ import (
 // A listener is what a stream has while it listens: TCP's part with the SYN
 // records, and the accept queue.
 type listener struct {
-	tcp     tcp.Listener
+	tcp     passive
 	accept  socketList // connected, not yet accepted
 	waiting int        // its length, and the connections about to join it
 	backlog int
 	counted int // of who forwards: how many of its handshakes the other Hosts know of
+}
+
+// A passive is TCP's part, a tcp.Listener. It is behind an interface so that a
+// program which never listens does not link it, with its SYN records and cookies.
+type passive interface {
+	Init(e *tcp.Env, id uint64, o tcp.Options)
+	SetOptions(o tcp.Options)
+	Arrive(now clock.Instant, flow tcp.Flow, in *tcp.Arrival, full bool) (tcp.Verdict, *tcp.Handshake)
+	Keep(now clock.Instant, hs *tcp.Handshake)
+	Cookie(now clock.Instant, flow tcp.Flow, in *tcp.Arrival, out *tcp.Segment)
+	Unreachable(now clock.Instant, flow tcp.Flow, why tcp.Error, quoted wire.Seq)
+	Transmit(now clock.Instant, flow *tcp.Flow, out *tcp.Segment) bool
+	Deadline() clock.Instant
+	Expire(now clock.Instant)
+	Undecided() bool
+	Held() int
+	Close()
 }
 
 // maxBacklog is Linux's net.core.somaxconn.
@@ -98,7 +115,7 @@ func (h *Host) listenerFor(local netip.AddrPort, flow uint32) *socket {
 func (h *Host) newListener() *listener {
 	n := len(h.freeLis)
 	if n == 0 {
-		return &listener{accept: socketList{kind: linkAge}}
+		return &listener{tcp: new(tcp.Listener), accept: socketList{kind: linkAge}}
 	}
 	l := h.freeLis[n-1]
 	h.freeLis = h.freeLis[:n-1]
@@ -164,7 +181,7 @@ func (h *Host) arriveListener(now clock.Instant, s *socket, flow tcp.Flow) {
 		h.drop(trace.DropMemory)
 		return
 	}
-	l := &s.lis.tcp
+	l := s.lis.tcp
 	verdict, hs := l.Arrive(now, flow, &h.arrival, s.lis.full() || h.heldFull(s))
 	switch verdict {
 	case tcp.Answered:

@@ -25,7 +25,7 @@ type Options struct {
 
 	ReusePort   bool // sockets that all have it share an address and port by a hash of the flow
 	FreeBind    bool // Bind takes addresses that are not ours (IP_FREEBIND)
-	Transparent bool // likewise, and packets leave from them (IP_TRANSPARENT)
+	Transparent bool // likewise, and packets leave from them (IP_TRANSPARENT); what comes for them: TakeForeign
 	RecvLowat   int  // streams: bytes that make it Readable; 0: 1
 }
 

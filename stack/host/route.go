@@ -75,7 +75,10 @@ func (a *addresses) addHop(h hop) {
 // sorted puts n where it belongs in list.
 func sorted(list []uint32, n uint32) []uint32 {
 	i, _ := slices.BinarySearch(list, n)
-	return slices.Insert(list, i, n)
+	list = append(list, 0)
+	copy(list[i+1:], list[i:])
+	list[i] = n
+	return list
 }
 
 func (a *addresses) addPrefix(p netip.Prefix) error {

@@ -383,7 +383,7 @@ func (t *strangers) echo(now clock.Instant, in datagram, m wire.ICMP) bool {
 func (t *strangers) udp(now clock.Instant, in datagram, b []byte, from, to netip.AddrPort) bool {
 	h := t.h
 	ours := h.owns(to.Addr())
-	if in.cast != unicast || ours && h.udpSocket(to, from) != nil {
+	if in.cast != unicast || ours && h.udpSocket(to, from) != nil || !ours && h.transparentUDP(to, from) {
 		return false
 	}
 	for first := true; first || len(b) > 0; first = false {

@@ -32,8 +32,8 @@ func (h *Host) Steer() Steer { return h.steer }
 
 // lookBeyond makes h.steer know what is forwarded.
 func (h *Host) lookBeyond() {
-	if h.steer.count > 1 && h.fwd.lifted != 0 {
-		h.steer.beyond = &beyond{h.fwd.lifted, h.net.own, h.net.broadcasts}
+	if h.steer.count > 1 && h.fwd.sessioned != 0 {
+		h.steer.beyond = &beyond{h.fwd.sessioned, h.net.own, h.net.broadcasts}
 	}
 }
 

@@ -1,19 +1,55 @@
 package host
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/sockeye-net/sockeye/stack/clock"
+)
 
 // The address that one datagram leaves from may be the caller's choice
 // (RFC 1122 4.1.4: the application must be able to say it), and he learns with each that
 // arrives which one the answer has to leave from (IP_PKTINFO).
+
+// SendFromTo is SendTo of a datagram that leaves from an address of the caller's choice; an
+// invalid to stands for the connected peer.
+func (h *Host) SendFromTo(now clock.Instant, s Handle, p []byte, from netip.Addr, to netip.AddrPort) (int, error) {
+	e, err := h.find(now, s)
+	if err != nil {
+		return 0, err
+	}
+	if e.kind == Stream || !from.IsValid() {
+		return h.SendTo(now, s, p, to)
+	}
+	if err := h.bindSender(e); err != nil {
+		return 0, err
+	}
+	if err := e.mayCarry(p); err != nil { // in Linux's order
+		return 0, err
+	}
+	if !to.Addr().IsValid() {
+		if !e.remote.IsValid() {
+			return 0, ErrDestAddrRequired
+		}
+		to = e.remote.AddrPort()
+	}
+	if to, err = peerAddress(to); err != nil {
+		return 0, err
+	}
+	if e.kind == Datagram && to.Port() == 0 {
+		return 0, ErrInvalid
+	}
+	src, err := h.sourceOf(e, to.Addr(), from)
+	if err != nil {
+		return 0, err
+	}
+	return h.sendFrom(e, p, src, to)
+}
 
 // sourceOf returns the address that a datagram of s to dst leaves from, if the caller
 // wants from; as on Linux the unspecified address is whichever the route says, wherever
 // s is bound. ErrNoRoute: not ours, and s is not transparent; ErrInvalid: no address that
 // anybody sends from.
 func (h *Host) sourceOf(s *socket, dst, from netip.Addr) (netip.Addr, error) {
-	if !from.IsValid() {
-		return h.sourceFor(s, dst)
-	}
 	from = from.Unmap()
 	n := number(from)
 	switch {

@@ -22,6 +22,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/tun"
 	"github.com/sockeye-net/sockeye/tun/setup"
 )
@@ -169,7 +170,9 @@ var contestants = []string{"ours", "gvisor", "kernel"}
 func contestant(t testing.TB, who, algorithm string, path *shuttle) func(context.Context) (net.Conn, error) {
 	switch who {
 	case "ours":
-		s, err := stack.New(stack.Config{Link: path.link(), Prefixes: []netip.Prefix{ourPrefix}, TCP: tcp.Config{Congestion: algorithm, MaxSendBuffer: sendBuffer}})
+		control, ok := congestion.Find(algorithm)
+		require.True(t, ok, algorithm)
+		s, err := stack.New(stack.Config{Link: path.link(), Prefixes: []netip.Prefix{ourPrefix}, TCP: tcp.Config{Congestion: control, MaxSendBuffer: sendBuffer}})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		n := stdnet.New(s)
@@ -182,26 +185,31 @@ func contestant(t testing.TB, who, algorithm string, path *shuttle) func(context
 		require.Nil(t, s.SetTransportProtocolOption(gtcp.ProtocolNumber, &o))
 		return func(ctx context.Context) (net.Conn, error) { return gvisorDial(ctx, s, kernelAt) }
 	case "kernel":
-		ns := newNS(t)
-		require.NoError(t, ns.Do(func() error {
-			return os.WriteFile("/proc/sys/net/ipv4/tcp_wmem", fmt.Appendf(nil, "4096 16384 %d", sendBuffer), 0)
-		}))
-		path.device(t, kernelTUN(t, ns, ourPrefix))
-		d := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) (err error) {
-			_ = raw.Control(func(fd uintptr) {
-				err = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, algorithm)
-			})
-			return err
-		}}
-		return func(ctx context.Context) (c net.Conn, err error) {
-			err = ns.Do(func() (err error) {
-				c, err = d.DialContext(ctx, "tcp4", kernelAt.String())
-				return err
-			})
-			return c, err
-		}
+		return kernelSender(t, algorithm, path, ourPrefix)
 	}
 	panic(fmt.Sprintf("no contestant %q", who))
+}
+
+// kernelSender puts the kernel of another namespace at the near end.
+func kernelSender(t testing.TB, algorithm string, path *shuttle, prefix netip.Prefix) func(context.Context) (net.Conn, error) {
+	ns := newNS(t)
+	require.NoError(t, ns.Do(func() error {
+		return os.WriteFile("/proc/sys/net/ipv4/tcp_wmem", fmt.Appendf(nil, "4096 16384 %d", sendBuffer), 0)
+	}))
+	path.device(t, kernelTUN(t, ns, prefix))
+	d := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) (err error) {
+		_ = raw.Control(func(fd uintptr) {
+			err = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, algorithm)
+		})
+		return err
+	}}
+	return func(ctx context.Context) (c net.Conn, err error) {
+		err = ns.Do(func() (err error) {
+			c, err = d.DialContext(ctx, "tcp4", kernelAt.String())
+			return err
+		})
+		return c, err
+	}
 }
 
 // kernelTUN gives the kernel of a namespace an address behind a TUN of which

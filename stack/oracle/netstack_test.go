@@ -25,6 +25,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/script"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
@@ -68,7 +69,7 @@ func newNetstack(cfg host.Config, f link.Features) (*netstack, error) {
 	}
 	n := &netstack{link: channel.New(linkDepth, uint32(f.MTU), ""), clock: &virtualClock{now: 1}}
 	protocol := gtcp.NewProtocolCUBIC
-	if cfg.TCP.Congestion == "reno" {
+	if cfg.TCP.Congestion == (congestion.NewReno{}) {
 		protocol = gtcp.NewProtocol
 	}
 	buildMu.Lock()

@@ -13,6 +13,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/script"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
@@ -44,7 +45,7 @@ func partyConfig() (host.Config, link.Features) {
 		Seed:     [32]byte{9},
 		Prefixes: []netip.Prefix{netip.PrefixFrom(partyAddr, 24)},
 		Routes:   []host.Route{{Prefix: everywhere}},
-		TCP:      tcp.Config{Congestion: "reno"},
+		TCP:      tcp.Config{Congestion: congestion.NewReno{}},
 	}, link.Features{MTU: 1500}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 )
 
 // settings are what the lines that begin with -- say.
@@ -66,8 +67,7 @@ func (s *settings) setOne(name, text string) error {
 	case "syncookies": // as net.ipv4.tcp_syncookies
 		t.SYNCookies, err = oneOf([]string{"0", "1", "2"}, text, tcp.CookiesOff, tcp.CookiesWhenFull, tcp.CookiesAlways)
 	case "congestion":
-		t.Congestion = text
-		return nil
+		t.Congestion, err = oneOf[congestion.Algorithm]([]string{"cubic", "reno", "bbr"}, text, congestion.CUBIC{}, congestion.NewReno{}, congestion.BBR{})
 	case "local_ip":
 		s.local, err = netip.ParsePrefix(text)
 	case "router_ip":

@@ -13,6 +13,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
@@ -53,7 +54,7 @@ func TestBBRGoodput(t *testing.T) {
 		{bbrPath(link.Faults{Loss: .01}), link.Features{}, 80},
 		{bbrPath(link.Faults{Loss: .01}), link.Features{MTU: 1500, MaxGSO: 65535, ChecksumOffload: true}, 75},
 		{bbrPath(link.Faults{Loss: .05}), link.Features{}, 4},
-		{bbrPath(link.Faults{Reorder: .01, ReorderDelay: 3 * time.Millisecond}), link.Features{}, 90},
+		{bbrPath(link.Faults{Reorder: .01, ReorderDelay: 3 * time.Millisecond}), link.Features{}, 85}, // a probe that overflows the queue costs 0.3 of the rate for a second
 		{bbrPath(link.Faults{Queue: bbrBDP / 4}), link.Features{}, 85},
 		{bbrPath(link.Faults{Queue: bbrBDP / 16}), link.Features{}, 60},
 	} {
@@ -203,7 +204,7 @@ func TestBBRAppLimited(t *testing.T) {
 	require.NoError(t, err)
 	s, err := from.Open(w.Now(), host.Stream)
 	require.NoError(t, err)
-	require.NoError(t, from.SetOptions(w.Now(), s, host.Options{TCP: tcp.Options{Congestion: "bbr", NoDelay: true}}))
+	require.NoError(t, from.SetOptions(w.Now(), s, host.Options{TCP: tcp.Options{Congestion: congestion.BBR{}, NoDelay: true}}))
 	require.Equal(t, host.ErrInProgress, from.Connect(w.Now(), s, netip.MustParseAddrPort("10.0.0.2:80")))
 	require.NoError(t, w.Run(time.Second))
 	var block [chunk]byte

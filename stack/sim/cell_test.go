@@ -9,6 +9,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 )
 
 // A cell is one point of the grid: a path, two hosts and two roles. Loss, round
@@ -83,7 +84,7 @@ func newTCPConfig(r *rand.Rand) tcp.Config {
 	return tcp.Config{
 		NoSACK: r.IntN(5) == 0, NoTimestamps: r.IntN(5) == 0, NoScale: r.IntN(10) == 0,
 		ECN:        pick(r, tcp.ECNAccept, tcp.ECNAccept, tcp.ECNRequest, tcp.ECNOff),
-		Congestion: pick(r, "", "bbr", "reno"),
+		Congestion: pick[congestion.Algorithm](r, nil, congestion.BBR{}, congestion.NewReno{}),
 		DelayedACK: pick[time.Duration](r, 0, 0, 100*ms),
 		SYNCookies: pick(r, tcp.CookiesWhenFull, tcp.CookiesWhenFull, tcp.CookiesWhenFull, tcp.CookiesAlways),
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/tcp"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 )
 
 // A bottleneck is one path that flows share, in virtual time.
@@ -28,11 +29,16 @@ type bottleneck struct {
 	every      time.Duration
 }
 
+func algorithm(name string) congestion.Algorithm {
+	a, _ := congestion.Find(name)
+	return a
+}
+
 // run lets the flows send for warm, then for as long as measured, and returns
 // how many bytes of each arrived in the latter.
 func (b bottleneck) run(t testing.TB, warm, measured time.Duration) []float64 {
 	w := New(Config{Seed: b.seed})
-	cfg := host.Config{TCP: tcp.Config{Congestion: b.congestion}}
+	cfg := host.Config{TCP: tcp.Config{Congestion: algorithm(b.congestion)}}
 	cfg.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24")}
 	from, err := w.AddHost("from", cfg, b.feat)
 	require.NoError(t, err)
@@ -53,7 +59,7 @@ func (b bottleneck) run(t testing.TB, warm, measured time.Duration) []float64 {
 				plan.Send = 1 << 30
 			}
 			if b.mix != nil {
-				plan.Options.TCP.Congestion = b.mix[i%len(b.mix)]
+				plan.Options.TCP.Congestion = algorithm(b.mix[i%len(b.mix)])
 			}
 			p, err := from.Dial(netip.MustParseAddrPort("10.0.0.2:80"), plan)
 			require.NoError(t, err)

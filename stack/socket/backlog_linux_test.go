@@ -1,6 +1,7 @@
 package socket_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"os"
@@ -259,4 +260,27 @@ func TestFullAcceptQueueIsLinuxs(t *testing.T) {
 	})
 	require.Equal(t, linux, sockeye)
 	require.Contains(t, linux, `7 S "" -> ; 5 5`, "%q", linux)
+}
+
+// What a listener makes of the backlog that it is given is what Linux makes of it, with
+// net.core.somaxconn as it comes (4096).
+func TestBacklogIsBoundedAsLinuxs(t *testing.T) {
+	ns := tuntest.NewNS(t)
+	a, _ := pair(t)
+	held := func(c calls, backlog int) uint32 {
+		l := must(t, c, socket.SOCK_STREAM)
+		defer c.Close(l)
+		require.NoError(t, c.Listen(l, backlog))
+		info := make([]byte, 256)
+		_, err := c.GetSockOpt(l, socket.IPPROTO_TCP, socket.TCP_INFO, info)
+		require.NoError(t, err)
+		const sacked = 28 // tcpi_sacked: of a listener it is the backlog, as tcpi_unacked (24) is who waits
+		return binary.NativeEndian.Uint32(info[sacked:])
+	}
+	require.EqualValues(t, 128, held(a, 128))
+	for _, backlog := range []int{-1, 0, 1, 128, 4095, 4096, 4097, 1<<31 - 1, -1 << 31} {
+		var linux uint32
+		require.NoError(t, ns.Do(func() error { linux = held(theKernel(), backlog); return nil }))
+		require.Equal(t, linux, held(a, backlog), "backlog %d", backlog)
+	}
 }

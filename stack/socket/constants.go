@@ -2,6 +2,9 @@ package socket
 
 // Constants with Linux's names and values, the same on every system.
 
+// IOV_MAX is how many buffers SendMsg and RecvMsg take.
+const IOV_MAX = 1024
+
 // For Socket.
 const (
 	AF_UNSPEC     = 0

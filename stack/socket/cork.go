@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -35,15 +34,15 @@ type cork struct {
 	on      bool // UDP_CORK
 	holding bool
 	p       []byte
-	to      SockAddr   // of the first piece
-	from    netip.Addr // and where that wanted it to leave from
+	to      SockAddr // of the first piece
+	give    way      // and how it was to go
 }
 
 const maxUDP = 65507 // the payload of the largest datagram
 
 // hold puts a piece to what is held, if more is to come, and otherwise gives
 // all of it as one datagram. held: it is done with, n and err say how.
-func (d *descriptor) hold(p []byte, flags int, from netip.Addr, to SockAddr) (held bool, n int, err error) {
+func (d *descriptor) hold(p []byte, flags int, to SockAddr, give way) (held bool, n int, err error) {
 	if d.rest.Load() == nil && flags&MSG_MORE == 0 {
 		return false, 0, nil
 	}
@@ -60,7 +59,7 @@ func (d *descriptor) hold(p []byte, flags int, from netip.Addr, to SockAddr) (he
 		if err := d.sock.MaySend(to); err != nil {
 			return true, -1, d.errno(err)
 		}
-		*c = cork{on: c.on, holding: true, to: to, from: from}
+		*c = cork{on: c.on, holding: true, to: to, give: give}
 	}
 	if len(c.p)+len(p) > maxUDP {
 		*c = cork{on: c.on} // as on Linux: what was held is lost
@@ -78,9 +77,9 @@ func (d *descriptor) hold(p []byte, flags int, from netip.Addr, to SockAddr) (he
 
 // uncork sends what is held. The lock is held.
 func (d *descriptor) uncork(c *cork, flags int) (err error) {
-	all, from, to := c.p, c.from, c.to
+	all, to, give := c.p, c.to, c.give
 	*c = cork{on: c.on}
-	_, err = d.pass(all, flags|MSG_DONTWAIT, from, to)
+	_, err = give(d, all, flags|MSG_DONTWAIT, to)
 	return d.errno(err)
 }
 

@@ -164,7 +164,7 @@ func TestInfoWithTheKernel(t *testing.T) {
 		require.True(t, us.Timestamps && us.SACK && us.WindowScaling)
 		require.EqualValues(t, us.DataSegsOut-us.TotalRetrans+1, us.Delivered, "the SYN too")
 		require.EqualValues(t, int(k.Data_segs_out-k.Total_retrans)+1, k.Delivered, "as the kernel counts its own")
-		require.EqualValues(t, k.Total_retrans, us.TotalRetrans)
+		require.EqualValues(t, 60000, us.BytesSent-us.BytesRetrans, "whoever had to send again, on a busy machine")
 		require.Zero(t, us.NotSentBytes)
 		require.Positive(t, us.MinRTT)
 		require.LessOrEqual(t, us.MinRTT, us.RTT*2)

@@ -103,26 +103,43 @@ func (d *descriptor) recvFault(m *Msg, p []byte) (int, error) {
 	return n, nil
 }
 
+// wayFrom is the way of what leaves from an address of the caller's choice.
+func (d *descriptor) wayFrom(src netip.Addr) way {
+	if d.stream() || !src.IsValid() {
+		return (*descriptor).pass
+	}
+	return func(d *descriptor, p []byte, flags int, to SockAddr) (int, error) {
+		return d.sock.SendFromTo(p, src, to, d.flags(flags))
+	}
+}
+
 // SendMsg is SendTo from several buffers: one datagram, or a piece of a stream
-// that nothing gets between. Errors are SendTo's.
+// that nothing gets between. EMSGSIZE: more than IOV_MAX buffers; other errors are SendTo's.
 func (a *API) SendMsg(fd int, m *Msg, flags int) (int, error) {
 	n := -1
 	d, err := a.get(fd)
-	p := gather(m.Iov)
-	if err == nil {
-		n, err = d.send(p, flags, m.Src, m.Name)
+	switch {
+	case err != nil:
+	case len(m.Iov) > IOV_MAX:
+		err = syscall.EMSGSIZE
+	default:
+		n, err = d.send(gather(m.Iov), flags, m.Name, d.wayFrom(m.Src))
 	}
-	a.tell(d, Call{Name: "sendmsg", FD: fd, Addr: m.Name, Len: len(p)}, n, err)
+	a.tell(d, Call{Name: "sendmsg", FD: fd, Addr: m.Name, Len: total(m.Iov)}, n, err)
 	return n, err
 }
 
 // RecvMsg is RecvFrom into several buffers, that also gives what the headers
 // said. With MSG_ERRQUEUE it takes an error that IP_RECVERR has queued: EAGAIN
-// where there is none. Other errors are RecvFrom's.
+// where there is none. EMSGSIZE: more than IOV_MAX buffers; other errors are RecvFrom's.
 func (a *API) RecvMsg(fd int, m *Msg, flags int) (n int, err error) {
 	n = -1
 	d, err := a.get(fd)
-	if err == nil {
+	switch {
+	case err != nil:
+	case len(m.Iov) > IOV_MAX:
+		err = syscall.EMSGSIZE
+	default:
 		n, err = d.recvMsg(m, flags)
 	}
 	a.tell(d, Call{Name: "recvmsg", FD: fd, Addr: m.Name, Len: total(m.Iov)}, n, err)

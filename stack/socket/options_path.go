@@ -38,6 +38,11 @@ func (d *descriptor) pathOption(opt, v int) (func(*host.Options), error) {
 	case IP_FREEBIND:
 		return func(o *host.Options) { o.FreeBind = v != 0 }, nil
 	case IP_TRANSPARENT:
+		if v != 0 {
+			if err := d.sock.TakeForeign(); err != nil {
+				return nil, d.errno(err)
+			}
+		}
 		return func(o *host.Options) { o.Transparent = v != 0 }, nil
 	}
 	return nil, syscall.ENOPROTOOPT

@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"slices"
 	"syscall"
 
 	"github.com/sockeye-net/sockeye/stack/host"
@@ -26,10 +25,12 @@ func (d *descriptor) setString(level, opt int, name string) error {
 		return syscall.ENOPROTOOPT
 	case name == "":
 		return syscall.EINVAL
-	case !slices.Contains(congestion.Names(), name):
+	}
+	algorithm, ok := congestion.Find(name)
+	if !ok {
 		return syscall.ENOENT
 	}
-	return d.errno(d.sock.SetOptions(func(o *host.Options) { o.TCP.Congestion = name }))
+	return d.errno(d.sock.SetOptions(func(o *host.Options) { o.TCP.Congestion = algorithm }))
 }
 
 // GetSockOptString returns an option that is a name: TCP_CONGESTION. EBADF,

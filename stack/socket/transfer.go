@@ -1,9 +1,6 @@
 package socket
 
-import (
-	"net/netip"
-	"syscall"
-)
+import "syscall"
 
 // Send sends p to the peer: a datagram, or on a stream all of p, waiting for room.
 // A stream returns less only where it may not wait or an error came in between,
@@ -26,7 +23,7 @@ func (a *API) sendAs(name string, fd int, p []byte, flags int, to SockAddr) (int
 	n := -1
 	d, err := a.get(fd)
 	if err == nil {
-		n, err = d.send(p, flags, netip.Addr{}, to)
+		n, err = d.send(p, flags, to, (*descriptor).pass)
 	}
 	a.tell(d, Call{Name: name, FD: fd, Addr: to, Len: len(p)}, n, err)
 	return n, err
@@ -34,8 +31,11 @@ func (a *API) sendAs(name string, fd int, p []byte, flags int, to SockAddr) (int
 
 const echoHeader = 8 // bytes of every echo
 
-// send sends p; from is IP_PKTINFO's choice, as a rule invalid.
-func (d *descriptor) send(p []byte, flags int, from netip.Addr, to SockAddr) (n int, err error) {
+// A way is how what is to be sent is given to the stack.
+type way func(d *descriptor, p []byte, flags int, to SockAddr) (int, error)
+
+// send sends p, the way that is said.
+func (d *descriptor) send(p []byte, flags int, to SockAddr, give way) (n int, err error) {
 	if flags&MSG_OOB != 0 && !d.stream() {
 		return -1, d.refuseOOB(p)
 	}
@@ -51,20 +51,17 @@ func (d *descriptor) send(p []byte, flags int, from netip.Addr, to SockAddr) (n 
 		return -1, d.errno(err)
 	}
 	if d.proto == IPPROTO_UDP {
-		if held, n, err := d.hold(p, flags, from, to); held || err != nil {
+		if held, n, err := d.hold(p, flags, to, give); held || err != nil {
 			return n, err
 		}
 	}
-	n, err = d.pass(p, flags, from, to)
+	n, err = give(d, p, flags, to)
 	return d.sent(n, err)
 }
 
-// pass gives what is to be sent to the stack.
-func (d *descriptor) pass(p []byte, flags int, from netip.Addr, to SockAddr) (int, error) {
-	switch {
-	case from.IsValid() && !d.stream():
-		return d.sock.SendFromTo(p, from, to, d.flags(flags))
-	case d.stream() || !to.Addr().IsValid():
+// pass is the ordinary way.
+func (d *descriptor) pass(p []byte, flags int, to SockAddr) (int, error) {
+	if d.stream() || !to.Addr().IsValid() {
 		return d.sock.Send(p, d.flags(flags))
 	}
 	return d.sock.SendTo(p, to, d.flags(flags))

@@ -28,6 +28,14 @@ func netAddr(k host.Kind, a netip.AddrPort) net.Addr {
 	return net.UDPAddrFromAddrPort(a)
 }
 
+// anywhere is netAddr of a port without an address.
+func anywhere(k host.Kind, port uint16) net.Addr {
+	if k == host.Stream {
+		return &net.TCPAddr{Port: int(port)}
+	}
+	return &net.UDPAddr{Port: int(port)}
+}
+
 // addrPort returns what a net.Addr of package net, or one that prints as
 // host:port with a literal host, says.
 func addrPort(a net.Addr) (netip.AddrPort, bool) {

@@ -61,7 +61,8 @@ func (c *Conn) RemoteAddr() net.Addr { return c.flow.remote }
 // Read reads what has arrived, waiting for something. io.EOF is the end.
 func (c *Conn) Read(p []byte) (int, error) {
 	if len(p) == 0 {
-		return 0, nil
+		_, err := c.sock.LocalAddr() // all that may be wrong is that c is closed
+		return 0, c.flow.fail("read", "read", err)
 	}
 	n, err := c.sock.Recv(p, 0)
 	if err != nil {
@@ -87,14 +88,16 @@ var copyBuffers = sync.Pool{New: func() any { return new([128 << 10]byte) }}
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	b := copyBuffers.Get().(*[128 << 10]byte)
 	defer copyBuffers.Put(b)
-	return io.CopyBuffer(onlyWriter{c}, r, b[:])
+	n, err := io.CopyBuffer(onlyWriter{c}, r, b[:])
+	return n, c.flow.wrap("readfrom", err)
 }
 
 // WriteTo writes to w what c receives, to the end.
 func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 	b := copyBuffers.Get().(*[128 << 10]byte)
 	defer copyBuffers.Put(b)
-	return io.CopyBuffer(w, onlyReader{c}, b[:])
+	n, err := io.CopyBuffer(w, onlyReader{c}, b[:])
+	return n, c.flow.wrap("writeto", err)
 }
 
 // They hide ReadFrom and WriteTo from io.CopyBuffer.

@@ -67,7 +67,8 @@ func TestConn(t *testing.T) {
 }
 
 // Over a link that loses a packet in fifty, either way. It mostly waits for what was
-// lost to be sent again, so -parallel may be large.
+// lost to be sent again, so -parallel may be large, on a machine that has time: a test
+// of nettest's may take a minute and no more.
 func TestConnOverLoss(t *testing.T) {
 	lossyConn := func() (c1, c2 net.Conn, stop func(), err error) {
 		a, b, stop, err := lossy(0.02)

@@ -48,6 +48,9 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	if err != nil {
 		return nil, f.fail("dial", "", err)
 	}
+	if address == "" {
+		return nil, f.fail("dial", "", &net.AddrError{Err: "missing address"})
+	}
 	addrs, err := d.Net.resolve(ctx, network, address, loopback)
 	if err != nil {
 		return nil, f.fail("dial", "", contextError(err))
@@ -64,6 +67,9 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 		if ctx.Err() != nil {
 			break
 		}
+	}
+	if e, ok := first.(*net.OpError); ok && address[0] == ':' {
+		e.Addr = anywhere(kind, addrs[0].Port()) // as package net shows what has no host
 	}
 	return nil, first
 }
@@ -112,7 +118,7 @@ func (d *Dialer) dialOne(ctx context.Context, k host.Kind, network string, to ne
 
 // prepare sets the options and the local address of a socket that will connect.
 func (d *Dialer) prepare(s *stack.Socket, k host.Kind, f *flow) error {
-	err := s.SetOptions(func(o *host.Options) {
+	err := setUp(s, func(o *host.Options) {
 		o.Broadcast = k != host.Stream
 		if k == host.Stream {
 			streamDefaults(o)

@@ -66,7 +66,15 @@ func (f *flow) fail(op, call string, err error) error {
 	return &net.OpError{Op: op, Net: f.network, Source: f.local, Addr: f.remote, Err: cause(call, err)}
 }
 
-// failLocal does the same for operations that package net ascribes to the local
+// wrap wraps err as it is.
+func (f *flow) wrap(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &net.OpError{Op: op, Net: f.network, Source: f.local, Addr: f.remote, Err: err}
+}
+
+// failLocal does what fail does for operations that package net ascribes to the local
 // address only: accept, set.
 func (f *flow) failLocal(op, call string, err error) error {
 	if err == nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
 )
@@ -128,4 +129,32 @@ func TestIPv6(t *testing.T) {
 	_, err = a.ListenPacket("udp6", ":0")
 	require.Error(t, err)
 	require.False(t, errors.Is(err, syscall.EINVAL))
+}
+
+// A Control that makes sockets transparent: a listener has the connections to everybody's
+// port, and a Dialer speaks in another's name.
+func TestTransparent(t *testing.T) {
+	sa, sb, err := stdnet.Pair(stack.Config{Gateway: netip.MustParseAddr("192.0.2.2")}, stack.Config{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, errors.Join(sa.Close(), sb.Close())) }()
+	a, b := stdnet.New(sa), stdnet.New(sb)
+	through := func(_, _ string, o *host.Options) { o.Transparent = true }
+	l, err := (&stdnet.ListenConfig{Net: b, Control: through}).Listen(t.Context(), "tcp", ":443")
+	require.NoError(t, err)
+	c, err := a.Dial("tcp", "198.51.100.7:443")
+	require.NoError(t, err)
+	s, err := l.Accept()
+	require.NoError(t, err)
+	require.Equal(t, "198.51.100.7:443", s.LocalAddr().String())
+	require.NoError(t, errors.Join(c.Close(), s.Close(), l.Close()))
+
+	l, err = a.Listen("tcp", ":80")
+	require.NoError(t, err)
+	d := stdnet.Dialer{Net: b, Control: through, LocalAddr: &net.TCPAddr{IP: net.IPv4(203, 0, 113, 5), Port: 77}}
+	c, err = d.Dial("tcp", "192.0.2.1:80")
+	require.NoError(t, err)
+	s, err = l.Accept()
+	require.NoError(t, err)
+	require.Equal(t, "203.0.113.5:77", s.RemoteAddr().String())
+	require.NoError(t, errors.Join(c.Close(), s.Close(), l.Close()))
 }

@@ -43,5 +43,8 @@ func (l *Listener) Addr() net.Addr { return l.flow.local }
 
 // SetDeadline makes Accept fail with os.ErrDeadlineExceeded from t on; zero: never.
 func (l *Listener) SetDeadline(t time.Time) error {
-	return l.flow.failLocal("set", "", l.sock.SetReadDeadline(t))
+	if err := l.sock.SetReadDeadline(t); err != nil {
+		return cause("", err) // bare, as package net's
+	}
+	return nil
 }

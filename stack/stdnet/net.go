@@ -53,7 +53,7 @@ func (n *Net) listen(ctx context.Context, network, address string, c *ListenConf
 	if err != nil {
 		return nil, err
 	}
-	err = s.SetOptions(func(o *host.Options) { c.stream(network, f.local.String(), o) })
+	err = setUp(s, func(o *host.Options) { c.stream(network, f.local.String(), o) })
 	if err == nil {
 		err = bind(s, f)
 	}
@@ -85,7 +85,7 @@ func (n *Net) listenPacket(ctx context.Context, network, address string, c *List
 	if err != nil {
 		return nil, err
 	}
-	err = s.SetOptions(func(o *host.Options) { c.packet(network, f.local.String(), o) })
+	err = setUp(s, func(o *host.Options) { c.packet(network, f.local.String(), o) })
 	if err == nil {
 		err = bind(s, f)
 	}
@@ -107,6 +107,9 @@ func (n *Net) open(ctx context.Context, network, address string, want host.Kind)
 	if err != nil {
 		return nil, f, f.failLocal("listen", "", err)
 	}
+	if address == "" {
+		address = ":0" // as package net
+	}
 	at, err := n.resolve(ctx, network, address, netip.IPv4Unspecified())
 	if err != nil {
 		return nil, f, f.failLocal("listen", "", contextError(err))
@@ -117,6 +120,19 @@ func (n *Net) open(ctx context.Context, network, address string, want host.Kind)
 	}
 	s, err := n.stack.Socket(k)
 	return s, f, f.failLocal("listen", "socket", err)
+}
+
+// setUp sets the options of a fresh socket. What is for a transparent one is let in.
+func setUp(s *stack.Socket, set func(*host.Options)) error {
+	through := false
+	err := s.SetOptions(func(o *host.Options) {
+		set(o)
+		through = o.Transparent
+	})
+	if err == nil && through {
+		err = s.TakeForeign()
+	}
+	return err
 }
 
 func bind(s *stack.Socket, f *flow) error {

@@ -70,6 +70,9 @@ func (c *PacketConn) Write(p []byte) (int, error) {
 
 // WriteTo sends one datagram to a *net.UDPAddr. It fails on a PacketConn from Dial.
 func (c *PacketConn) WriteTo(p []byte, to net.Addr) (int, error) {
+	if a, is := to.(*net.UDPAddr); is && a == nil {
+		return 0, c.failTo(nil, "", &net.AddrError{Err: "missing address"})
+	}
 	at, ok := addrPort(to)
 	if _, udp := to.(*net.UDPAddr); !udp {
 		return 0, c.failTo(to, "", syscall.EINVAL)

@@ -43,7 +43,7 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	c.checkAppLimited()
 	inFlight := c.inFlight()
 	n := s.ack.Sub(c.snd.una)
-	c.env.sample.ECE = c.arriveECE(now, s)
+	c.env.sample.ECE, c.env.sample.Advanced = c.arriveECE(now, s), max(n, 0)
 	c.beginRACK(now, s)
 	news := c.arriveSACK(s)
 	c.noteDSACK(s)

@@ -11,6 +11,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/buffer"
 	"github.com/sockeye-net/sockeye/stack/cells"
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
@@ -344,7 +345,7 @@ func (x *cell) String() string {
 
 // TestEveryCell holds what a single segment does in every state against the model.
 func TestEveryCell(t *testing.T) {
-	env := NewEnv(Config{NoSACK: true, NoTimestamps: true, NoScale: true, Congestion: "reno"}, [32]byte{9}, buffer.NewBudget(8<<20), nil)
+	env := NewEnv(Config{NoSACK: true, NoTimestamps: true, NoScale: true, Congestion: congestion.NewReno{}}, [32]byte{9}, buffer.NewBudget(8<<20), nil)
 	cells, seen := 0, map[State]bool{}
 	covered := make([]int, len(cellWaivers))
 	var failures []string

@@ -12,7 +12,7 @@ import (
 
 // congestedRig is a rig whose peer announced mss, before any data.
 func congestedRig(t *testing.T, algorithm string, mss int) *rig {
-	r := newRig(t, Config{NoSACK: true, NoTimestamps: true, Congestion: algorithm}, Options{NoDelay: true, SendBuffer: 1 << 20})
+	r := newRig(t, Config{NoSACK: true, NoTimestamps: true, Congestion: algorithmNamed(algorithm)}, Options{NoDelay: true, SendBuffer: 1 << 20})
 	r.env.MTU = 16 << 10
 	r.c.Init(r.env, 1, r.c.Flow(), r.c.opts.Options, r.env.MTU)
 	r.c.Open(r.now)
@@ -65,7 +65,7 @@ func TestReqC_InitialWindow(t *testing.T) {
 			require.Equal(t, row.want, fresh, "%s: %s", algorithm, row.rule)
 		}
 		for lost, want := range map[int]int{0: 10000, 1: 10000, 2: 1000} { // RFC 6928 2: not for a single one
-			r := newRig(t, Config{NoSACK: true, NoTimestamps: true, Congestion: algorithm}, Options{NoDelay: true})
+			r := newRig(t, Config{NoSACK: true, NoTimestamps: true, Congestion: algorithmNamed(algorithm)}, Options{NoDelay: true})
 			r.c.Open(r.now)
 			r.out()
 			for range lost {

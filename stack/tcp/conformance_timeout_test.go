@@ -126,7 +126,7 @@ func TestReq9293_M19_CongestionBasics(t *testing.T) {
 }
 
 func TestReq9293_O18_AltCC(t *testing.T) {
-	for asked, got := range map[string]string{"": congestion.Default, "reno": "reno", "cubic": "cubic", "none such": congestion.Default} {
+	for asked, got := range map[congestion.Algorithm]string{nil: congestion.Default, congestion.NewReno{}: "reno", congestion.CUBIC{}: "cubic", congestion.BBR{}: "bbr"} {
 		w := newWorld(t, 1, Config{Congestion: asked}, Options{})
 		w.establish()
 		require.Equal(t, got, w.a.conn.Info(w.now).Congestion)

@@ -21,28 +21,17 @@ const (
 // modelSize is how much larger one is that models its path.
 const modelSize = 192
 
-// controller returns the controller of that name, or the configured one where
-// there is none of that name, new or from the pool.
-func (e *Env) controller(name string) congestion.Controller {
-	if name != "" {
-		if cc := e.named(name); cc != nil {
-			return cc
-		}
-	}
-	return e.named(e.Config.Congestion)
-}
-
-// CongestionName returns which controller a connection with these options will have.
-func (e *Env) CongestionName(o Options) string {
-	if slices.Contains(congestion.Names(), o.Congestion) {
+// Algorithm returns what controls congestion for a connection with these options.
+func (e *Env) Algorithm(o *Options) congestion.Algorithm {
+	if o.Congestion != nil {
 		return o.Congestion
 	}
 	return e.Config.Congestion
 }
 
-// named returns a controller by its name, or nil.
-func (e *Env) named(name string) congestion.Controller {
-	if kind := slices.Index(congestion.Names(), name); kind >= 0 && kind < maxKinds {
+// controller returns a controller of that algorithm, new or from the pool.
+func (e *Env) controller(a congestion.Algorithm) congestion.Controller {
+	if kind := slices.Index(congestion.Names(), a.Name()); kind >= 0 && kind < maxKinds {
 		if pool := e.controllers[kind]; len(pool) > 0 {
 			last := len(pool) - 1
 			cc := pool[last]
@@ -51,10 +40,7 @@ func (e *Env) named(name string) congestion.Controller {
 			return cc
 		}
 	}
-	if cc, ok := congestion.New(name); ok {
-		return cc
-	}
-	return nil
+	return a.New()
 }
 
 func (e *Env) putController(cc congestion.Controller) {
@@ -74,7 +60,7 @@ func (e *Env) mostControllers() int {
 // changeController goes on with the controller that the options name, from the
 // initial window: what another one has learnt of the path means nothing to it.
 func (c *Conn) changeController(now clock.Instant) {
-	if c.env.CongestionName(c.opts.Options) == c.cc.Name() {
+	if c.env.Algorithm(&c.opts.Options).Name() == c.cc.Name() {
 		return
 	}
 	c.dropController()

@@ -4,7 +4,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 )
+
+// algorithmNamed is what TCP_CONGESTION calls so; nil: nothing.
+func algorithmNamed(name string) congestion.Algorithm {
+	a, _ := congestion.Find(name)
+	return a
+}
 
 // Each connection has the controller that its options name, else the host's
 // (TCP_CONGESTION), and the pool gives each only its own kind.
@@ -14,13 +22,13 @@ func TestControllerByName(t *testing.T) {
 		{"reno", "", "reno"},
 		{"reno", "cubic", "cubic"},
 		{"", "reno", "reno"},
-		{"reno", "nothing of that name", "reno"},
-		{"nothing of that name", "", "cubic"},
+		{"", "bbr", "bbr"},
 	} {
-		e := newPeer("a", 1, Config{Congestion: row.host}, Options{}, Flow{addrA, addrB}).env
+		e := newPeer("a", 1, Config{Congestion: algorithmNamed(row.host)}, Options{}, Flow{addrA, addrB}).env
+		o := Options{Congestion: algorithmNamed(row.option)}
 		for range 3 { // the later ones from the pool
-			first := e.controller(row.option)
-			other := e.controller("reno")
+			first := e.controller(e.Algorithm(&o))
+			other := e.controller(congestion.NewReno{})
 			require.Equal(t, row.want, first.Name(), row)
 			require.Equal(t, "reno", other.Name(), row)
 			e.putController(first)
@@ -32,7 +40,7 @@ func TestControllerByName(t *testing.T) {
 		}
 		require.Equal(t, 2, kept, row)
 		require.Zero(t, testing.AllocsPerRun(100, func() {
-			cc := e.controller(row.option)
+			cc := e.controller(e.Algorithm(&o))
 			e.putController(cc)
 		}), row)
 	}
@@ -44,7 +52,7 @@ func TestControllerChanges(t *testing.T) {
 	r := establishedRig(t, plain, Options{})
 	set := func(name string) {
 		o := r.c.Options()
-		o.Congestion = name
+		o.Congestion = algorithmNamed(name)
 		r.c.SetOptions(r.now, o)
 		checkConn(t, r.c, name)
 	}

@@ -14,19 +14,19 @@ import (
 // Config is what all connections of a host have in common. The zero value is
 // the default everywhere.
 type Config struct {
-	MSL           time.Duration // maximum segment lifetime; TIME-WAIT lasts two. 0: 30 s
-	Congestion    string        // name of the controller; "" or unknown: congestion.Default
-	NoTimestamps  bool          // do not offer or accept RFC 7323 timestamps
-	NoSACK        bool          // do not offer or accept SACK
-	NoScale       bool          // do not offer or accept window scaling
-	ECN           ECNMode       // 0: ECN when the peer asks for it (RFC 3168)
-	DelayedACK    time.Duration // 0: 40 ms; at most 500 ms (RFC 9293 MUST-40)
-	MaxSendBuffer int           // largest send buffer by auto-tuning, bytes. 0: 4 MiB
-	MaxRecvBuffer int           // largest receive buffer by auto-tuning, bytes. 0: 6 MiB
-	SYNBacklog    int           // SYN records per listener; 0: 1024
-	SYNCookies    CookieMode    // 0: when there is no room for a SYN record (RFC 4987)
-	FinWait2      time.Duration // how long an orphan stays in FIN-WAIT-2. 0: 60 s
-	MTUProbing    MTUProbing    // 0: search for the path MTU when a black hole is suspected (RFC 4821)
+	MSL           time.Duration        // maximum segment lifetime; TIME-WAIT lasts two. 0: 30 s
+	Congestion    congestion.Algorithm // nil: congestion.CUBIC
+	NoTimestamps  bool                 // do not offer or accept RFC 7323 timestamps
+	NoSACK        bool                 // do not offer or accept SACK
+	NoScale       bool                 // do not offer or accept window scaling
+	ECN           ECNMode              // 0: ECN when the peer asks for it (RFC 3168)
+	DelayedACK    time.Duration        // 0: 40 ms; at most 500 ms (RFC 9293 MUST-40)
+	MaxSendBuffer int                  // largest send buffer by auto-tuning, bytes. 0: 4 MiB
+	MaxRecvBuffer int                  // largest receive buffer by auto-tuning, bytes. 0: 6 MiB
+	SYNBacklog    int                  // SYN records per listener; 0: 1024
+	SYNCookies    CookieMode           // 0: when there is no room for a SYN record (RFC 4987)
+	FinWait2      time.Duration        // how long an orphan stays in FIN-WAIT-2. 0: 60 s
+	MTUProbing    MTUProbing           // 0: search for the path MTU when a black hole is suspected (RFC 4821)
 }
 
 // The defaults of Config.
@@ -50,8 +50,8 @@ func (cfg Config) filled() Config {
 	}
 	// RFC 9293 MUST-40: the delay stays below half a second.
 	cfg.DelayedACK = min(cfg.DelayedACK, maxDelayedACK-time.Millisecond)
-	if _, ok := congestion.New(cfg.Congestion); !ok {
-		cfg.Congestion = congestion.Default
+	if cfg.Congestion == nil {
+		cfg.Congestion = congestion.CUBIC{}
 	}
 	cfg.MaxSendBuffer = fixedBuffer(orDefault(cfg.MaxSendBuffer, defaultMaxSend))
 	cfg.MaxRecvBuffer = fixedBuffer(orDefault(cfg.MaxRecvBuffer, defaultMaxRecv))

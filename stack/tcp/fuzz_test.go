@@ -9,6 +9,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
@@ -97,7 +98,7 @@ func (s *script) call(now clock.Instant, c *Conn, body []byte) {
 		c.SetOptions(now, Options{NoDelay: m&1 != 0, Cork: m&2 != 0, QuickACK: m&4 != 0, KeepAlive: m&8 != 0,
 			RecvBuffer: s.int(2) << 2, SendBuffer: s.int(2) << 2, MaxSeg: s.int(1) * 8, UserTimeout: time.Duration(s.byte()) * time.Second,
 			OOBInline: m&16 != 0, WindowClamp: s.int(1) * 64, NotSentLowat: s.int(1) * 64,
-			Congestion: []string{"", "bbr", "reno", "bbr"}[m>>5&3], MaxPacingRate: int64(m>>7) * 20000})
+			Congestion: []congestion.Algorithm{nil, congestion.BBR{}, congestion.NewReno{}, congestion.BBR{}}[m>>5&3], MaxPacingRate: int64(m>>7) * 20000})
 	case 10:
 		mtu := s.int(2)
 		c.SetPMTU(now, mtu)

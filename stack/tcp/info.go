@@ -111,7 +111,7 @@ func (c *Conn) Info(now clock.Instant) Info {
 	c.infoQueues(&i)
 	c.infoCounts(now, &i)
 	if c.cc == nil {
-		i.Congestion = c.env.CongestionName(c.opts.Options)
+		i.Congestion = c.env.Algorithm(&c.opts.Options).Name()
 		return i
 	}
 	mss := c.sendMSS(0)

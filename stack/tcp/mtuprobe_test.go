@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -61,7 +62,7 @@ func TestBlackHole(t *testing.T) {
 		{"with super-segments", Config{}, 1280, 65535, 9},
 		{"without SACK", Config{NoSACK: true}, 1280, 0, 9},
 		{"without timestamps", Config{NoTimestamps: true}, 1280, 0, 9},
-		{"Reno", Config{Congestion: "reno"}, 1280, 0, 9},
+		{"Reno", Config{Congestion: congestion.NewReno{}}, 1280, 0, 9},
 		{"PPPoE's 1492", Config{}, 1492, 0, 9},
 		{"1420, a tunnel", Config{}, 1420, 0, 9},
 		{"less than the base: 600", Config{}, 600, 0, 10},

@@ -5,29 +5,30 @@ import (
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // Options are what the owner of a connection may set, before and during its
 // life. The zero value is the default.
 type Options struct {
-	SendBuffer  int           // bytes; 0: follows the congestion window, up to Config.MaxSendBuffer
-	RecvBuffer  int           // bytes; 0: follows the owner's reading, up to Config.MaxRecvBuffer; the window scale spans the largest when the connection opens
-	MaxSeg      int           // upper bound of our MSS, sent and advertised; 0: from the MTU
-	NoDelay     bool          // Nagle off (RFC 9293 MUST-17)
-	Cork        bool          // send full segments only, for at most 200 ms
-	QuickACK    bool          // acknowledge each segment at once, for good (SetQuickACK is TCP_QUICKACK)
-	KeepAlive   bool          // RFC 9293 3.8.4; off by default
-	NoDF        bool          // let routers fragment our segments; the host sets it, from its own Discover
-	DeferAccept uint8         // of a listener: for how many SYN-ACK timeouts a bare ACK waits for data (DeferTimeouts); 0: none
-	KeepIdle    time.Duration // 0: 2 h
-	KeepIntvl   time.Duration // 0: 75 s
-	KeepCount   int           // 0: 9
-	UserTimeout time.Duration // RFC 9293 3.9.1; 0: by R2
-	SYNRetries  int           // of the SYN, and of a listener's SYN-ACKs; 0: as many as last at least 180 s (MUST-23)
-	Congestion  string        // name of the controller; "" or unknown: the host's
-	FinWait2    time.Duration // how long an orphan stays in FIN-WAIT-2 (TCP_LINGER2). 0: the host's; below 0: not at all, it is reset
-	OOBInline   bool          // urgent bytes stay in the stream
+	SendBuffer  int                  // bytes; 0: follows the congestion window, up to Config.MaxSendBuffer
+	RecvBuffer  int                  // bytes; 0: follows the owner's reading, up to Config.MaxRecvBuffer; the window scale spans the largest when the connection opens
+	MaxSeg      int                  // upper bound of our MSS, sent and advertised; 0: from the MTU
+	NoDelay     bool                 // Nagle off (RFC 9293 MUST-17)
+	Cork        bool                 // send full segments only, for at most 200 ms
+	QuickACK    bool                 // acknowledge each segment at once, for good (SetQuickACK is TCP_QUICKACK)
+	KeepAlive   bool                 // RFC 9293 3.8.4; off by default
+	NoDF        bool                 // let routers fragment our segments; the host sets it, from its own Discover
+	DeferAccept uint8                // of a listener: for how many SYN-ACK timeouts a bare ACK waits for data (DeferTimeouts); 0: none
+	KeepIdle    time.Duration        // 0: 2 h
+	KeepIntvl   time.Duration        // 0: 75 s
+	KeepCount   int                  // 0: 9
+	UserTimeout time.Duration        // RFC 9293 3.9.1; 0: by R2
+	SYNRetries  int                  // of the SYN, and of a listener's SYN-ACKs; 0: as many as last at least 180 s (MUST-23)
+	Congestion  congestion.Algorithm // nil: the host's
+	FinWait2    time.Duration        // how long an orphan stays in FIN-WAIT-2 (TCP_LINGER2). 0: the host's; below 0: not at all, it is reset
+	OOBInline   bool                 // urgent bytes stay in the stream
 
 	// MaxPacingRate bounds how fast data leaves, bytes per second, whatever the
 	// controller (SO_MAX_PACING_RATE). 0: no bound.

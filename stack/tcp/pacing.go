@@ -10,7 +10,8 @@ import (
 // Pacing: a controller that models its path, or the owner (MaxPacingRate), says
 // how fast data may leave. It leaves in bursts, after each of which the next one
 // waits until the rate has caught up; the connection's Deadline says until when,
-// and only while there is something that waits.
+// and only while there is something that waits, and Env.PacedUntil that it is one
+// which a late timer makes worse.
 //
 // A burst is at most max(2 MSS, min(64 KiB, 1 ms of the rate)). A timer that is
 // late carries at most one more of them. Where nothing waited, because the window
@@ -157,4 +158,15 @@ func (c *Conn) expirePace(now clock.Instant) {
 	if c.has&paceHeld != 0 && c.sb.pace.next <= now {
 		c.has &^= paceHeld
 	}
+}
+
+// mayGoOn reports whether a retransmission may leave although the window of a
+// controller that models the path is full. That may have become as small as can
+// be, and what fills it be lost as well: no ACK would tell, and only the
+// retransmission timer would be left. As with others, what has arrived in the
+// recovery lets as much go (RFC 9937 7).
+func (c *Conn) mayGoOn(pipe, mss int) bool {
+	const smallest = 4 // segments: BBR.MinPipeCwnd
+	r := &c.sb.rec
+	return c.sb.models && r.mode == fastRecovery && pipe <= smallest*mss && r.out < r.delivered
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 )
 
 // pacedRig may send a byte per microsecond, in segments of 1000: a burst is two
@@ -173,7 +174,7 @@ func TestPacingLeavesNothing(t *testing.T) {
 
 // What BBR says is obeyed, and the owner's bound where that is lower.
 func TestPacingRateOfController(t *testing.T) {
-	r := establishedRig(t, Config{Congestion: "bbr"}, Options{})
+	r := establishedRig(t, Config{Congestion: congestion.BBR{}}, Options{})
 	r.c.wake()
 	own := r.c.cc.PacingRate()
 	require.Positive(t, own)

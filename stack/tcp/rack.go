@@ -51,15 +51,16 @@ func (c *Conn) beginRACK(now clock.Instant, s *arriving) {
 }
 
 // deliver takes the part of r before end as newly arrived (RFC 8985 6.2, steps
-// 1 to 3).
-func (k *rack) deliver(r *record, end wire.Seq) {
+// 1 to 3). Where it lies behind a hole TSecr tells nothing of its transmissions:
+// the receiver echoes the segment before the hole (RFC 7323 4.3).
+func (k *rack) deliver(r *record, end wire.Seq, inOrder bool) {
 	rtt := k.now.Sub(r.sent)
 	if r.flags&everSent == 0 {
 		k.late = k.late || end.Less(k.fack)
 		if rtt > 0 && (k.least == 0 || rtt < k.least) {
 			k.least = rtt
 		}
-	} else if rtt < k.min || k.ts && tsLess(k.echo, tsClock(r.sent, k.off)) {
+	} else if rtt < k.min || inOrder && k.ts && tsLess(k.echo, tsClock(r.sent, k.off)) {
 		return // the ACK is of an earlier transmission
 	}
 	k.rtt = rtt

@@ -39,12 +39,18 @@ func (r *rig) drain() {
 	}
 }
 
+// sackOf is the option with these blocks.
+func sackOf(r *rig, blocks ...int) wire.TCPOptions {
+	o := wire.TCPOptions{NumSACK: uint8(len(blocks) / 2)}
+	for i := range len(blocks) / 2 {
+		o.SACK[i] = wire.SACKBlock{Left: r.c.snd.iss.Add(blocks[2*i]), Right: r.c.snd.iss.Add(blocks[2*i+1])}
+	}
+	return o
+}
+
 // sackIn is an ACK with SACK blocks, given as pairs of edges.
 func (r *rig) sackIn(ack int, blocks ...int) {
-	r.opt = wire.TCPOptions{NumSACK: uint8(len(blocks) / 2)}
-	for i := range len(blocks) / 2 {
-		r.opt.SACK[i] = wire.SACKBlock{Left: r.c.snd.iss.Add(blocks[2*i]), Right: r.c.snd.iss.Add(blocks[2*i+1])}
-	}
+	r.opt = sackOf(r, blocks...)
 	r.in("A", 1, ack, 60000, 0)
 	r.opt = wire.TCPOptions{}
 	r.drain()

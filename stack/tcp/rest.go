@@ -23,7 +23,7 @@ const (
 
 // beginControl gives a new connection its controller, at rest.
 func (c *Conn) beginControl() {
-	c.rest = congestion.NewRest(c.env.CongestionName(c.opts.Options))
+	c.rest = congestion.NewRest(c.env.Algorithm(&c.opts.Options))
 	c.cc = &c.rest
 	c.cc.SetMSS(c.sendMSS(0))
 	c.notePaced()
@@ -43,7 +43,7 @@ func (c *Conn) wake() {
 	if c.cc == nil || !c.resting() {
 		return
 	}
-	cc := c.env.controller(c.rest.Name())
+	cc := c.env.controller(c.env.Algorithm(&c.opts.Options))
 	c.rest.Wake(cc)
 	cc.OnInit(c.rtt.srtt, uint64(c.tsOff)<<32|uint64(c.snd.iss))
 	c.cc = cc

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
@@ -27,8 +28,8 @@ type rig struct {
 const peerISS wire.Seq = 0xfffffff0 // the peer's numbers wrap soon
 
 func newRig(t *testing.T, cfg Config, o Options) *rig {
-	if cfg.Congestion == "" {
-		cfg.Congestion = "reno" // halves are easier to follow in a transcript
+	if cfg.Congestion == nil {
+		cfg.Congestion = congestion.NewReno{} // halves are easier to follow in a transcript
 	}
 	e := NewEnv(cfg, [32]byte{7}, buffer.NewBudget(8<<20), nil)
 	r := &rig{t: t, env: e, c: new(Conn), now: epoch, irs: peerISS}

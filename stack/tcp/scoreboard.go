@@ -256,7 +256,7 @@ func (s *scoreboard) ack(una wire.Seq) (a acked) {
 		}
 		s.weigh(r.flags, -n)
 		if r.flags&sacked == 0 {
-			s.rack.deliver(r, r.seq.Add(n))
+			s.rack.deliver(r, r.seq.Add(n), true)
 			if s.models && (newest == nil || sentAfter(r.sent, r.end(), newest.sent, newest.end())) {
 				newest = r
 			}
@@ -319,7 +319,7 @@ func (s *scoreboard) sack(e *Env, l, r wire.Seq) (news int) {
 		}
 		rec = s.at(i)
 		n := int(rec.len)
-		s.rack.deliver(rec, rec.end())
+		s.rack.deliver(rec, rec.end(), false)
 		if s.models {
 			s.rates.deliver(rec, rec.end())
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/stack/trace"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
@@ -40,7 +41,7 @@ func (d *desk) answerAsRecord(t *testing.T, s cellSegment) outcome {
 // TestEveryCellOfTimeWait holds the record against the same cells as the
 // connection in TIME-WAIT: the model of RFC 9293, its waivers, and the Conn itself.
 func TestEveryCellOfTimeWait(t *testing.T) {
-	env := NewEnv(Config{NoSACK: true, NoTimestamps: true, NoScale: true, Congestion: "reno"}, [32]byte{9}, buffer.NewBudget(8<<20), nil)
+	env := NewEnv(Config{NoSACK: true, NoTimestamps: true, NoScale: true, Congestion: congestion.NewReno{}}, [32]byte{9}, buffer.NewBudget(8<<20), nil)
 	cells := 0
 	for _, x := range cellStarts() {
 		if x.state != StateTimeWait {

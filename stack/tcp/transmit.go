@@ -322,8 +322,8 @@ func (c *Conn) retransmit(now clock.Instant, out *Segment, i, mss int, sack bool
 	}
 	pipe := s.inFlight()
 	room := c.cwnd() - pipe
-	if pipe == 0 || s.rec.mode == afterTimeout && s.rec.out == 0 {
-		room = max(room, mss) // after a timeout the first goes in any case (RFC 6298 5.4)
+	if pipe == 0 || s.rec.mode != open && s.rec.out == 0 || c.mayGoOn(pipe, mss) {
+		room = max(room, mss) // the first goes in any case (RFC 6298 5.4, RFC 6675 5 (4.3))
 	}
 	usable := c.snd.una.Add(int(c.snd.wnd)).Sub(r.seq)
 	n := min(text, c.burst(mss), usable)

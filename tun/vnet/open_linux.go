@@ -81,8 +81,13 @@ func (cfg *Config) Check() error {
 	if len(cfg.Name) >= unix.IFNAMSIZ {
 		return ErrNameTooLong
 	}
-	if cfg.Name == "." || cfg.Name == ".." || strings.ContainsAny(cfg.Name, "/:% \t\r\n\v\f\x00") {
+	if cfg.Name == "." || cfg.Name == ".." {
 		return ErrBadName
+	}
+	for i := range len(cfg.Name) {
+		if strings.IndexByte("/:% \t\r\n\v\f\x00", cfg.Name[i]) >= 0 {
+			return ErrBadName
+		}
 	}
 	if cfg.MTU != 0 && (cfg.MTU < MinMTU || cfg.MTU > MaxMTU) {
 		return ErrBadMTU

@@ -60,7 +60,7 @@ function requests() {
     const at = end * i / 5;
     svg.append(sv("line", { x1: x(at), x2: x(at), y1: 18, y2: H, class: "grid" }), sv("text", { x: x(at), y: 12, "text-anchor": "middle", class: "faint" }, ms(at)));
   }
-  const phases = [["named", "name", "#7a8794"], ["connected", "connection", "#e0843a"], ["secured", "TLS", "#8d6cc9"], ["first", "waiting", "#b9d7c4"], ["end", "body", "#2f8f66"]];
+  const phases = [["named", "name", "#e3b505"], ["connected", "connection", "#e0703a"], ["secured", "TLS", "#8d6cc9"], ["first", "waiting", "#b9d7c4"], ["end", "body", "#2f8f66"]];
   const conns = [...new Set(D.visits.map(v => v.via))];
   D.visits.forEach((v, i) => {
     const y = top + i * row, g = sv("g", { class: "visit" });
@@ -106,7 +106,7 @@ function tools() {
 
 function ladder() {
   const rows = D.rows.filter(r => (r.k === "packet" || show[r.k]) && (show.flow < 0 || r.f < 0 && r.k !== "packet" || r.f === show.flow));
-  const W = 860, row = 24, top = 40, L = 136, R = 600, H = top + rows.length * row + 14;
+  const W = 860, row = 24, top = 40, L = 136, R = 530, H = top + rows.length * row + 14;
   const svg = sv("svg", { viewBox: `0 0 ${W} ${H}`, width: W, height: H, id: "arrows" });
   svg.append(sv("line", { x1: L, x2: L, y1: 24, y2: H, class: "pole" }), sv("line", { x1: R, x2: R, y1: 24, y2: H, class: "pole" }),
     sv("text", { x: L, y: 16, "text-anchor": "middle" }, D.us), sv("text", { x: R, y: 16, "text-anchor": "middle" }, D.peer));
@@ -120,9 +120,10 @@ function ladder() {
     }
     const g = sv("g", { class: "arrow " + (r.o ? "us" : "peer"), tabindex: 0, "data-packet": r.p });
     g.append(sv("rect", { class: "hit", x: 0, y, width: W, height: row }));
-    const [from, to] = r.o ? [L + 2, R - 2] : [R - 2, L + 2], d = r.o ? -8 : 8;
-    g.append(sv("line", { x1: from, x2: to + d / 2, y1: y + 18, y2: y + 21 }), sv("path", { d: `M${to},${y + 21} l${d},-4 l0,8 z` }),
-      sv("text", { x: (L + R) / 2, y: y + 14, "text-anchor": "middle" }, r.x), sv("text", { x: R + 14, y: y + 17, class: "soft" }, (r.w || "").slice(0, 33)));
+    const [from, to] = r.o ? [L + 2, r.lost ? L + (R - L) * .7 : R - 2] : [R - 2, L + 2], d = r.o ? -8 : 8;
+    g.append(sv("line", { x1: from, x2: r.lost ? to : to + d / 2, y1: y + 18, y2: y + 21 }),
+      r.lost ? sv("path", { d: `M${to - 5},${y + 16} l10,10 m0,-10 l-10,10`, class: "lost" }) : sv("path", { d: `M${to},${y + 21} l${d},-4 l0,8 z` }),
+      sv("text", { x: (L + R) / 2, y: y + 14, "text-anchor": "middle" }, r.x), sv("text", { x: R + 14, y: y + 17, class: "soft" }, (r.w || "").slice(0, 43)));
     if (many && r.f >= 0) g.append(sv("text", { x: 100, y: y + 15, fill: "none", style: `fill:hsl(${r.f * 137 % 360} 55% 48%)` }, "#" + (r.f + 1)));
     hint(g, () => [r.x, r.w, ms(r.t), r.f >= 0 ? `${D.flows[r.f].local} - ${D.flows[r.f].remote}` : "", `${num(D.packets[r.p].n)} ${t("bytes")}`].filter(Boolean).join("\n"));
     g.addEventListener("click", () => pick(g, r));

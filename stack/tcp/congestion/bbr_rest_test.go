@@ -19,7 +19,7 @@ func TestBBRRests(t *testing.T) {
 		require.Equal(t, "bbr", r.Name())
 		require.True(t, r.Models())
 		require.Equal(t, b.Window(), r.Window())
-		c, _ := New("bbr")
+		c, _ := named("bbr")
 		r.Wake(c)
 		c.OnInit(20*ms, 7)
 		n := c.(*bbr)

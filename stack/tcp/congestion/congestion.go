@@ -51,33 +51,6 @@ type Controller interface {
 	Reset()
 }
 
-// Default is the name of the controller where none is asked for.
-const Default = "cubic"
-
-// New returns a new controller by name, as TCP_CONGESTION names it, and
-// whether there is one of that name.
-func New(name string) (Controller, bool) {
-	var c Controller
-	switch name {
-	case "cubic":
-		c = new(cubic)
-	case "reno":
-		c = new(reno)
-	case "bbr":
-		c = new(bbr)
-	default:
-		return nil, false
-	}
-	c.Reset()
-	return c, true
-}
-
-// Names returns the names that New knows, the default first.
-func Names() []string { return []string{"cubic", "reno", "bbr"} }
-
-// kindBBR is where "bbr" stands in Names.
-const kindBBR = 2
-
 // Signal says why congestion is assumed.
 type Signal uint8
 
@@ -95,6 +68,7 @@ type Sample struct {
 	MinRTT      time.Duration // smallest RTT seen so far, 0: none
 	Acked       int           // bytes newly acknowledged, cumulatively or by SACK, where they may open a window
 	Arrived     int           // ... wherever
+	Advanced    int           // bytes by which SND.UNA moved: acknowledged now, also where SACK told of them before
 	Lost        int           // bytes newly marked lost
 	Delivered   int64         // bytes delivered in the connection's life
 	InFlight    int           // bytes in flight before this ACK

@@ -8,14 +8,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// find is the algorithm of that name, nil if there is none.
+func find(name string) Algorithm {
+	a, _ := Find(name)
+	return a
+}
+
+// named is a new controller of that name.
+func named(name string) (Controller, bool) {
+	a, ok := Find(name)
+	if !ok {
+		return nil, false
+	}
+	return a.New(), true
+}
+
 func TestNew(t *testing.T) {
 	require.Equal(t, Default, Names()[0])
 	for _, name := range Names() {
-		c, ok := New(name)
+		c, ok := named(name)
 		require.True(t, ok)
 		require.Equal(t, name, c.Name())
 	}
-	_, ok := New("nosuch")
+	_, ok := named("nosuch")
 	require.False(t, ok)
 }
 
@@ -30,7 +45,7 @@ func TestInitialWindow(t *testing.T) { // RFC 6928 2
 // byWindow are the controllers that know the path by their window alone.
 func byWindow() (names []string) {
 	for _, name := range Names() {
-		if c, _ := New(name); !c.Models() {
+		if c, _ := named(name); !c.Models() {
 			names = append(names, name)
 		}
 	}
@@ -166,7 +181,7 @@ func TestResetIsNew(t *testing.T) {
 		f.pass(time.Second)
 		f.OnTimeout(f.now, 10000)
 		f.Reset()
-		fresh, _ := New(name)
+		fresh, _ := named(name)
 		require.Equal(t, fresh, f.Controller)
 	}
 }

@@ -6,11 +6,11 @@
 //  1. write its type in a file of its own, with the methods of Controller;
 //     let Reset bring back the state that New gives; window.go has what
 //     window-based ones share, slow start with HyStart++ included;
-//  2. add its name and constructor to the switch in New, and to Names;
+//  2. give it an Algorithm in algorithm.go, with a place in Names and in Find;
 //  3. write its value table; TestEveryController and FuzzController go through
 //     Names and hold each one to the rules below.
 //
-// Files: congestion.go is the contract; window.go and hystart.go are slow
+// Files: congestion.go is the contract; algorithm.go says what there is to choose from; window.go and hystart.go are slow
 // start (RFC 5681, 9406) and what the controllers share; reno.go is RFC 5681's
 // congestion avoidance; cubic.go and curve.go are RFC 9438; bbr.go and its
 // neighbours are BBR version 3 (draft-ietf-ccwg-bbr); rest.go and bbr_rest.go are

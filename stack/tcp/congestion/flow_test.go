@@ -18,7 +18,7 @@ type flow struct {
 }
 
 func newFlow(name string, mss int, rtt time.Duration) *flow {
-	c, _ := New(name)
+	c, _ := named(name)
 	c.SetMSS(mss)
 	f := &flow{Controller: c, now: clock.Instant(time.Second), rtt: rtt, mss: mss, path: 10e6}
 	f.OnInit(rtt, 1)

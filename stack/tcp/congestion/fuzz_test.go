@@ -24,7 +24,7 @@ func FuzzController(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, name := range Names() {
 			w := &walker{t: t, data: data, mss: 1448, now: 1}
-			w.c, _ = New(name)
+			w.c, _ = named(name)
 			w.c.SetMSS(w.mss)
 			for len(w.data) > 0 {
 				w.step()
@@ -111,7 +111,7 @@ func (w *walker) step() {
 			AppLimited: flags&32 != 0, ECE: flags&64 != 0, Sampled: flags&128 == 0,
 			LeastRTT: w.duration(), Arrived: w.number(), Delivered: int64(w.number()) << (w.byte() % 20), Pipe: w.number(),
 			Rate: int64(w.number()) << (w.byte() % 20), Prior: int64(w.number()), TxInFlight: w.number(), TxLost: w.number(),
-			SACK: w.byte()&1 != 0,
+			SACK: w.byte()&1 != 0, Recovered: flags&12 == 8, Advanced: w.number(),
 		})
 	}
 	w.check(op, before, used)

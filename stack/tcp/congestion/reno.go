@@ -42,12 +42,15 @@ func (r *reno) OnAck(_ clock.Instant, s *Sample) {
 	}
 }
 
-// resume counts what the ACK that ended fast recovery delivered towards the
-// next MSS, as Linux does. It leaves the window at ssthresh itself (RFC 5681
-// 3.2 (6), a MUST), so less than a window of it counts.
+// resume takes the ACK that ended fast recovery. It leaves the window at
+// ssthresh itself (RFC 5681 3.2 (6), a MUST), but the bytes that it acknowledges
+// count towards the next MSS like those of any ACK of new data (3.1; RFC 3465 2.1
+// forgets nothing at a reduction). They are up to all that was in flight before,
+// twice the window: less than a window of them counts, so that the MSS which the
+// next ACK opens is the only one of that round trip.
 func (r *reno) resume(s *Sample) {
 	if s.CwndLimited {
-		r.acked = min(int64(s.Acked), r.full()-1)
+		r.acked = min(int64(max(s.Advanced, s.Acked)), r.full()-1)
 	}
 }
 
@@ -62,8 +65,23 @@ func (r *reno) avoid(acked int) {
 }
 
 func (r *reno) OnCongestion(_ clock.Instant, why Signal, inFlight int) {
-	r.undo, r.acked = r.save(), 0
-	r.onCongestion(why, inFlight, r.beta(why, betaReno, betaRenoECN))
+	was := r.save()
+	r.onCongestion(why, r.grown(inFlight), r.beta(why, betaReno, betaRenoECN))
+	r.undo, r.acked = was, 0
+}
+
+// grown is a flight that filled the window, with what the window has grown by
+// since it was last a whole MSS larger. Equation (3) of RFC 5681 3.1 adds that
+// ACK by ACK, so a reduction halves it with the rest; counting bytes must not lose it.
+//
+// Deviates from RFC 5681 s.3.1: equation (4) halves what is outstanding, which
+// has no such part of a segment. It is what remains of the window that counts
+// as a whole where it was full (tcp's flightSize says why).
+func (r *reno) grown(inFlight int) int {
+	if r.cwnd < r.ssthresh || inFlight < r.cwnd {
+		return inFlight
+	}
+	return r.cwnd + int(min(r.acked*int64(r.mss)/r.full(), int64(r.mss)))
 }
 
 func (r *reno) OnRecovered(clock.Instant) { r.onRecovered() }

@@ -45,12 +45,27 @@ func TestReno(t *testing.T) {
 		{"the ACK that ends fast recovery counts (RFC 3465 2.1)", []func(Controller){
 			func(c Controller) { c.OnCongestion(1, Loss, 10000); c.OnRecovered(1) },
 			recovered(3000), full(2000)}, 6000, 5000},
+		{"so do bytes of which SACK had told before: it acknowledges them (RFC 5681 3.1)", []func(Controller){
+			func(c Controller) {
+				c.OnCongestion(1, Loss, 10000)
+				c.OnRecovered(1)
+				c.OnAck(1, &Sample{Acked: 1000, Advanced: 4000, CwndLimited: true, Recovered: true})
+			}, full(1000)}, 6000, 5000},
 		{"but leaves the window at ssthresh (RFC 5681 3.2 (6))", []func(Controller){
 			func(c Controller) { c.OnCongestion(1, Loss, 10000); c.OnRecovered(1) },
 			recovered(1 << 20)}, 5000, 5000},
 		{"and gives one segment at most", []func(Controller){
 			func(c Controller) { c.OnCongestion(1, Loss, 10000); c.OnRecovered(1) },
 			recovered(1 << 20), full(1), full(1)}, 6000, 5000},
+		{"the next one a whole window later: an MSS for each round trip (RFC 5681 3.1)", []func(Controller){
+			func(c Controller) { c.OnCongestion(1, Loss, 10000); c.OnRecovered(1) },
+			recovered(1 << 20), full(1), full(5999)}, 6000, 5000},
+		{"what the window has grown by since its last MSS is halved with it (RFC 5681 equation 3)", []func(Controller){
+			func(c Controller) { c.OnCongestion(1, Loss, 10000); c.OnRecovered(1) },
+			full(2500), func(c Controller) { c.OnCongestion(1, Loss, 5000) }}, 2750, 2750},
+		{"but not where the flight was smaller than the window", []func(Controller){
+			func(c Controller) { c.OnCongestion(1, Loss, 10000); c.OnRecovered(1) },
+			full(2500), func(c Controller) { c.OnCongestion(1, Loss, 4900) }}, 2450, 2450},
 		{"timeout: one segment (RFC 5681 3.1)", []func(Controller){
 			func(c Controller) { c.OnTimeout(1, 10000) }}, 1000, 5000},
 		{"slow start ends at ssthresh", []func(Controller){
@@ -70,7 +85,7 @@ func TestReno(t *testing.T) {
 		{"Reset forgets", []func(Controller){
 			func(c Controller) { c.OnTimeout(1, 10000); c.Reset(); c.SetMSS(mss) }}, 10000, math.MaxInt32},
 	} {
-		c, _ := New("reno")
+		c, _ := named("reno")
 		c.SetMSS(mss)
 		for _, f := range row.do {
 			f(c)

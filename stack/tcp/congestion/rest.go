@@ -36,10 +36,12 @@ func Rests(c Controller) bool {
 	return ok
 }
 
-// NewRest returns the Rest of a controller of that name, one of Names, as New gives it.
-func NewRest(name string) Rest {
+// NewRest returns the Rest of an algorithm's controller, as New gives it.
+func NewRest(a Algorithm) Rest { return newRest(a.kind()) }
+
+func newRest(kind int) Rest {
 	return Rest{cwnd: uint32(InitialWindow(defaultMSS)), ssthresh: unlimited, mss: defaultMSS,
-		kind: uint8(max(slices.Index(Names(), name), 0))}
+		kind: uint8(kind)}
 }
 
 // Settle makes r the rest of c and reports whether c can rest at all.
@@ -51,7 +53,7 @@ func (r *Rest) Settle(c Controller) bool {
 	if !ok {
 		return false
 	}
-	*r = NewRest(c.Name())
+	*r = newRest(max(slices.Index(Names(), c.Name()), 0))
 	r.sized, r.began = true, true
 	real.settle(r)
 	return true
@@ -86,7 +88,7 @@ func (r *Rest) window(w *window) {
 }
 
 // Reset makes r as NewRest gave it.
-func (r *Rest) Reset() { *r = NewRest(r.Name()) }
+func (r *Rest) Reset() { *r = newRest(int(r.kind)) }
 
 // At rest there is nothing to be told of.
 

@@ -15,7 +15,7 @@ import (
 func TestRestIsInvisible(t *testing.T) {
 	require.LessOrEqual(t, unsafe.Sizeof(Rest{}), uintptr(24))
 	for _, name := range Names() {
-		c, _ := New(name)
+		c, _ := named(name)
 		if _, ok := c.(rester); !ok || c.Models() {
 			continue
 		}
@@ -39,7 +39,7 @@ func TestRestIsInvisible(t *testing.T) {
 				[]any{r.Window(), r.Ssthresh(), r.PacingRate(), r.Name()}, "%s after %s", name, before.name)
 			awake.SetMSS(1200)
 			r.SetMSS(1200)
-			rested.Controller, _ = New(name)
+			rested.Controller, _ = named(name)
 			r.Wake(rested.Controller)
 			for i := range 30 {
 				if i%15 == 0 {
@@ -63,8 +63,8 @@ func TestRestIsInvisible(t *testing.T) {
 // A Rest that was never awake is the controller of its name as New gives it.
 func TestFirstRest(t *testing.T) {
 	for _, name := range Names() {
-		r := NewRest(name)
-		c, _ := New(name)
+		r := NewRest(find(name))
+		c, _ := named(name)
 		require.Equal(t, name, r.Name())
 		for _, mss := range []int{0, 100, 1460, 9000, 1460, 1 << 20} {
 			require.Equal(t, c.Window(), r.Window(), "%s, %d", name, mss)
@@ -72,7 +72,7 @@ func TestFirstRest(t *testing.T) {
 			r.SetMSS(mss)
 			c.SetMSS(mss)
 		}
-		next, _ := New(name)
+		next, _ := named(name)
 		r.Wake(next)
 		require.Equal(t, InitialWindow(65535), next.Window())
 		// What only an awake one is told does nothing.
@@ -85,6 +85,6 @@ func TestFirstRest(t *testing.T) {
 		r.OnRestart(1)
 		require.Equal(t, c.Window(), r.Window())
 		r.Reset()
-		require.Equal(t, NewRest(name), r)
+		require.Equal(t, NewRest(find(name)), r)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip/link/channel"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
@@ -30,6 +31,15 @@ type lane struct {
 	mu     sync.Mutex
 	impair *link.Impair
 	news   chan struct{} // what comes next may have changed
+	alarm  *alarm
+}
+
+// newLane makes a lane that lasts until the test ends.
+func newLane(t testing.TB, f link.Faults, seed uint64) *lane {
+	a, err := newAlarm()
+	require.NoError(t, err)
+	t.Cleanup(a.close)
+	return &lane{impair: link.NewImpair(f, seed), news: make(chan struct{}, 1), alarm: a}
 }
 
 // newShuttle joins what the near end will be with the device far until the
@@ -37,8 +47,7 @@ type lane struct {
 // far sends.
 func newShuttle(t testing.TB, far link.Link, out, back link.Faults, seed uint64) *shuttle {
 	s := &shuttle{began: time.Now(), stop: make(chan struct{})}
-	s.out = &lane{impair: link.NewImpair(out, 2*seed), news: make(chan struct{}, 1)}
-	s.back = &lane{impair: link.NewImpair(back, 2*seed+1), news: make(chan struct{}, 1)}
+	s.out, s.back = newLane(t, out, 2*seed), newLane(t, back, 2*seed+1)
 	t.Cleanup(func() {
 		close(s.stop)
 		s.all.Wait()
@@ -83,11 +92,9 @@ func (s *shuttle) take(l *lane, ps []link.Packet) (n int, next clock.Instant) {
 // wait returns at next, or when there is news of the lane or of wake; false
 // once the shuttle stops.
 func (s *shuttle) wait(l *lane, next clock.Instant, wake <-chan struct{}) bool {
-	var due <-chan time.Time
+	var due <-chan struct{}
 	if next != clock.Never {
-		timer := time.NewTimer(next.Sub(s.now()))
-		defer timer.Stop()
-		due = timer.C
+		due = l.alarm.after(next.Sub(s.now()))
 	}
 	select {
 	case <-l.news:

@@ -1,0 +1,4 @@
+package main
+
+// webSocketShows are none: a browser opens WebSockets itself.
+func webSocketShows() []show { return nil }
