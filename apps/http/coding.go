@@ -16,7 +16,13 @@ func (r *Response) Decoded() (io.Reader, error) { return Decode(r.Fields, r.Body
 
 // Decode is Decoded for a body that came in another way.
 func Decode(fields []Field, body io.Reader) (io.Reader, error) {
-	coding := strings.ToLower(Get(fields, "Content-Encoding"))
+	var codings []string
+	for _, f := range fields {
+		if strings.EqualFold(f.Name, "Content-Encoding") {
+			codings = append(codings, f.Value) // several fields are one list (RFC 9110 5.2)
+		}
+	}
+	coding := strings.ToLower(strings.Join(codings, ", "))
 	switch coding {
 	case "", "identity":
 		return body, nil

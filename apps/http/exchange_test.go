@@ -115,6 +115,17 @@ func TestExpectContinue_RFC9110_10_1_1(t *testing.T) {
 		require.NotContains(t, seen.String(), "body sent")
 		require.NotContains(t, seen.String(), "kept alive", "the server still waits for a body there")
 	})
+	t.Run("another protocol, which nobody asked for (RFC 9110 15.2.2)", func(t *testing.T) {
+		url := speak(t, func(c net.Conn, _ int) {
+			io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
+			if rest, err := io.ReadAll(c); err != nil || len(rest) > 0 {
+				panic("the body came all the same")
+			}
+		})
+		c, _ := client(t)
+		_, _, err := fetch(c, &Request{Method: "POST", URL: url, Body: strings.NewReader("x"), Length: 1, Expect: true})
+		require.ErrorIs(t, err, WeirdReply)
+	})
 	t.Run("silence", func(t *testing.T) {
 		url := speak(t, func(c net.Conn, _ int) {
 			b := make([]byte, 1)
@@ -302,11 +313,12 @@ func TestAttack_71_GzipBombs(t *testing.T) {
 		{"not gzip", "gzip", text, "", BadCoding},
 		{"a coding nobody offered", "br", whole, "", BadCoding},
 		{"twice", "gzip, gzip", whole, "", BadCoding},
+		{"two fields are a list (RFC 9110 5.2)", "gzip and br", whole, "", BadCoding},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			url := site(t, func(w nethttp.ResponseWriter, r *nethttp.Request) {
 				if row.coding != "" {
-					w.Header().Set("Content-Encoding", row.coding)
+					w.Header()["Content-Encoding"] = strings.Split(row.coding, " and ")
 				}
 				w.Header().Set("Content-Type", "text/plain")
 				w.Write(row.sent)

@@ -1,12 +1,6 @@
 package http
 
-import (
-	"bufio"
-	"io"
-	nethttp "net/http"
-	"strings"
-	"testing"
-)
+import "testing"
 
 // No bytes make the parser panic or hang, it reads the same in steps of any size, and what it takes
 // net/http takes too, with the same code and the same body: ours is never looser.
@@ -38,59 +32,7 @@ func FuzzResponse(f *testing.F) {
 		if whole.body != steps.body || whole.left != steps.left {
 			t.Fatalf("at once: %q, %d left; byte by byte: %q, %d left", whole.body, whole.left, steps.body, steps.left)
 		}
-		compare(t, raw, method, whole)
+		m := made{raw: raw, method: method}
+		new(tally).beside(t, "net/http", m, readOurs(m, 1<<20), readNetHTTP(m))
 	})
-}
-
-// compare reads the same with net/http.
-func compare(t *testing.T, raw, method string, ours *parsed) {
-	in := bufio.NewReaderSize(strings.NewReader(raw), len(raw)+16)
-	var theirs *nethttp.Response
-	for range ours.interim + 1 {
-		var err error
-		theirs, err = nethttp.ReadResponse(in, &nethttp.Request{Method: method})
-		if err != nil {
-			// net/http refuses some fields announced as trailers; we announce nothing and merge nothing.
-			if strings.Contains(err.Error(), "bad trailer key") {
-				return
-			}
-			t.Fatalf("we take what net/http refuses: %v", err)
-		}
-	}
-	if theirs.StatusCode != ours.code {
-		t.Fatalf("code: ours %d, theirs %d", ours.code, theirs.StatusCode)
-	}
-	body, err := io.ReadAll(theirs.Body)
-	if err != nil || string(body) != ours.body {
-		t.Fatalf("body: ours %q, theirs %q, %v", ours.body, body, err)
-	}
-}
-
-// Every response of the tables, mutated at every byte, is read no looser than by net/http.
-func TestNeverLooserThanNetHTTP(t *testing.T) {
-	taken := 0
-	for _, raw := range []string{
-		ok + "Content-Length: 3\r\nA: b\r\n\r\nabc",
-		ok + "Transfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\nA: b\r\n\r\n",
-		"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
-		"HTTP/1.1 204 No Content\r\nX: y\r\n\r\n",
-	} {
-		for i := range len(raw) {
-			for _, c := range "\x00\t\n\r +-,:;0129aAfx\x7f\xff" {
-				for _, mutant := range []string{
-					raw[:i] + string(byte(c)) + raw[i+1:],
-					raw[:i] + string(byte(c)) + raw[i:],
-					raw[:i] + raw[i+1:],
-				} {
-					if got, err := parse(mutant, "GET", 1<<20); err == nil {
-						taken++
-						compare(t, mutant, "GET", got)
-					}
-				}
-			}
-		}
-	}
-	if taken < 1000 {
-		t.Fatalf("only %d mutants were taken: the test compares nothing", taken)
-	}
 }

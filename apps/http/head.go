@@ -36,17 +36,27 @@ func readHeads(s source, before int) (h *head, interim int, err error) {
 		if h, err = readHead(s, room); err != nil {
 			return nil, interim, err
 		}
-		switch {
-		case h.code == 101:
-			return nil, interim, weird("the server switched protocols, which nobody asked it to do")
-		case h.code >= 200:
+		if h.code >= 200 {
 			return h, interim, nil
+		}
+		if err := h.harmless(); err != nil {
+			return nil, interim, err
 		}
 		if interim++; interim > maxInterim {
 			return nil, interim, weird("more 1xx responses than one request can need")
 		}
 		room -= len(h.raw)
 	}
+}
+
+// harmless: a 1xx response changes nothing of how the connection is to be read. It must not say how long a body
+// is (RFC 9110 8.6, RFC 9112 6.1); what says so all the same is not believed, and what says nonsense is refused.
+func (h *head) harmless() error {
+	if h.code == 101 {
+		return weird("the server switched protocols, which nobody asked it to do")
+	}
+	_, _, _, err := h.frame("")
+	return err
 }
 
 // readHead reads one head of at most room bytes.

@@ -86,5 +86,5 @@ func (cn *conn) ask(final time.Time) (h *head, interim int, err error) {
 	case h.code >= 200:
 		return h, 0, nil
 	}
-	return nil, 1, nil // 100, or another that says the request is being looked at
+	return nil, 1, h.harmless() // 100, or another that says the request is being looked at
 }

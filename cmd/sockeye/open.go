@@ -52,7 +52,7 @@ func (f *linkFlags) register(cmd *cobra.Command) {
 // registerServer registers the flags of a command that runs until it is told to end.
 func (f *linkFlags) registerServer(cmd *cobra.Command) {
 	f.all = true
-	cmd.Flags().IntVar(&f.queues, "queues", 1, "`N` queues of the device, a part of the stack for each, for as many cores")
+	cmd.Flags().IntVar(&f.queues, "queues", 1, "`N` queues of the device, a shard of the stack each")
 	f.register(cmd)
 }
 

@@ -228,6 +228,9 @@ func (h *Host) expireSocket(now clock.Instant, s *socket) {
 		h.touch(s)
 	case s.lis != nil && s.lis.tcp.Deadline().Due(now):
 		s.lis.tcp.Expire(now)
+		if s.role == takesAll {
+			h.countHeld(s)
+		}
 		h.touch(s)
 	}
 	h.rearm(now, s)
