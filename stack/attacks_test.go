@@ -105,7 +105,7 @@ func TestAttackList(t *testing.T) {
 		count[a.status]++
 		count["all"]++
 	}
-	require.Equal(t, 77, count["all"])
+	require.Equal(t, 79, count["all"])
 	t.Log(count)
 	for name, path := range tests {
 		if strings.HasPrefix(name, "TestAttack_") {

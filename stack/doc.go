@@ -87,6 +87,7 @@
 //	UDP, ICMP echo       the local port, or ID
 //	ICMP error           what it quotes
 //	fragment             source, destination, protocol and ID; once whole, again as above
+//	what is forwarded    a connection as above, datagrams and pings by who sends them
 //	what else there is   whoever has read it: echo requests, malformed packets
 //
 // Each shard has its share of the memory, of the random numbers and of the
@@ -98,7 +99,8 @@
 // port on every shard with a sibling there; datagram sockets move when they are
 // bound. A listener has its SYN records and its accept queue, of backlog
 // connections, on each shard, and one list under a leaf lock says which have
-// something to accept. Ports are reserved under Stack.mu, on all shards, before
+// something to accept; so does who forwards (forward.go), whose bounds count what
+// all shards hold. Ports are reserved under Stack.mu, on all shards, before
 // anything else is done with them.
 //
 // What a shard finds to be another's with its own lock held (a datagram to

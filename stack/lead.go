@@ -146,9 +146,7 @@ func (sh *shard) feed() {
 		return
 	}
 	if sh.failed == nil {
-		for i := range l.in[:n] {
-			sh.host.Input(now, &l.in[i])
-		}
+		sh.host.InputBatch(now, l.in[:n])
 	}
 	l.batches++
 	l.feeding = n > 0 && l.batches < maxHeld

@@ -26,10 +26,12 @@ type shard struct {
 
 	now     clock.Instant // of the last enter; never runs back
 	timer   *time.Timer
-	armed   clock.Instant // what timer is set to
-	sockets []*Socket     // by Handle.Index
-	beds    []*bed        // for later
-	failed  error         // why the shard no longer works: ErrClosed or the link's error
+	armed   clock.Instant // what timer, or fine, is set to
+	fine    fineTimer
+	runs    *sync.WaitGroup // whom Close waits for
+	sockets []*Socket       // by Handle.Index
+	beds    []*bed          // for later
+	failed  error           // why the shard no longer works: ErrClosed or the link's error
 	out     [batch]link.Packet
 	lead    lead
 	peers   *peers        // where there are several; nil: alone
@@ -129,8 +131,16 @@ func (sh *shard) arm() {
 		sh.timer.Stop()
 		return
 	}
-	sh.timer.Reset(max(0, at.Sub(sh.now)))
+	wait := at.Sub(sh.now)
+	if wait < fineBelow && sh.host.Paced() && sh.setFine(at) {
+		return // an earlier setting of the other may come for nothing
+	}
+	sh.timer.Reset(max(0, wait))
 }
+
+// fineBelow is how near the deadline of a paced flow is where a timer that is a
+// millisecond late would slow it down.
+const fineBelow = 2 * time.Millisecond
 
 // expire is what the timer calls.
 func (sh *shard) expire() {
@@ -182,6 +192,7 @@ func (sh *shard) end(err error) {
 	}
 	sh.failed = err
 	sh.timer.Stop()
+	sh.stopFine()
 	close(sh.over)
 	sh.nudge()
 	for _, s := range sh.sockets {

@@ -28,9 +28,9 @@ type peers struct {
 func (sh *shard) sort(n int) int {
 	p := sh.peers
 	var others [host.MaxShares]bool
-	own := 0
+	steer, own := p.stack.steer.Load(), 0
 	for i := range n {
-		k := p.stack.steer.Owner(sh.lead.in[i].Head, p.index)
+		k := steer.Owner(sh.lead.in[i].Head, p.index)
 		p.owner[i] = uint8(k)
 		if k == p.index {
 			own++

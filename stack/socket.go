@@ -93,7 +93,7 @@ func (s *Socket) Listen(backlog int) error {
 // waits for the connection that is being made. After a deadline it goes on
 // being made, too.
 func (s *Socket) Connect(remote netip.AddrPort, f Flags) error {
-	if s.spread() != nil {
+	if s.spread() != nil && s.kind == host.Stream {
 		if err := s.several().settleFor(s, remote); err != nil && err != host.ErrInvalid {
 			return err
 		}
@@ -127,7 +127,7 @@ func (s *Socket) Disconnect() error {
 		}
 		return s.disconnect(s.sh.now)
 	})
-	if sp := s.spread(); sp != nil {
+	if sp := s.spread(); sp != nil && err != host.ErrInvalid {
 		s.several().gather(s, sp)
 	}
 	return err
@@ -166,12 +166,9 @@ func (s *Socket) outcome() error {
 
 // Accept waits for a connection and returns its socket.
 func (s *Socket) Accept(f Flags) (*Socket, error) {
-	if sp := s.spread(); sp != nil {
-		return s.acceptSeveral(sp, f)
-	}
 	var got *Socket
-	err := s.until(&s.rd, f, func(now clock.Instant) error {
-		h, err := s.sh.host.Accept(now, s.handle)
+	err := s.oneWaiting(f, func(s *Socket) error {
+		h, err := s.sh.host.Accept(s.sh.now, s.handle)
 		if err == nil {
 			got = s.sh.add(h, host.Stream)
 		}

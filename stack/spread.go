@@ -137,8 +137,8 @@ func (st *Stack) bindSeveral(s *Socket, local netip.AddrPort) error {
 	if s.kind == host.Stream {
 		return st.bindStream(s, local)
 	}
-	if local.Port() != 0 {
-		if err := st.moveTo(s, st.shards[st.steer.Port(local.Port())]); err != nil {
+	if local.Port() != 0 && s.spread() == nil {
+		if err := st.moveTo(s, st.shards[st.steer.Load().Port(local.Port())]); err != nil {
 			return err
 		}
 	}
@@ -189,7 +189,7 @@ func (st *Stack) spreadOut(s *Socket, bind func(*shard, host.Handle) error) erro
 			sp.all[k] = s
 			continue
 		}
-		if sp.all[k], err = sh.sibling(sp, &o, bind); err != nil {
+		if sp.all[k], err = sh.sibling(sp, s.kind, &o, bind); err != nil {
 			st.giveUp(sp.all[:k], s)
 			return err
 		}
@@ -202,13 +202,13 @@ func (st *Stack) spreadOut(s *Socket, bind func(*shard, host.Handle) error) erro
 }
 
 // sibling makes a socket of sp on sh.
-func (sh *shard) sibling(sp *spread, o *host.Options, bind func(*shard, host.Handle) error) (*Socket, error) {
+func (sh *shard) sibling(sp *spread, kind host.Kind, o *host.Options, bind func(*shard, host.Handle) error) (*Socket, error) {
 	now := sh.enter()
 	defer sh.leave()
 	if sh.failed != nil {
 		return nil, sh.failed
 	}
-	h, err := sh.host.Open(now, host.Stream)
+	h, err := sh.host.Open(now, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +219,7 @@ func (sh *shard) sibling(sp *spread, o *host.Options, bind func(*shard, host.Han
 		_ = sh.host.Close(now, h)
 		return nil, err
 	}
-	s := sh.add(h, host.Stream)
+	s := sh.add(h, kind)
 	s.place.spread.Store(sp)
 	return s, nil
 }
@@ -298,44 +298,6 @@ func (st *Stack) setOptions(s *Socket, sp *spread, set func(*host.Options)) erro
 		_ = o.setOptions(set)
 	}
 	return nil
-}
-
-// acceptSeveral is Accept of a stream with siblings.
-func (s *Socket) acceptSeveral(sp *spread, f Flags) (*Socket, error) {
-	for {
-		var there, got *Socket
-		err := s.until(&s.rd, f, func(now clock.Instant) error {
-			if there = sp.take(); there != nil {
-				return nil
-			}
-			h, err := s.sh.host.Accept(now, s.handle)
-			if err == nil {
-				got = s.sh.add(h, host.Stream)
-			}
-			return err
-		})
-		if err != nil || got != nil {
-			return got, err
-		}
-		if got = there.acceptHere(); got != nil {
-			sp.again(got.place.at.Load().peers.index)
-			return got, nil
-		}
-	}
-}
-
-// acceptHere accepts what waits at this sibling, or returns nil.
-func (s *Socket) acceptHere() *Socket {
-	now := s.enter()
-	defer s.sh.leave()
-	if s.usable() != nil {
-		return nil
-	}
-	h, err := s.sh.host.Accept(now, s.handle)
-	if err != nil {
-		return nil
-	}
-	return s.sh.add(h, host.Stream)
 }
 
 // settleFor brings a bound stream to the shard that owns its connection to remote.
@@ -459,7 +421,7 @@ func (s *Socket) pollSeveral(sp *spread) (host.Mask, error) {
 	for _, o := range sp.siblings() {
 		if om, err := o.poll(); err == nil {
 			_ = o.call(func(clock.Instant) error {
-				if o.sh.host.Listening(o.handle) {
+				if o.kind != host.Stream || o.sh.host.Listening(o.handle) {
 					m |= om & host.Readable
 				}
 				return nil

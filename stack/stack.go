@@ -31,10 +31,11 @@ type Stack struct {
 	done   sync.WaitGroup
 
 	// Where there are several shards (shards.go, spread.go).
-	mu    sync.Mutex // lock and unlock: who changes what all shards must agree on; taken before a shard's
-	post  *postman   // nil: no Trace
-	steer host.Steer
-	next  atomic.Uint32 // whose turn the next socket is
+	mu    sync.Mutex                 // lock and unlock: who changes what all shards must agree on; taken before a shard's
+	post  *postman                   // nil: no Trace
+	steer atomic.Pointer[host.Steer] // who has which packet
+	held  [3]atomic.Int64            // flows of each kind that are held for a forwarder, on all shards
+	next  atomic.Uint32              // whose turn the next socket is
 }
 
 // New starts a stack. It owns cfg.Link, or cfg.Links, from now on, also when it returns an error.
@@ -71,22 +72,25 @@ func newStack(cfg *Config, links []link.Link) (*Stack, error) {
 			return nil, err
 		}
 	}
-	if cfg.Clock == nil {
+	real := cfg.Clock == nil
+	if real {
 		cfg.Clock = monotonic()
 	}
 	s := &Stack{}
 	if len(links) > 1 {
-		s.steer = host.NewSteer(cfg.Seed, len(links))
+		steer := host.NewSteer(cfg.Seed, len(links))
+		s.steer.Store(&steer)
 		if cfg.Trace != nil {
 			s.post = &postman{deliver: cfg.Trace}
 			cfg.Trace = s.post.take
 		}
 	}
 	for i, l := range links {
-		sh, err := newShard(cfg, l, host.Share{Index: i, Count: len(links)})
+		sh, err := s.newShard(cfg, l, host.Share{Index: i, Count: len(links)})
 		if err != nil {
 			return nil, err
 		}
+		sh.runs, sh.fine.off = &s.done, !real
 		if len(links) > 1 {
 			sh.peers = &peers{stack: s, index: i}
 		}
@@ -97,7 +101,7 @@ func newStack(cfg *Config, links []link.Link) (*Stack, error) {
 }
 
 // newShard makes a host with what runs it; nothing runs yet.
-func newShard(cfg *Config, l link.Link, share host.Share) (*shard, error) {
+func (s *Stack) newShard(cfg *Config, l link.Link, share host.Share) (*shard, error) {
 	sh := &shard{link: l, read: cfg.Clock, deliver: cfg.Trace, over: make(chan struct{})}
 	sh.lead.link, sh.lead.free.L = l, &sh.mu
 	sh.lead.nudged = make(chan struct{}, 1)
@@ -106,7 +110,11 @@ func newShard(cfg *Config, l link.Link, share host.Share) (*shard, error) {
 	}
 	var err error
 	sh.feat = l.Features()
-	if sh.host, err = host.New(cfg.host(sh.log, share), sh.feat); err != nil {
+	c := cfg.host(sh.log, share)
+	if share.Count > 1 {
+		c.Tally = s.tally
+	}
+	if sh.host, err = host.New(c, sh.feat); err != nil {
 		return nil, err
 	}
 	sh.timer = time.AfterFunc(time.Hour, sh.expire)
@@ -233,6 +241,7 @@ func (s *Stack) SetAddresses(prefixes []netip.Prefix, routes []host.Route) error
 			return err // of the first one: all see the same
 		}
 	}
+	s.lookAgain()
 	return nil
 }
 

@@ -160,7 +160,7 @@ func (a *Answer) from(x *Exchange) {
 // and the name at the chain's end is in the owner (RFC 2308 5).
 func (a *Answer) keepSOA(m *Message, zone string) {
 	for _, rec := range m.Authorities {
-		if _, ok := rec.Data.(*dnsmessage.SOAResource); ok && rec.Class == uint16(dnsmessage.ClassINET) &&
+		if _, ok := minTTL(&rec); ok && rec.Class == uint16(dnsmessage.ClassINET) &&
 			within(rec.Name, zone) && within(a.Canonical, rec.Name) {
 			a.Negative = &rec
 			return

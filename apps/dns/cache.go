@@ -4,8 +4,6 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-
-	"golang.org/x/net/dns/dnsmessage"
 )
 
 // How long things are known, in seconds.
@@ -88,12 +86,12 @@ func (c *Cache) putNothing(name string, t Type, k Kind, soa *Record, from Source
 	if soa == nil {
 		return
 	}
-	body, ok := soa.Data.(*dnsmessage.SOAResource)
+	least, ok := minTTL(soa)
 	if !ok {
 		return
 	}
 	r := *soa
-	r.TTL = min(soa.TTL, body.MinTTL, maxNegative)
+	r.TTL = min(soa.TTL, least, maxNegative)
 	e := &entry{key: key{lowerName(name), t, present}, what: noData, rrs: set(nil).add(&r), mark: name, source: from}
 	if k == ErrNXDomain {
 		e.what, e.key = noName, key{e.key.name, 0, noName}

@@ -103,21 +103,16 @@ func checkData(msg []byte, off, end int, typ dnsmessage.Type) error {
 		return exactly(end-off, 4)
 	case dnsmessage.TypeAAAA:
 		return exactly(end-off, 16)
-	case dnsmessage.TypeNS, dnsmessage.TypeCNAME, dnsmessage.TypePTR:
-		return checkNames(msg, off, end, 0, 1, 0)
 	case typeDNAME:
 		// RFC 6672 2.5: never compressed. Taken alone it has nothing to point at.
 		return checkNames(msg[off:end], 0, end-off, 0, 1, 0)
-	case dnsmessage.TypeMX:
-		return checkNames(msg, off, end, 2, 1, 0)
-	case dnsmessage.TypeSRV:
-		return checkNames(msg, off, end, 6, 1, 0)
-	case dnsmessage.TypeSOA:
-		return checkNames(msg, off, end, 0, 2, 20)
 	case dnsmessage.TypeTXT:
 		return checkTexts(msg[off:end])
 	case dnsmessage.TypeOPT:
 		return checkOptions(msg[off:end])
+	}
+	if before, names, after := namesOf(typ); names > 0 {
+		return checkNames(msg, off, end, before, names, after)
 	}
 	return nil
 }

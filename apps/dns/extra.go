@@ -38,7 +38,7 @@ func bytesString(t Type, b []byte) string {
 	case TypeHTTPS, typeSVCB:
 		return svcbString(b)
 	}
-	return ""
+	return namesString(t, b)
 }
 
 // caaString is RFC 8659 4.1.1: flags, tag, "value".

@@ -46,12 +46,19 @@ type EDNS struct {
 	DO      bool
 }
 
+// A reader is dnsmessage's parser, and where in the message it stands.
+type reader struct {
+	dnsmessage.Parser
+	msg []byte
+	off int // where the next record begins
+}
+
 // Parse reads a message that arrived. It accepts no message that checkMessage does not.
 func Parse(msg []byte) (*Message, error) {
 	if err := checkMessage(msg); err != nil {
 		return nil, err
 	}
-	var p dnsmessage.Parser
+	p := reader{msg: msg, off: headerLen}
 	h, err := p.Start(msg)
 	if err != nil {
 		return nil, err
@@ -69,6 +76,7 @@ func Parse(msg []byte) (*Message, error) {
 			return nil, err
 		}
 		m.Questions = append(m.Questions, Question{text(q.Name), q.Type, uint16(q.Class)})
+		p.off, _ = checkQuestion(msg, p.off)
 	}
 	if m.Answers, err = m.section(&p, p.AnswerHeader); err != nil {
 		return nil, err
@@ -81,7 +89,7 @@ func Parse(msg []byte) (*Message, error) {
 }
 
 // section reads the records of one section; an OPT record goes to m.EDNS.
-func (m *Message) section(p *dnsmessage.Parser, header func() (dnsmessage.ResourceHeader, error)) ([]Record, error) {
+func (m *Message) section(p *reader, header func() (dnsmessage.ResourceHeader, error)) ([]Record, error) {
 	var out []Record
 	for {
 		h, err := header()
@@ -91,7 +99,7 @@ func (m *Message) section(p *dnsmessage.Parser, header func() (dnsmessage.Resour
 		if err != nil {
 			return nil, err
 		}
-		body, err := readBody(p, h.Type)
+		body, err := p.body(h.Type)
 		if err != nil {
 			return nil, err
 		}
@@ -108,13 +116,22 @@ func (m *Message) section(p *dnsmessage.Parser, header func() (dnsmessage.Resour
 	}
 }
 
-// readBody reads a record's data. What dnsmessage does not know, or will not read (a dot inside
+// body reads a record's data. What dnsmessage does not know, or will not read (a dot inside
 // a label of a mailbox name), comes as the bytes that it is, and spoils no other record.
-func readBody(p *dnsmessage.Parser, t Type) (dnsmessage.ResourceBody, error) {
-	if body, err := readKnown(p, t); body != nil && err == nil {
+func (p *reader) body(t Type) (dnsmessage.ResourceBody, error) {
+	name, err := checkName(p.msg, p.off, len(p.msg))
+	if err != nil {
+		return nil, err
+	}
+	from := name + 10
+	p.off = from + count(p.msg, name+8)
+	if body, err := readKnown(&p.Parser, t); body != nil && err == nil {
 		return body, nil
 	}
 	u, err := p.UnknownResource()
+	if _, names, _ := namesOf(t); names > 0 {
+		u.Data = writtenOut(p.msg, from, p.off, t)
+	}
 	return &u, err
 }
 

@@ -153,13 +153,24 @@ func TestRecordText(t *testing.T) {
 	require.Equal(t, `\027[2J\032\;.test.`, Escape("\x1b[2J ;.test."))
 }
 
-// A mailbox with a dot in its first label, which dnsmessage refuses, does not spoil the message.
+// A mailbox with a dot in its first label, which dnsmessage refuses, does not spoil the message: the record is
+// shown as a master file has it, its pointers mean the same in every later message, and what is not there may be
+// kept for as long as it says (RFC 1035 8, RFC 2308 5).
 func TestDottedMailbox(t *testing.T) {
 	soa := "\x00\x06\x00\x01\x00\x00\x00\x01"
-	m, err := Parse(packet(0, 1, 1, 0, "\x00", fixed, data4, "\x00", soa, "\x00\x1a", "\x00\x03a.b\x00", strings.Repeat("\x00", 20)))
+	numbers := strings.Repeat("\x00", 19) + "\x3c"
+	m, err := Parse(packet(1, 0, 1, 0, qA, "\xc0\x0c", soa, "\x00\x21", "\x02ns\xc0\x0c", "\x05a.b\\c\xc0\x1f", numbers))
 	require.NoError(t, err)
-	require.Len(t, m.Answers, 1)
-	require.Contains(t, m.Authorities[0].String(), `SOA`)
+	require.Len(t, m.Authorities, 1)
+	want := "ns." + m.Questions[0].Name + ` a\.b\\c.ns.` + m.Questions[0].Name + " 0 0 0 0 60"
+	require.Equal(t, want, m.Authorities[0].DataString())
+	least, ok := minTTL(&m.Authorities[0])
+	require.True(t, ok)
+	require.Equal(t, uint32(60), least)
+	m.Questions = nil // now everything stands elsewhere
+	again, err := Parse(m.Append(nil))
+	require.NoError(t, err)
+	require.Equal(t, want, again.Authorities[0].DataString())
 }
 
 // No input makes Parse panic, and what it takes has true counts and no pointer that goes forward.

@@ -10,7 +10,10 @@ import (
 
 // Escape writes a name for people: what is not printable ASCII, or would be misread, as \DDD
 // (RFC 1035 5.1). A name from the network cannot drive a terminal.
-func Escape(name string) string { return escape(name, `"\();@$`) }
+func Escape(name string) string { return escape(name, nameSpecial) }
+
+// nameSpecial are the characters of a name that a master file gives a meaning to (RFC 1035 5.1).
+const nameSpecial = `"\();@$`
 
 func escape(s, special string) string {
 	plain := true

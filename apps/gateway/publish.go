@@ -12,6 +12,9 @@ import (
 // dialInside is how long somebody inside has to take a connection.
 const dialInside = 10 * time.Second
 
+// acceptPause is how long a listener that fails is left alone.
+const acceptPause = 10 * time.Millisecond
+
 // Publish lets those outside who connect to l reach an address inside, by way of n.
 // It takes l over, and returns at once.
 func (g *Gateway) Publish(l net.Listener, n *stdnet.Net, inside netip.AddrPort) {
@@ -19,11 +22,12 @@ func (g *Gateway) Publish(l net.Listener, n *stdnet.Net, inside netip.AddrPort) 
 	g.run(func() {
 		for {
 			c, err := l.Accept()
-			if err != nil && g.ctx.Err() != nil {
-				return
-			}
 			if err != nil { // too many descriptors, perhaps: not for ever
-				time.Sleep(10 * time.Millisecond)
+				select {
+				case <-g.ctx.Done():
+					return
+				case <-time.After(acceptPause):
+				}
 				continue
 			}
 			g.run(func() { g.admit(c, n, inside) })

@@ -48,8 +48,7 @@ weighted (a weight follows an equals sign: --to 192.0.2.1:81=3,192.0.2.1:82=1).`
 	fl.StringVar(&f.listen, "listen", ":80", "listen on this `ADDR` of ours")
 	f.every = time.Second
 	secondsVar(cmd, &f.every, "every", "", "look at the counts each `TIME`")
-	f.all = true
-	f.register(cmd)
+	f.registerServer(cmd)
 	return cmd
 }
 
@@ -95,6 +94,7 @@ func (p *program) runBalance(cmd *cobra.Command, f *balanceFlags) error {
 		b := &balance.Balancer{Targets: ts, Policy: policy, Dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 			return n.DialContext(ctx, "tcp", to.String())
 		}}
+		s.tellDevice(p.err)
 		fmt.Fprintf(p.err, "balancing %s over %d servers, %s\n", reachable(l, s), len(ts), policy)
 		over := make(chan struct{})
 		go func() {

@@ -88,6 +88,10 @@ func (p *program) runBench(cmd *cobra.Command, f *benchFlags) error {
 		if live {
 			fmt.Fprintf(p.err, "\r\x1b[K%s", text)
 		}
+	}, Granted: func(mode, text string) {
+		if live {
+			fmt.Fprintf(p.err, "\r\x1b[K%s: %s\n", mode, text)
+		}
 	}}
 	results, err := plan.Run(ctx)
 	if live {

@@ -189,7 +189,7 @@ func (p *program) journey(f *demoFlags, d demoPath) (err error) {
 	if f.html != "" {
 		s.html = &pageFile{path: f.html}
 	}
-	if err := s.start(d.link, f.pcap, true, journey.Options{Out: p.out, Us: "sockeye", Peer: d.peerName, Color: isTerminal(p.out), Lang: f.lang}); err != nil {
+	if err := s.start([]link.Link{d.link}, f.pcap, true, journey.Options{Out: p.out, Us: "sockeye", Peer: d.peerName, Color: isTerminal(p.out), Lang: f.lang}); err != nil {
 		return fail(1, err)
 	}
 	stop, unwatch := watch()

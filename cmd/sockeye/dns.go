@@ -49,8 +49,7 @@ says what it did.`,
 	fl.IntVar(&f.rate, "rate", 1000, "at most `N` answers a second over UDP to one /24; 0: any")
 	fl.IntVar(&f.cache, "cache", dns.DefaultCache>>20, "keep at most `N` MiB")
 	fl.StringVar(&f.hosts, "hosts", "", "answer from this hosts `FILE` first")
-	f.all = true
-	f.register(cmd)
+	f.registerServer(cmd)
 	return cmd
 }
 
@@ -83,6 +82,7 @@ func (p *program) runDNS(cmd *cobra.Command, f *dnsFlags) error {
 		if err := srv.Listen(); err != nil {
 			return fail(1, fmt.Errorf("cannot listen on %s: %w; choose another --listen", addr, err))
 		}
+		s.tellDevice(p.err)
 		fmt.Fprintf(p.err, "answering on %s port %d, UDP and TCP\n", s.us.Addr(), srv.Addr.Port())
 		served := make(chan error, 1)
 		go func() { served <- srv.Serve() }()

@@ -32,6 +32,7 @@ type linkFlags struct {
 	verbose              bool
 	out                  bool   // it needs nobody to reach us, so it does without a device
 	all                  bool   // told is every packet, not the first and last of many
+	queues               int    // of the device; a server's
 	state                string // where `up` keeps its states; for tests
 }
 
@@ -46,6 +47,13 @@ func (f *linkFlags) register(cmd *cobra.Command) {
 	fl.StringVar(&f.html, "html", "", "write the journey to `FILE`, a page for a browser")
 	langFlag(cmd, &f.lang)
 	stateFlag(cmd, &f.state)
+}
+
+// registerServer registers the flags of a command that runs until it is told to end.
+func (f *linkFlags) registerServer(cmd *cobra.Command) {
+	f.all = true
+	cmd.Flags().IntVar(&f.queues, "queues", 1, "`N` queues of the device, a shard of the stack each")
+	f.register(cmd)
 }
 
 // stateFlag is hidden: it serves tests that must not touch the machine's own states.
@@ -63,6 +71,7 @@ type session struct {
 	us      netip.Prefix
 	gateway netip.Addr
 	device  string // "": two hosts joined in memory
+	granted string // what the device does for us, a line; "": it is told already
 	lang    string // of the journey
 	servers []netip.AddrPort
 	noDNS   error        // why servers is empty
@@ -99,11 +108,14 @@ func (p *program) open(f *linkFlags) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	dev, err := pl.device()
+	dev, err := pl.device(f.queues)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{us: pl.us, gateway: pl.gateway, device: dev.Name(), system: f.dns == "" && pl.state != nil && pl.state.NAT != ""}
+	s := &session{us: pl.us, gateway: pl.gateway, device: dev.Name(), granted: granted(dev), system: f.dns == "" && pl.state != nil && pl.state.NAT != ""}
+	if f.verbose {
+		s.tellDevice(p.err)
+	}
 	if s.servers, s.noDNS = f.servers(pl); f.dns != "" && s.noDNS != nil {
 		_ = dev.Close()
 		return nil, s.noDNS
@@ -115,17 +127,28 @@ func (p *program) open(f *linkFlags) (*session, error) {
 	if !f.verbose {
 		o.Out = io.Discard
 	}
-	return s, s.start(dev, f.pcap, f.verbose || f.html != "", o)
+	return s, s.start(dev.Links(), f.pcap, f.verbose || f.html != "", o)
 }
 
-// start runs the stack over l, which it owns from now on.
-func (s *session) start(l link.Link, pcap string, told bool, o journey.Options) error {
+// granted is a line that says what a device does for us.
+func granted(dev *tun.Device) string { return dev.Name() + ": " + dev.Granted() + "\n" }
+
+// tellDevice says so, once: with -v as the device is opened, a server when it serves.
+func (s *session) tellDevice(to io.Writer) {
+	_, _ = io.WriteString(to, s.granted)
+	s.granted = ""
+}
+
+// start runs the stack over links, which it owns from now on.
+func (s *session) start(links []link.Link, pcap string, told bool, o journey.Options) error {
 	rec, err := newRecorder(pcap, told)
 	if err != nil {
-		_ = l.Close()
+		for _, l := range links {
+			_ = l.Close()
+		}
 		return err
 	}
-	cfg := stack.Config{Link: l, Prefixes: []netip.Prefix{s.us}, Gateway: s.gateway}
+	cfg := stack.Config{Links: links, Prefixes: []netip.Prefix{s.us}, Gateway: s.gateway}
 	rec.configure(&cfg, told)
 	if s.stack, err = stack.New(cfg); err != nil {
 		return errors.Join(fmt.Errorf("cannot run the stack: %w", err), rec.close())
@@ -240,8 +263,8 @@ func (pl *plan) existing(info *setup.Info) error {
 }
 
 // device opens the device, and makes it first where it is not there.
-func (pl *plan) device() (*tun.Device, error) {
-	dev, err := tun.Open(tun.Config{Name: pl.name})
+func (pl *plan) device(queues int) (*tun.Device, error) {
+	dev, err := tun.Open(tun.Config{Name: pl.name, Queues: queues})
 	if err != nil {
 		return nil, deviceError(pl.name, err)
 	}

@@ -66,7 +66,7 @@ func (p *program) openOutside(f *linkFlags) (*session, error) {
 	if err == nil {
 		s.beyond = func() error { return errors.Join(g.Close(), exit.Close()) }
 		o := journey.Options{Out: p.err, Us: "sockeye", Peer: "the peer", Color: isTerminal(p.err), All: f.all}
-		err = s.start(near, f.pcap, f.verbose, o)
+		err = s.start([]link.Link{near}, f.pcap, f.verbose, o)
 		if err != nil {
 			err = errors.Join(err, s.beyond())
 		}

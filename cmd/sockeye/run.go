@@ -34,6 +34,7 @@ type runFlags struct {
 	mtu      int
 	dns      []string
 	pcap     string
+	verbose  bool
 }
 
 func (p *program) run() *cobra.Command {
@@ -70,6 +71,7 @@ cannot be reached, unless --host-loopback makes the gateway's address stand for 
 	fl.IntVar(&f.mtu, "mtu", 1500, "`BYTES` of the largest packet inside")
 	fl.StringArrayVar(&f.dns, "dns", nil, "name server `ADDR` (default: the system's)")
 	fl.StringVar(&f.pcap, "pcap", "", "write every packet to `FILE`, as pcapng for Wireshark")
+	fl.BoolVarP(&f.verbose, "verbose", "v", false, "tell on standard error what the device does for us")
 	return cmd
 }
 

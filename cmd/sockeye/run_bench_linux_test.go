@@ -1,15 +1,16 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -35,13 +36,19 @@ func BenchmarkRun(b *testing.B) {
 		}
 		return nil
 	}))
-	server := exec.Command("iperf3", "-s")
+	server := exec.Command("iperf3", "-s", "--forceflush")
+	said, err := server.StdoutPipe()
+	require.NoError(b, err)
 	require.NoError(b, ns.Start(server))
 	defer func() {
 		_ = server.Process.Kill()
 		_ = server.Wait()
 	}()
-	time.Sleep(200 * time.Millisecond)
+	lines := bufio.NewScanner(said)
+	for listens := false; !listens; listens = strings.Contains(lines.Text(), "Server listening") {
+		require.True(b, lines.Scan(), "iperf3 does not listen")
+	}
+	go func() { _, _ = io.Copy(io.Discard, said) }()
 	for _, way := range []string{"up", "down"} {
 		b.Run(way, func(b *testing.B) {
 			sums := map[string][]float64{}
@@ -128,8 +135,16 @@ func bySlirp(mtu string) func(*setup.NetNS, ...string) ([]byte, error) {
 		if err := inside.Start(holder); err != nil {
 			return nil, err
 		}
-		slirp := exec.Command("slirp4netns", "--configure", "--mtu="+mtu, strconv.Itoa(holder.Process.Pid), "tap0")
-		if err := ns.Start(slirp); err != nil {
+		ready, told, err := os.Pipe()
+		if err != nil {
+			return nil, err
+		}
+		defer ready.Close()
+		slirp := exec.Command("slirp4netns", "--configure", "--ready-fd=3", "--mtu="+mtu, strconv.Itoa(holder.Process.Pid), "tap0")
+		slirp.ExtraFiles = []*os.File{told}
+		err = ns.Start(slirp)
+		_ = told.Close()
+		if err != nil {
 			return nil, err
 		}
 		defer func() {
@@ -138,7 +153,9 @@ func bySlirp(mtu string) func(*setup.NetNS, ...string) ([]byte, error) {
 				_ = c.Wait()
 			}
 		}()
-		time.Sleep(time.Second)
+		if _, err := io.ReadFull(ready, make([]byte, 1)); err != nil { // it is written to when the network is there
+			return nil, fmt.Errorf("slirp4netns is not ready: %w", err)
+		}
 		return outputIn(inside, exec.Command(args[0], args[1:]...))
 	}
 }

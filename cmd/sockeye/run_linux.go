@@ -158,8 +158,11 @@ func received(oob []byte) (files []*os.File, err error) {
 
 // serveInside runs the stack for as long as the program runs.
 func (p *program) serveInside(f *runFlags, l *layout, ps []published, ls []net.Listener, child *exec.Cmd, ends *net.UnixConn, dev *tun.Device) (err error) {
+	if f.verbose {
+		fmt.Fprint(p.err, granted(dev))
+	}
 	s := &session{us: netip.PrefixFrom(l.gateway, l.net.Bits()), gateway: l.guest, device: insideDevice}
-	err = s.start(dev, f.pcap, false, journey.Options{})
+	err = s.start(dev.Links(), f.pcap, false, journey.Options{})
 	var g *gateway.Gateway
 	if err == nil {
 		defer func() {

@@ -39,8 +39,7 @@ stack. Requests are logged on standard error. It runs until it is interrupted.`,
 	fl := cmd.Flags()
 	fl.StringVar(&f.dir, "dir", ".", "serve this `DIR`")
 	fl.StringVar(&f.listen, "listen", ":80", "listen on this `ADDR` of ours")
-	f.all = true
-	f.register(cmd)
+	f.registerServer(cmd)
 	return cmd
 }
 
@@ -56,6 +55,7 @@ func (p *program) runServe(f *serveFlags) error {
 		if err != nil {
 			return fail(1, fmt.Errorf("cannot listen on %s: %w; choose another --listen", f.listen, cause(err)))
 		}
+		s.tellDevice(p.err)
 		fmt.Fprintf(p.err, "serving %s on http://%s/\n", f.dir, reachable(l, s))
 		err = serveHTTP(stop, l, f.dir, p.err)
 		if stop.came() {

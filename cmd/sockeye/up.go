@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sockeye-net/sockeye/tun"
 	"github.com/sockeye-net/sockeye/tun/setup"
 )
 
@@ -19,6 +20,7 @@ type upFlags struct {
 	tun, addr, user, nat string
 	routes               []string
 	mtu                  int
+	several              bool // queues
 	state                string
 }
 
@@ -52,6 +54,7 @@ with its own --tun and --addr. ` + "`sockeye down`" + ` takes back exactly what 
 	fl.StringVar(&f.nat, "nat", "", "masquerade behind this `IFACE`")
 	fl.StringSliceVar(&f.routes, "route", nil, "what else the kernel is to send to the device, a `CIDR`")
 	fl.IntVar(&f.mtu, "mtu", 0, "largest packet in `BYTES` (default: the kernel's, 1500)")
+	fl.BoolVar(&f.several, "multi-queue", false, "let a server have several queues of it (--queues)")
 	stateFlag(cmd, &f.state)
 	return cmd
 }
@@ -68,6 +71,10 @@ func (p *program) runUp(f *upFlags) error {
 	fmt.Fprintf(p.err, "%s is up: our stack is %s, the kernel's side %s\n", st.Name, st.Addr, st.Kernel.Addr())
 	if st.NAT != "" {
 		fmt.Fprintf(p.err, "packets to the outside go through %s, masqueraded\n", st.NAT)
+	}
+	if dev, err := tun.Open(tun.Config{Name: st.Name}); err == nil { // else who opens it will be told why
+		fmt.Fprint(p.err, granted(dev))
+		_ = dev.Close()
 	}
 	for _, w := range append(st.Warnings, noServers(st, setup.SystemNameServers)...) {
 		fmt.Fprintf(p.err, "warning: %s\n", w)
@@ -105,7 +112,7 @@ func asRoot(err error, command string) error {
 
 // config reads the flags.
 func (f *upFlags) config() (setup.UpConfig, error) {
-	cfg := setup.UpConfig{Name: f.tun, NAT: f.nat, MTU: f.mtu, Dir: f.state}
+	cfg := setup.UpConfig{Name: f.tun, NAT: f.nat, MTU: f.mtu, MultiQueue: f.several, Dir: f.state}
 	var err error
 	if cfg.Addr, err = parseAddr(f.addr); err != nil {
 		return cfg, err

@@ -107,17 +107,23 @@ func (h *Host) Send(now clock.Instant, s Handle, p []byte) (int, error) {
 	if !e.remote.IsValid() {
 		return 0, ErrDestAddrRequired
 	}
-	return h.sendDatagram(now, e, p, e.remote.AddrPort())
+	return h.sendDatagram(now, e, p, e.remote.AddrPort(), netip.Addr{})
 }
 
 // SendTo queues one datagram; an invalid to stands for the connected peer. A
 // stream ignores to, as on Linux.
 func (h *Host) SendTo(now clock.Instant, s Handle, p []byte, to netip.AddrPort) (int, error) {
+	return h.SendFromTo(now, s, p, netip.Addr{}, to)
+}
+
+// SendFromTo is SendTo of a datagram that leaves from an address of the caller's choice,
+// from (source.go); an invalid one leaves the choice to the socket.
+func (h *Host) SendFromTo(now clock.Instant, s Handle, p []byte, from netip.Addr, to netip.AddrPort) (int, error) {
 	e, err := h.find(now, s)
 	if err != nil {
 		return 0, err
 	}
-	if e.kind == Stream || !to.Addr().IsValid() {
+	if e.kind == Stream || !to.Addr().IsValid() && !from.IsValid() {
 		return h.Send(now, s, p)
 	}
 	if err := h.bindSender(e); err != nil {
@@ -126,13 +132,19 @@ func (h *Host) SendTo(now clock.Instant, s Handle, p []byte, to netip.AddrPort) 
 	if err := e.mayCarry(p); err != nil { // in Linux's order
 		return 0, err
 	}
+	if !to.Addr().IsValid() {
+		if !e.remote.IsValid() {
+			return 0, ErrDestAddrRequired
+		}
+		to = e.remote.AddrPort()
+	}
 	if to, err = peerAddress(to); err != nil {
 		return 0, err
 	}
 	if e.kind == Datagram && to.Port() == 0 {
 		return 0, ErrInvalid
 	}
-	return h.sendDatagram(now, e, p, to)
+	return h.sendDatagram(now, e, p, to, from)
 }
 
 // Recv takes what has arrived. For a stream 0, nil is the end of it.

@@ -19,6 +19,11 @@ type Config struct {
 	Trace    *trace.Log // nil: off
 	Share    Share      // which of several Hosts that are one; zero: alone
 	Tap      *link.Tap  // nil: off; gets every packet in, out and across the host
+
+	// Tally, of several Hosts that are one, adds n to the flows of a kind that all of
+	// them hold for who forwards, and returns how many that are; safe for concurrent
+	// use. nil: each has bounds of its own.
+	Tally func(k Kind, n int) int
 }
 
 // A Route says that Prefix is reached through Via; an invalid Via means that it is on-link.

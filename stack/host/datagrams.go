@@ -135,12 +135,13 @@ func (h *Host) recvDatagram(s *socket, p []byte, f RecvFlags) (int, Meta, error)
 	return n, m, nil
 }
 
-// sendDatagram sends p from a datagram or echo socket.
-func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.AddrPort) (int, error) {
+// sendDatagram sends p from a datagram or echo socket; from is the address to send from,
+// for SendFromTo, as a rule invalid.
+func (h *Host) sendDatagram(now clock.Instant, s *socket, p []byte, to netip.AddrPort, from netip.Addr) (int, error) {
 	if err := s.mayCarry(p); err != nil { // in Linux's order: what is wrong with the call first
 		return 0, err
 	}
-	src, err := h.sourceFor(s, to.Addr())
+	src, err := h.sourceOf(s, to.Addr(), from)
 	if err != nil {
 		return 0, err
 	}

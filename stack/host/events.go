@@ -187,6 +187,10 @@ func (h *Host) SetAlarm(s Handle, which Mask, at clock.Instant) error {
 // Deadline returns when Expire has to be called next; re-read it after any call.
 func (h *Host) Deadline() clock.Instant { return h.due.next() }
 
+// Paced reports whether Deadline may be that of a flow that waits for its rate:
+// a timer that is late there costs some of it.
+func (h *Host) Paced() bool { return h.due.next() <= h.env.PacedUntil }
+
 // Expire runs what is due. Early and repeated calls are harmless.
 func (h *Host) Expire(now clock.Instant) {
 	h.now = max(h.now, now)
@@ -224,6 +228,9 @@ func (h *Host) expireSocket(now clock.Instant, s *socket) {
 		h.touch(s)
 	case s.lis != nil && s.lis.tcp.Deadline().Due(now):
 		s.lis.tcp.Expire(now)
+		if s.role == takesAll {
+			h.countHeld(s)
+		}
 		h.touch(s)
 	}
 	h.rearm(now, s)

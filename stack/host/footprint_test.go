@@ -17,7 +17,10 @@ import (
 
 // weigh returns how many bytes of heap each of two equal hosts takes after fill.
 func weigh(t *testing.T, cfg func(*Config), fill func(w *world)) int {
-	w := &world{t: t, now: start, buf: make([]byte, 0, 2048)}
+	w := &world{t: t, now: start}
+	for i := range w.bufs {
+		w.bufs[i] = make([]byte, 0, 2048)
+	}
 	before := heap()
 	w.a = newHost(t, 1, "192.0.2.1/24", link.Features{MTU: 1500}, cfg)
 	w.b = newHost(t, 2, "192.0.2.2/24", link.Features{MTU: 1500}, cfg)

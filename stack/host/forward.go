@@ -147,21 +147,20 @@ const (
 // Forward makes a fresh socket take what is addressed to nobody here, of its kind.
 //
 // A stream takes handshakes: NextFlow says which, and each waits for Decide, at
-// most limit of them (0: 1024) and each for at most patience (0: 60 s); what finds
-// no place, or waits too long, is dropped, and the peer's next SYN asks again.
+// most limit of them (0: 1024; never more than tcp.Config.SYNBacklog) and each for
+// at most patience (0: 60 s); what finds no place, or waits too long, is dropped,
+// and the peer's next SYN asks again.
 //
 // A datagram or echo socket takes sessions, by AcceptSession: at most limit
 // (0: 4096), each until it was idle for patience (0: 2 min, echo 60 s).
 //
-// There is one of a kind: ErrAddrInUse. ErrInvalid: the socket is in use.
-// ErrNotSupported: this is one of several Hosts that are one.
+// There is one of a kind: ErrAddrInUse. ErrInvalid: the socket is in use. Of several
+// Hosts that are one each has its own; the bounds are for all (Config.Tally).
 func (h *Host) Forward(now clock.Instant, s Handle, limit int, patience time.Duration) error {
 	e, err := h.find(now, s)
 	switch {
 	case err != nil:
 		return err
-	case h.steer.count > 1:
-		return ErrNotSupported // of one that shares its work with others
 	case e.bound || e.conn != nil || e.lis != nil || e.role != ordinary:
 		return ErrInvalid
 	case e.kind != Stream:
@@ -197,6 +196,7 @@ func (h *Host) lift(p protocols) {
 		h.fwd.on = &strangers{h}
 	}
 	h.net.lifted = h.fwd.lifted
+	h.lookBeyond()
 }
 
 // owns reports whether a destination is one of our own addresses. What is not
@@ -234,9 +234,6 @@ func (t *strangers) lost(local netip.AddrPort) bool {
 	t.h.drop(trace.DropNotOurs)
 	return true
 }
-
-// heldFull reports whether no more handshakes may wait for a decision.
-func (s *socket) heldFull() bool { return s.role == takesAll && s.lis.tcp.Held() >= s.lis.backlog }
 
 // held tells the owner of the forwarder of a handshake to decide on.
 func (t *strangers) held(now clock.Instant, s *socket) {
@@ -296,6 +293,7 @@ func (h *Host) Decide(now clock.Instant, s Handle, f tcp.Flow, r Ruling) (Handle
 		h.refuseByICMP(now, f.Remote.Addr(), f.Local.Addr(), wire.ProtoTCP, first[:], r)
 		c.Refused++
 	}
+	h.countHeld(e)
 	h.rearm(now, e)
 	return 0, nil
 }
@@ -310,6 +308,7 @@ func (h *Host) acceptHeld(now clock.Instant, l *socket, f tcp.Flow) (Handle, err
 		return 0, ErrNoMemory
 	}
 	hs, _ := l.lis.tcp.Decide(now, f, tcp.DecideAccept, nil)
+	h.countHeld(l)
 	h.rearm(now, l)
 	h.inherit(s, l, f)
 	s.reuse, s.owned = true, true

@@ -163,10 +163,6 @@ func TestForwardMisuse(t *testing.T) {
 	require.ErrorIs(t, err, ErrWouldBlock)
 	_, err = b.SendFrom(w.now, s, make([]byte, 70_000), abroad)
 	require.ErrorIs(t, err, ErrMsgSize)
-	sharded := newHost(t, 9, "192.0.2.9/24", featuresOf(1500), func(c *Config) { c.Share = Share{Index: 0, Count: 2} })
-	k, err := sharded.Open(w.now, Stream)
-	require.NoError(t, err)
-	require.ErrorIs(t, sharded.Forward(w.now, k, 0, 0), ErrNotSupported)
 }
 
 // Only unicast is forwarded, and only what comes from the link: no martians, no

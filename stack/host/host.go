@@ -6,6 +6,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // Host is a whole IPv4 host as a value: packets, calls and the time go in;
@@ -79,8 +80,11 @@ type Host struct {
 	segment    tcp.Segment
 	flow       tcp.Flow
 	heading    heading
+	stencil    wire.TCPTemplate // of cutSegment
 	readers    []reading
 	latest     *socket // the connection that the last segment to arrive was for
+	lead       *socket // the one that the packet under way has arrived at, for InputBatch
+	leader     wire.Lead
 	heads      [maxBatch * maxHeadSize]byte
 }
 

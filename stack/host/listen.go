@@ -16,6 +16,7 @@ type listener struct {
 	accept  socketList // connected, not yet accepted
 	waiting int        // its length, and the connections about to join it
 	backlog int
+	counted int // of who forwards: how many of its handshakes the other Hosts know of
 }
 
 // maxBacklog is Linux's net.core.somaxconn.
@@ -145,6 +146,7 @@ func (h *Host) closeListener(now clock.Instant, e *socket) {
 	}
 	h.unready(e)
 	l.tcp.Close()
+	h.tally(Stream, 0, -l.counted)
 	for s := l.pop(); s != nil; s = l.pop() {
 		h.give(now, s, true)
 	}
@@ -163,7 +165,7 @@ func (h *Host) arriveListener(now clock.Instant, s *socket, flow tcp.Flow) {
 		return
 	}
 	l := &s.lis.tcp
-	verdict, hs := l.Arrive(now, flow, &h.arrival, s.lis.full() || s.heldFull())
+	verdict, hs := l.Arrive(now, flow, &h.arrival, s.lis.full() || h.heldFull(s))
 	switch verdict {
 	case tcp.Answered:
 		h.touch(s)
@@ -176,6 +178,9 @@ func (h *Host) arriveListener(now clock.Instant, s *socket, flow tcp.Flow) {
 	case tcp.Cookie:
 		l.Cookie(now, flow, &h.arrival, &h.segment)
 		h.queueSegment(s, &flow)
+	}
+	if s.role == takesAll {
+		h.countHeld(s)
 	}
 }
 

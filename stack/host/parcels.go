@@ -21,7 +21,7 @@ type parcel struct {
 	to    netip.Addr     // and the address that it was sent to
 	port  uint16         // ... and the port, of a session
 	owner Handle         // of a packet on the way out: the socket it left
-	off   int            // of a fragment: its place in the datagram, bytes
+	off   int            // of a fragment: its place in the datagram, bytes; of one for another Host: which
 	gso   uint16         // of a super-segment or super-datagram: payload bytes per segment
 	class uint8
 	ttl   uint8 // of a datagram received, as tos

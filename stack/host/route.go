@@ -231,6 +231,7 @@ func (h *Host) SetAddresses(ps []netip.Prefix, rs []Route) error {
 	}
 	a.changed, a.lifted = true, h.fwd.lifted
 	h.net = a
+	h.lookBeyond()
 	return nil
 }
 

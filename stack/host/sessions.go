@@ -87,8 +87,20 @@ func (t *sessions) pop() *socket {
 // discard frees a session that has no owner.
 func (t *sessions) discard(h *Host, s *socket) {
 	t.end(s)
-	t.n--
+	t.count(h, -1)
 	h.freeSocket(s)
+}
+
+// count adds n to the sessions that there are.
+func (t *sessions) count(h *Host, n int) {
+	t.n += n
+	h.tally(t.kind, 0, n)
+}
+
+// full reports whether there are as many as may be, on all Hosts. Each may have one,
+// so that what belongs there is not shut out by others.
+func (t *sessions) full(h *Host) bool {
+	return t.n > 0 && h.tally(t.kind, t.n, 0) >= t.limit
 }
 
 // end takes a session out of the tables; what it has received stays for its owner.
@@ -137,6 +149,9 @@ func (h *Host) forward(now clock.Instant, t *sessions, in *datagram, b []byte, p
 		if t.taker == nil {
 			return false
 		}
+		if h.sessionElsewhere(in, peer) {
+			return true
+		}
 		if s = t.begin(h, peer, hash); s == nil {
 			h.drop(trace.DropSessions)
 			h.counters.Forward.SessionsRefused++
@@ -159,7 +174,7 @@ func (h *Host) forward(now clock.Instant, t *sessions, in *datagram, b []byte, p
 // begin makes a session, at the cost of the one idle longest where there are too
 // many. nil: all that there are wait to be accepted, or there is no memory.
 func (t *sessions) begin(h *Host, peer netip.AddrPort, hash uint32) *socket {
-	if t.n >= t.limit {
+	if t.full(h) {
 		oldest := t.byAge.head
 		if oldest == nil || !oldest.owned {
 			return nil
@@ -181,7 +196,7 @@ func (t *sessions) begin(h *Host, peer netip.AddrPort, hash uint32) *socket {
 	s.role, s.remote, s.local = aSession, wire.EndpointOf(peer), wire.EndpointOf(netip.AddrPortFrom(anyAddress, 0))
 	t.table.add(s, hash)
 	h.age(h.now, &t.byAge, s)
-	t.n++
+	t.count(h, 1)
 	t.waiting.push(s)
 	l.connected = true // of who takes sessions: one waits
 	h.counters.Forward.Sessions++
@@ -194,7 +209,7 @@ func (t *sessions) begin(h *Host, peer netip.AddrPort, hash uint32) *socket {
 func (t *sessions) expire(h *Host, s *socket) {
 	t.end(s)
 	if s.owned {
-		t.n--
+		t.count(h, -1)
 		s.err = tcp.ErrTimeout
 		h.raise(s)
 	}
@@ -345,7 +360,7 @@ func (h *Host) closeSession(s *socket) {
 	t := h.sessionsOf(s.kind)
 	if !s.ended {
 		t.end(s)
-		t.n--
+		t.count(h, -1)
 	}
 }
 

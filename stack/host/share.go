@@ -21,7 +21,8 @@ import (
 // Owners: a TCP connection by a keyed hash of its four-tuple, the same from
 // both ends, so that a connection with ourselves has one owner; UDP and ICMP
 // echo by the local port or ID; an ICMP error by what it quotes; a fragment by
-// the datagram it belongs to, and the datagram again once it is whole.
+// the datagram it belongs to, and the datagram again once it is whole. Where
+// somebody forwards, what is for nobody here and no TCP: by its session (share_beyond.go).
 
 // A Share says which of several Hosts one is. The zero Share is the whole.
 type Share struct {
@@ -38,8 +39,9 @@ func (s Share) valid() bool {
 
 // A Steer knows the owner of each packet. The zero value gives all to 0.
 type Steer struct {
-	key   secret
-	count uint64
+	key    secret
+	count  uint64
+	beyond *beyond // nil: nobody forwards datagrams or echoes
 }
 
 // NewSteer returns the Steer of count Hosts that have this seed.
@@ -65,8 +67,12 @@ func (s *Steer) Owner(b []byte, self int) int {
 	case b[9] == wire.ProtoTCP:
 		return s.flow(binary.BigEndian.Uint32(b[12:]), binary.BigEndian.Uint32(b[16:]),
 			binary.BigEndian.Uint16(text), binary.BigEndian.Uint16(text[2:]))
+	case b[9] == wire.ProtoUDP && s.beyond.has(liftUDP, binary.BigEndian.Uint32(b[16:])):
+		return s.session(binary.BigEndian.Uint32(b[12:]), binary.BigEndian.Uint16(text))
 	case b[9] == wire.ProtoUDP:
 		return s.port(binary.BigEndian.Uint16(text[2:]))
+	case b[9] == wire.ProtoICMP && s.beyond.has(liftEcho, binary.BigEndian.Uint32(b[16:])) && isEchoRequest(text):
+		return s.session(binary.BigEndian.Uint32(b[12:]), echoID(text))
 	case b[9] == wire.ProtoICMP:
 		return s.message(text, self)
 	}
@@ -92,9 +98,16 @@ func (s *Steer) message(m []byte, self int) int {
 		return self
 	}
 	text := quote[ihl:]
+	src, dst := binary.BigEndian.Uint32(quote[12:]), binary.BigEndian.Uint32(quote[16:])
+	switch {
+	case quote[9] == wire.ProtoUDP && s.beyond.has(liftUDP, src):
+		return s.session(dst, binary.BigEndian.Uint16(text[2:])) // a session had sent it
+	case quote[9] == wire.ProtoICMP && s.beyond.has(liftEcho, src):
+		return s.session(dst, echoID(text))
+	}
 	switch quote[9] {
 	case wire.ProtoTCP:
-		return s.flow(binary.BigEndian.Uint32(quote[12:]), binary.BigEndian.Uint32(quote[16:]),
+		return s.flow(src, dst,
 			binary.BigEndian.Uint16(text), binary.BigEndian.Uint16(text[2:]))
 	case wire.ProtoUDP:
 		return s.port(binary.BigEndian.Uint16(text)) // it left from there
@@ -173,12 +186,17 @@ type Letter struct {
 // hand keeps p, which another Host owns, until Mail is asked. It reports false
 // where p is for h itself.
 func (h *Host) hand(p *parcel, local bool) bool {
-	if h.steer.count < 2 || h.steer.Owner(p.data, h.cfg.Share.Index) == h.cfg.Share.Index {
+	to := h.steer.Owner(p.data, h.cfg.Share.Index)
+	if h.steer.count < 2 || to == h.cfg.Share.Index {
 		return false
 	}
-	p.done = local
-	h.away.push(p)
+	h.mailTo(to, p, local)
 	return true
+}
+
+func (h *Host) mailTo(to int, p *parcel, local bool) {
+	p.off, p.done = to, local
+	h.away.push(p)
 }
 
 // Mail gives the next packet that belongs to another Host; call it after each
@@ -188,7 +206,7 @@ func (h *Host) Mail(l *Letter) bool {
 	if p == nil {
 		return false
 	}
-	*l = Letter{To: h.steer.Owner(p.data, h.cfg.Share.Index), Data: p.data, GSO: p.gso, Local: p.done}
+	*l = Letter{To: p.off, Data: p.data, GSO: p.gso, Local: p.done}
 	h.lent.push(p)
 	return true
 }

@@ -182,3 +182,51 @@ func TestShareIsInRange(t *testing.T) {
 		require.Equal(t, ok, err == nil, s)
 	}
 }
+
+// With a forwarder what is for nobody here goes by its sender, and so do errors about
+// what was sent in others' names; what is for us, and all of TCP, as ever.
+func TestOwnersBeyond(t *testing.T) {
+	const us, them, beyond = "192.0.2.2", "192.0.2.1", "198.51.100.7"
+	const self = 6
+	h := newHost(t, 7, us+"/24", featuresOf(1500), func(c *Config) { c.Share = Share{Index: 0, Count: 5} })
+	plain := h.Steer()
+	for _, k := range []Kind{Datagram, Echo, Stream} {
+		s, err := h.Open(1, k)
+		require.NoError(t, err)
+		require.NoError(t, h.Forward(1, s, 0, 0))
+	}
+	s := h.Steer()
+	owner := func(b []byte) int { return s.Owner(b, self) }
+	var udp, echo [5]int
+	for p := uint16(1); p < 200; p++ {
+		want := owner(packetOf(17, them, beyond, p, 1))
+		udp[want]++
+		for q := range uint16(20) {
+			require.Equal(t, want, owner(packetOf(17, them, beyond, p, q)), "whatever the port")
+			require.Equal(t, want, owner(packetOf(17, them, "203.0.113.9", p, q)), "and the address")
+			require.Equal(t, want, owner(errorAbout(packetOf(17, beyond, them, q, p))), "an ICMP error about an answer")
+		}
+		ping := owner(packetOf(1, them, beyond, 8<<8, 0, p))
+		echo[ping]++
+		require.Equal(t, ping, owner(packetOf(1, them, "203.0.113.9", 8<<8, 0, p, 7)))
+		require.Equal(t, ping, owner(errorAbout(packetOf(1, beyond, them, 0, 0, p))))
+		for _, b := range [][]byte{
+			packetOf(17, them, us, 80, p), packetOf(17, them, "192.0.2.255", 80, p), packetOf(17, them, "255.255.255.255", 80, p),
+			packetOf(17, them, "224.0.0.1", 80, p), packetOf(17, us, "127.0.0.1", 80, p),
+			packetOf(1, them, us, 0, 0, p), packetOf(1, them, us, 8<<8, 0, p), packetOf(1, them, beyond, 0, 0, p),
+			errorAbout(packetOf(17, us, them, p, 80)), errorAbout(packetOf(1, us, them, 8<<8, 0, p)),
+			packetOf(6, them, beyond, 80, p), errorAbout(packetOf(6, beyond, them, p, 80)),
+		} {
+			require.Equal(t, plain.Owner(b, self), owner(b), "%x", b)
+		}
+		at := func(a string, p uint16) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr(a), p) }
+		require.Equal(t, owner(packetOf(6, them, beyond, 80, p)), s.Flow(at(beyond, p), at(them, 80)))
+	}
+	for k := range udp {
+		require.NotZero(t, udp[k])
+		require.NotZero(t, echo[k])
+	}
+	require.NoError(t, h.SetAddresses([]netip.Prefix{netip.MustParsePrefix(beyond + "/24")}, nil))
+	s = h.Steer()
+	require.Equal(t, s.Port(53), owner(packetOf(17, them, beyond, 9, 53)), "an address that is ours now")
+}

@@ -37,7 +37,7 @@ func (h *Host) inputTCP(now clock.Instant, in *datagram) {
 	a.ECN = in.ip.TOS & 3
 	h.arrivalTOS = in.ip.TOS
 	a.Segments = 1
-	a.HasPrior = false
+	a.HasPrior, a.InOrder = false, false
 	if in.gso > 0 && len(a.Payload) > 0 {
 		a.Segments = (len(a.Payload) + int(in.gso) - 1) / int(in.gso)
 	}
@@ -100,6 +100,7 @@ func (h *Host) arrive(now clock.Instant, s *socket) {
 		h.arriveUnwanted(now, s)
 		return
 	}
+	h.lead = s
 	r := h.reader(s)
 	h.arrival.Reader = r
 	s.conn.Arrive(now, &h.arrival)

@@ -55,7 +55,9 @@ func (h *Host) unready(s *socket) {
 func (h *Host) transmitReady(now clock.Instant, out []link.Packet, n int) int {
 	for n < len(out) && h.ready.head != nil {
 		s := h.next(&h.ready)
+		h.env.MaxCut = min(maxCut, len(out)-n)
 		flow := h.nextSegment(now, s)
+		h.env.MaxCut = 0
 		if flow == nil {
 			h.settle(now, s)
 			continue
@@ -69,7 +71,11 @@ func (h *Host) transmitReady(now clock.Instant, out []link.Packet, n int) int {
 			h.loopSegment(s, flow) // a listener's answer to ourselves
 			continue
 		}
-		h.writeSegment(now, s, flow, &out[n], h.heads[n*maxHeadSize:(n+1)*maxHeadSize])
+		if h.segment.GSOSize > 0 && h.feat.MaxGSO == 0 {
+			n = h.cutSegment(now, s, flow, out, n)
+			continue
+		}
+		h.writeSegment(now, s, flow, &out[n], h.head(n))
 		n++
 	}
 	return n
@@ -130,6 +136,17 @@ func (h *Host) settle(now clock.Instant, s *socket) {
 // returns their length. The IP header is that of h.heading.
 func (h *Host) segmentHeader(s *socket, flow *tcp.Flow, b []byte) int {
 	seg := &h.segment
+	h.turnHeading(s, flow)
+	id := uint16(0)
+	if !seg.DF { // RFC 6864 4.1: an atomic datagram's ID means nothing, ours is 0
+		id = h.nextID(flow.Local.Addr(), flow.Remote.Addr(), wire.ProtoTCP)
+	}
+	at := h.heading.head.Put(b, seg.Seg.HeaderLen()+seg.Len(), id)
+	return at + seg.Seg.Encode(b[at:])
+}
+
+// turnHeading makes h.heading the IP header of h.segment.
+func (h *Host) turnHeading(s *socket, flow *tcp.Flow) {
 	tos, ttl := uint8(0), h.cfg.TTL
 	if s != nil {
 		tos = s.tos
@@ -137,16 +154,11 @@ func (h *Host) segmentHeader(s *socket, flow *tcp.Flow, b []byte) int {
 			ttl = s.ttl
 		}
 	}
-	tos = tos&^3 | seg.ECN&3
-	g := &h.heading
-	g.turn(flow, wire.IPv4{TOS: tos, TTL: ttl, DF: seg.DF})
-	id := uint16(0)
-	if !seg.DF { // RFC 6864 4.1: an atomic datagram's ID means nothing, ours is 0
-		id = h.nextID(flow.Local.Addr(), flow.Remote.Addr(), wire.ProtoTCP)
-	}
-	at := g.head.Put(b, seg.Seg.HeaderLen()+seg.Len(), id)
-	return at + seg.Seg.Encode(b[at:])
+	h.heading.turn(flow, wire.IPv4{TOS: tos&^3 | h.segment.ECN&3, TTL: ttl, DF: h.segment.DF})
 }
+
+// head returns the place for the headers of packet n of a batch.
+func (h *Host) head(n int) []byte { return h.heads[n*maxHeadSize : (n+1)*maxHeadSize] }
 
 // writeSegment makes h.segment a packet for the link.
 func (h *Host) writeSegment(now clock.Instant, s *socket, flow *tcp.Flow, p *link.Packet, head []byte) {
@@ -162,7 +174,7 @@ func (h *Host) writeSegment(now clock.Instant, s *socket, flow *tcp.Flow, p *lin
 		field = wire.Fold(wire.SumPair(wire.Sum(sum, p.Head[ipHeaderLen:]), p.Body))
 	}
 	binary.BigEndian.PutUint16(p.Head[ipHeaderLen+16:], field)
-	h.countSegment()
+	h.countSegments(1)
 	if h.tap != nil {
 		h.tap.Put(now, link.Out, seg.Why, s.trace(), p)
 	}
@@ -179,7 +191,7 @@ func (s *socket) trace() uint64 {
 // there is room; for want of memory it is lost like a packet on a path.
 func (h *Host) loopSegment(s *socket, flow *tcp.Flow) {
 	seg := &h.segment
-	h.countSegment()
+	h.countSegments(1)
 	body := len(seg.Payload[0]) + len(seg.Payload[1])
 	var p *parcel
 	if h.loopHasRoom() {
@@ -199,9 +211,10 @@ func (h *Host) loopSegment(s *socket, flow *tcp.Flow) {
 	h.loop.push(p)
 }
 
-func (h *Host) countSegment() {
-	h.counters.IP.OutRequests++
-	h.counters.TCP.OutSegs++
+// countSegments counts h.segment, which leaves as n packets.
+func (h *Host) countSegments(n int) {
+	h.counters.IP.OutRequests += uint64(n)
+	h.counters.TCP.OutSegs += uint64(n)
 	if h.segment.Seg.Flags&wire.RST != 0 {
 		h.counters.TCP.OutRsts++
 	}
@@ -245,6 +258,6 @@ func (h *Host) queueSegment(s *socket, flow *tcp.Flow) {
 	if s != nil {
 		p.owner = s.id
 	}
-	h.countSegment()
+	h.countSegments(1)
 	h.out.push(p)
 }

@@ -19,7 +19,8 @@ type world struct {
 	a, b *Host // 192.0.2.1 and 192.0.2.2
 	lose func(from *Host, p []byte) bool
 	seen func(from *Host, p []byte)
-	buf  []byte
+	bufs [64][]byte
+	in   [64]link.Packet
 	out  [64]link.Packet
 }
 
@@ -62,17 +63,21 @@ func (w *world) flush() {
 // carry gives one batch of from's packets to to.
 func (w *world) carry(from, to *Host) int {
 	n := from.Transmit(w.now, w.out[:])
+	k := 0
 	for i := range w.out[:n] {
-		p := &w.out[i]
-		w.buf = p.AppendTo(w.buf[:0])
+		p, b := &w.out[i], &w.bufs[i]
+		*b = p.AppendTo((*b)[:0])
 		if w.seen != nil {
-			w.seen(from, w.buf)
+			w.seen(from, *b)
 		}
-		if w.lose != nil && w.lose(from, w.buf) {
+		if w.lose != nil && w.lose(from, *b) {
 			continue
 		}
-		to.Input(w.now, &link.Packet{Head: w.buf, GSOSize: p.GSOSize, CsumDone: p.CsumDone})
+		q := &w.in[k]
+		q.Head, q.GSOSize, q.CsumDone = *b, p.GSOSize, p.CsumDone
+		k++
 	}
+	to.InputBatch(w.now, w.in[:k])
 	return n
 }
 

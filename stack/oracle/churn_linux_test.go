@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,16 +26,7 @@ const churnConns = 100_000
 //
 //	go test -run '^$' -bench ConnectClose -benchtime 1x ./stack/oracle
 func BenchmarkConnectClose(b *testing.B) {
-	if os.Geteuid() != 0 {
-		b.Skip("needs root: it makes network namespaces and TUN devices")
-	}
-	for _, atOnce := range []int{1, 64} {
-		b.Run(fmt.Sprint(atOnce), func(b *testing.B) {
-			contest(b, "1/s", func(tb testing.TB, open func(testing.TB) dialer) float64 {
-				return churn(tb, open, atOnce)
-			})
-		})
-	}
+	contestOf1And64(b, churn)
 }
 
 // churn returns how many connections were made and closed per second.
@@ -44,7 +34,7 @@ func churn(tb testing.TB, open func(testing.TB) dialer, atOnce int) float64 {
 	d := open(tb)
 	l := kernelListener(tb, d)
 	defer l.Close()
-	go serveOnce(l)
+	go serveEach(l, answerOnce)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*patience)
 	defer cancel()
 	var left atomic.Int64
@@ -101,23 +91,14 @@ func visit(ctx context.Context, d dialer, first byte) error {
 	return nil
 }
 
-// serveOnce answers the one request of each connection of l.
-func serveOnce(l net.Listener) {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer c.Close()
-			b := make([]byte, 1)
-			if _, err := io.ReadFull(c, b); err != nil {
-				return
-			}
-			if _, err := c.Write(b); err != nil || b[0] == serverFirst {
-				return
-			}
-			_, _ = c.Read(b) // the end
-		}()
+// answerOnce answers the one request of a connection.
+func answerOnce(c net.Conn) {
+	b := make([]byte, 1)
+	if _, err := io.ReadFull(c, b); err != nil {
+		return
 	}
+	if _, err := c.Write(b); err != nil || b[0] == serverFirst {
+		return
+	}
+	_, _ = c.Read(b) // the end
 }

@@ -21,14 +21,17 @@ import (
 //
 //	go test -run '^$' -bench RequestResponse ./stack/oracle
 func BenchmarkRequestResponse(b *testing.B) {
+	contestOf1And64(b, requests)
+}
+
+// contestOf1And64 is a contest in things per second, once with 1 and once with 64 connections.
+func contestOf1And64(b *testing.B, once func(tb testing.TB, open func(testing.TB) dialer, conns int) float64) {
 	if os.Geteuid() != 0 {
 		b.Skip("needs root: it makes network namespaces and TUN devices")
 	}
 	for _, conns := range []int{1, 64} {
 		b.Run(fmt.Sprint(conns), func(b *testing.B) {
-			contest(b, "1/s", func(tb testing.TB, open func(testing.TB) dialer) float64 {
-				return requests(tb, open, conns)
-			})
+			contest(b, "1/s", func(tb testing.TB, open func(testing.TB) dialer) float64 { return once(tb, open, conns) })
 		})
 	}
 }
@@ -38,7 +41,7 @@ func requests(tb testing.TB, open func(testing.TB) dialer, conns int) float64 {
 	d := open(tb)
 	l := kernelListener(tb, d)
 	defer l.Close()
-	go serveEcho(l)
+	go serveEach(l, echo)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var clients []net.Conn
@@ -75,8 +78,8 @@ func ask(c net.Conn, until time.Time) (n int64) {
 	return n
 }
 
-// serveEcho answers each byte with itself, on every connection of l.
-func serveEcho(l net.Listener) {
+// serveEach accepts what l has until it is closed, and leaves each connection to serve, which need not close it.
+func serveEach(l net.Listener, serve func(net.Conn)) {
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -84,15 +87,20 @@ func serveEcho(l net.Listener) {
 		}
 		go func() {
 			defer c.Close()
-			b := make([]byte, 1)
-			for {
-				if _, err := io.ReadFull(c, b); err != nil {
-					return
-				}
-				if _, err := c.Write(b); err != nil {
-					return
-				}
-			}
+			serve(c)
 		}()
+	}
+}
+
+// echo answers each byte with itself.
+func echo(c net.Conn) {
+	b := make([]byte, 1)
+	for {
+		if _, err := io.ReadFull(c, b); err != nil {
+			return
+		}
+		if _, err := c.Write(b); err != nil {
+			return
+		}
 	}
 }

@@ -27,8 +27,9 @@ type machine struct {
 	gone    map[host.Handle]bool
 	ourPort uint16
 	ladder  []string
-	held    tcp.Flow // that next_flow gave last
-	batch   bool     // hold Transmit back: more comes in the same batch
+	held    tcp.Flow      // that next_flow gave last
+	batch   bool          // hold Transmit back: more comes in the same batch
+	arrived []link.Packet // the batch, until it is whole or the host is asked for something
 	out     [64]link.Packet
 }
 
@@ -109,6 +110,7 @@ func (m *machine) do(e *event) error {
 			return err
 		}
 	case *assertion:
+		m.endBatch()
 		return m.assert(do)
 	}
 	return m.settle()
@@ -192,9 +194,27 @@ func (m *machine) inject(p *packet) error {
 		return err
 	}
 	m.note(m.elapsed(), p.String())
-	m.h.Input(m.now, &link.Packet{Head: b})
-	m.batch = p.attr.more
+	m.arrived = append(m.arrived, link.Packet{Head: b})
+	if m.batch = p.attr.more; !m.batch {
+		m.endBatch()
+	}
 	return nil
+}
+
+// endBatch gives the host the batch, all at once if it takes that.
+func (m *machine) endBatch() {
+	m.batch = false
+	held := m.arrived
+	m.arrived = nil
+	if h, ok := m.h.(interface {
+		InputBatch(clock.Instant, []link.Packet)
+	}); ok && len(held) > 0 {
+		h.InputBatch(m.now, held)
+		return
+	}
+	for i := range held {
+		m.h.Input(m.now, &held[i])
+	}
 }
 
 // expect waits for a packet and compares it.
@@ -204,7 +224,7 @@ func (m *machine) expect(e *event, want *packet, at when) error {
 	if at.any {
 		limit = m.elapsed() + maxWait
 	}
-	m.batch = false
+	m.endBatch()
 	if err := m.settle(); err != nil {
 		return err
 	}
@@ -304,7 +324,7 @@ func (m *machine) overdue(before time.Duration) error {
 
 // end is the end of the script: nothing may be left over.
 func (m *machine) end() error {
-	m.batch = false
+	m.endBatch()
 	if err := m.settle(); err != nil {
 		return err
 	}

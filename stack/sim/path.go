@@ -109,8 +109,8 @@ func (p *path) deliver() {
 		for i := range p.in[:n] {
 			w.note(noteDelivered, p.to, 0, p.in[i].Head)
 			w.logf(p.to, "<", p.in[i].Head)
-			p.to.Input(w.now, &p.in[i])
 		}
+		p.to.InputBatch(w.now, p.in[:n])
 		if n == 0 {
 			return
 		}

@@ -80,7 +80,7 @@ const (
 	IP_TOS = 1
 	IP_TTL = 2 // 1 to 255; -1: the default
 
-	IP_PKTINFO      = 8  // without effect, like the next two: RecvMsg tells it in any case
+	IP_PKTINFO      = 8  // RecvMsg tells the destination in any case, and Msg.Src where it is set
 	IP_MTU_DISCOVER = 10 // one of IP_PMTUDISC
 	IP_RECVERR      = 11 // soft ICMP errors become the pending error, of datagram sockets without a peer too
 	IP_RECVTTL      = 12

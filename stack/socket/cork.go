@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -34,14 +35,15 @@ type cork struct {
 	on      bool // UDP_CORK
 	holding bool
 	p       []byte
-	to      SockAddr // of the first piece
+	to      SockAddr   // of the first piece
+	from    netip.Addr // and where that wanted it to leave from
 }
 
 const maxUDP = 65507 // the payload of the largest datagram
 
 // hold puts a piece to what is held, if more is to come, and otherwise gives
 // all of it as one datagram. held: it is done with, n and err say how.
-func (d *descriptor) hold(p []byte, flags int, to SockAddr) (held bool, n int, err error) {
+func (d *descriptor) hold(p []byte, flags int, from netip.Addr, to SockAddr) (held bool, n int, err error) {
 	if d.rest.Load() == nil && flags&MSG_MORE == 0 {
 		return false, 0, nil
 	}
@@ -58,7 +60,7 @@ func (d *descriptor) hold(p []byte, flags int, to SockAddr) (held bool, n int, e
 		if err := d.sock.MaySend(to); err != nil {
 			return true, -1, d.errno(err)
 		}
-		*c = cork{on: c.on, holding: true, to: to}
+		*c = cork{on: c.on, holding: true, to: to, from: from}
 	}
 	if len(c.p)+len(p) > maxUDP {
 		*c = cork{on: c.on} // as on Linux: what was held is lost
@@ -76,13 +78,9 @@ func (d *descriptor) hold(p []byte, flags int, to SockAddr) (held bool, n int, e
 
 // uncork sends what is held. The lock is held.
 func (d *descriptor) uncork(c *cork, flags int) (err error) {
-	all, to := c.p, c.to
+	all, from, to := c.p, c.from, c.to
 	*c = cork{on: c.on}
-	if to.Addr().IsValid() {
-		_, err = d.sock.SendTo(all, to, d.flags(flags|MSG_DONTWAIT))
-	} else {
-		_, err = d.sock.Send(all, d.flags(flags|MSG_DONTWAIT))
-	}
+	_, err = d.pass(all, flags|MSG_DONTWAIT, from, to)
 	return d.errno(err)
 }
 

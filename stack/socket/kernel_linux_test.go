@@ -161,7 +161,11 @@ func (kernel) SendMsg(fd int, m *socket.Msg, flags int) (int, error) {
 	if m.Name.IsValid() {
 		to = sa(m.Name)
 	}
-	return unix.SendmsgBuffers(fd, m.Iov, nil, to, flags|unix.MSG_NOSIGNAL)
+	var control []byte
+	if m.Src.IsValid() {
+		control = unix.PktInfo4(&unix.Inet4Pktinfo{Spec_dst: m.Src.As4()})
+	}
+	return unix.SendmsgBuffers(fd, m.Iov, control, to, flags|unix.MSG_NOSIGNAL)
 }
 
 func (kernel) RecvMsg(fd int, m *socket.Msg, flags int) (int, error) {
@@ -178,6 +182,9 @@ func (kernel) RecvMsg(fd int, m *socket.Msg, flags int) (int, error) {
 	for _, c := range messages {
 		if c.Header.Level == unix.SOL_IP && c.Header.Type == unix.IP_RECVERR {
 			m.Err = extended(c.Data)
+		}
+		if c.Header.Level == unix.SOL_IP && c.Header.Type == unix.IP_PKTINFO { // ifindex, spec_dst, addr
+			m.Src, m.Meta.To = netip.AddrFrom4([4]byte(c.Data[4:])), netip.AddrFrom4([4]byte(c.Data[8:]))
 		}
 	}
 	return n, nil

@@ -11,12 +11,19 @@ import (
 // A Msg is what sendmsg and recvmsg take: msghdr, without the packing.
 type Msg struct {
 	Name  SockAddr     // to whom, zero: the peer; or from whom
+	Src   netip.Addr   // IP_PKTINFO's ipi_spec_dst, of datagrams: see below
 	Iov   [][]byte     // gathered from, or scattered to, in order
 	Meta  Meta         // received: what the headers said, IP_PKTINFO and the like set or not
 	Time  time.Time    // received, where SO_TIMESTAMP is set: when a datagram came
 	Err   *ExtendedErr // received with MSG_ERRQUEUE
 	Flags int          // received: MSG_TRUNC, MSG_OOB, MSG_ERRQUEUE
 }
+
+// Src of a datagram sent is the address of ours that it leaves from: ENETUNREACH where it
+// is not ours, but for IP_TRANSPARENT; 0.0.0.0 is whichever the route says, wherever the
+// socket is bound, and the zero Addr, without IP_PKTINFO, the socket's own. Of one received
+// it is set where IP_PKTINFO is: the address that the answer leaves from, so that SendMsg of
+// the Msg that RecvMsg has filled answers. (Of echo sockets it is then 0.0.0.0, as on Linux.)
 
 // A Meta is what the headers of a datagram said: from whom to which address of
 // ours, its whole length, its TTL and TOS, as recvmsg's IP_PKTINFO, IP_RECVTTL
@@ -99,7 +106,14 @@ func (d *descriptor) recvFault(m *Msg, p []byte) (int, error) {
 // SendMsg is SendTo from several buffers: one datagram, or a piece of a stream
 // that nothing gets between. Errors are SendTo's.
 func (a *API) SendMsg(fd int, m *Msg, flags int) (int, error) {
-	return a.sendAs("sendmsg", fd, gather(m.Iov), flags, m.Name)
+	n := -1
+	d, err := a.get(fd)
+	p := gather(m.Iov)
+	if err == nil {
+		n, err = d.send(p, flags, m.Src, m.Name)
+	}
+	a.tell(d, Call{Name: "sendmsg", FD: fd, Addr: m.Name, Len: len(p)}, n, err)
+	return n, err
 }
 
 // RecvMsg is RecvFrom into several buffers, that also gives what the headers
@@ -132,6 +146,12 @@ func (d *descriptor) recvMsg(m *Msg, flags int) (n int, err error) {
 		scatter(iov, p[:min(n, len(p))])
 	}
 	m.Name = m.Meta.From
+	if !d.stream() && d.told.Load()&(1<<IP_PKTINFO) != 0 {
+		m.Src = netip.IPv4Unspecified()
+		if d.proto == IPPROTO_UDP {
+			m.Src = d.sock.AnswerFrom(&m.Meta)
+		}
+	}
 	if d.keeps(keptTimestamp) && !d.stream() {
 		m.Time = d.sock.WallTime(m.Meta.At)
 	}

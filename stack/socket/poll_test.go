@@ -257,6 +257,13 @@ func TestEpollWaits(t *testing.T) {
 		isErrno(t, syscall.EBADF, <-result)
 		isErrno(t, syscall.EBADF, e.Close())
 		isErrno(t, syscall.EBADF, e.Ctl(socket.EPOLL_CTL_ADD, c, socket.POLLIN))
+
+		e = a.NewEpoll()
+		require.NoError(t, e.Ctl(socket.EPOLL_CTL_ADD, s, socket.POLLIN))
+		result = waiting(t, wait)
+		require.NoError(t, a.Stack().Close())
+		require.NoError(t, <-result, "the end of the stack is news")
+		require.NoError(t, e.Close())
 	})
 }
 

@@ -2,6 +2,7 @@ package socket_test
 
 import (
 	"net/netip"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 var anyHost = netip.IPv4Unspecified()
 
 // shared opens n sockets that share a port of a.
-func shared(t *testing.T, a *socket.API, typ, n int, port uint16) (fds []int) {
+func shared(t *testing.T, a calls, typ, n int, port uint16) (fds []int) {
 	for range n {
 		fd := must(t, a, typ)
 		require.NoError(t, a.SetSockOptInt(fd, socket.SOL_SOCKET, socket.SO_REUSEPORT, 1))
@@ -25,8 +26,9 @@ func shared(t *testing.T, a *socket.API, typ, n int, port uint16) (fds []int) {
 
 // Connections spread over the listeners of a port, each flow stays with one, and
 // when one goes the others' flows stay where they were.
-func TestReusePortSpreadsConnections(t *testing.T) {
-	a, b := pair(t)
+func TestReusePortSpreadsConnections(t *testing.T) { bothWays(t, spreadsConnections) }
+
+func spreadsConnections(t *testing.T, a, b *socket.API) {
 	const listeners, flows = 4, 200
 	ls := shared(t, b, socket.SOCK_STREAM, listeners, 80)
 	for _, l := range ls {
@@ -76,8 +78,9 @@ func TestReusePortSpreadsConnections(t *testing.T) {
 }
 
 // The same for datagrams.
-func TestReusePortSpreadsDatagrams(t *testing.T) {
-	a, b := pair(t)
+func TestReusePortSpreadsDatagrams(t *testing.T) { bothWays(t, spreadsDatagrams) }
+
+func spreadsDatagrams(t *testing.T, a, b *socket.API) {
 	const receivers, flows = 4, 400
 	us := shared(t, b, socket.SOCK_DGRAM, receivers, 53)
 	to := netip.MustParseAddrPort("192.0.2.2:53")
@@ -110,6 +113,100 @@ func TestReusePortSpreadsDatagrams(t *testing.T) {
 	for i, n := range count {
 		require.Greater(t, n, flows/receivers/2, "socket %d", i)
 	}
+}
+
+// Of connections that nobody has accepted those of a listener that closes are reset, as on
+// Linux (without tcp_migrate_req); the others' are accepted once each, and from then on
+// theirs is the port.
+func TestReusePortCloseOfOne(t *testing.T) {
+	bothWays(t, func(t *testing.T, a, b *socket.API) { closeOfOne(t, a, b, netip.MustParseAddr("192.0.2.2")) })
+	if k := theKernel(); k != nil {
+		t.Run("Linux", func(t *testing.T) { closeOfOne(t, k, k, netip.MustParseAddr("127.0.0.1")) })
+	}
+}
+
+func closeOfOne(t *testing.T, a, b calls, addr netip.Addr) {
+	const listeners, flows, port = 3, 90, 8765
+	ls := shared(t, b, socket.SOCK_STREAM, listeners, port)
+	for _, l := range ls {
+		require.NoError(t, b.Listen(l, flows))
+		require.NoError(t, b.SetNonblock(l, true))
+	}
+	dial := func() (all []int) {
+		for i := range flows {
+			c := must(t, a, socket.SOCK_STREAM)
+			require.NoError(t, a.SetSockOptTimeval(c, socket.SOL_SOCKET, socket.SO_RCVTIMEO, 20*time.Second))
+			require.NoError(t, a.Connect(c, netip.AddrPortFrom(addr, port)), "connection %d", i)
+			all = append(all, c)
+		}
+		return all
+	}
+	// serve accepts what there is at the listeners that are left, and gives each a byte,
+	// until all of the clients were served or reset.
+	serve := func(all []int) (by [listeners]int, served, reset int) {
+		for served+reset < len(all) {
+			for i, l := range ls {
+				if l < 0 {
+					continue
+				}
+				s, _, err := b.Accept(l)
+				if err != nil {
+					isErrno(t, syscall.EAGAIN, err)
+					continue
+				}
+				_, err = b.Send(s, []byte{'!'}, 0)
+				require.NoError(t, err)
+				require.NoError(t, b.Close(s))
+				served++
+				by[i]++
+			}
+			reset = 0
+			for _, c := range all {
+				m, err := a.Ready(c, socket.POLLIN)
+				require.NoError(t, err)
+				if m&socket.POLLERR != 0 {
+					reset++
+				}
+			}
+		}
+		return by, served, reset
+	}
+	outcome := func(all []int) (served, reset int) {
+		for _, c := range all {
+			n, err := a.Recv(c, make([]byte, 2), 0)
+			if err == nil {
+				require.Equal(t, 1, n)
+				served++
+			} else {
+				isErrno(t, syscall.ECONNRESET, err)
+				reset++
+			}
+			require.NoError(t, a.Close(c))
+		}
+		return served, reset
+	}
+	first := dial()
+	require.NoError(t, b.Close(ls[1]))
+	ls[1] = -1
+	by, accepted, gone := serve(first)
+	require.NotZero(t, by[0])
+	require.NotZero(t, by[2])
+	require.NotZero(t, gone, "some were the closed one's")
+	served, reset := outcome(first)
+	require.Equal(t, gone, reset)
+	require.Equal(t, accepted, served)
+
+	second := dial()
+	_, accepted, gone = serve(second)
+	require.Equal(t, flows, accepted, "all come to those that are left")
+	require.Zero(t, gone)
+	served, _ = outcome(second)
+	require.Equal(t, flows, served)
+	require.NoError(t, b.Close(ls[0]))
+	require.NoError(t, b.Close(ls[2]))
+	c := must(t, a, socket.SOCK_STREAM)
+	isErrno(t, syscall.ECONNREFUSED, a.Connect(c, netip.AddrPortFrom(addr, port)))
+	require.NoError(t, a.Close(c))
 }
 
 // SO_TIMESTAMP: when the datagram came, not when it was read.

@@ -3,6 +3,7 @@ package socket_test
 import (
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"syscall"
@@ -102,7 +103,11 @@ func (p *player) moving(name string, fd int, args []string) (string, bool) {
 		n, err := p.c.SendTo(fd, p.data(args[0]), p.nth(args, 2), p.addr(args[1]))
 		return said(err, strconv.Itoa(n)), true
 	case "sendmsg":
-		m := socket.Msg{Name: p.addr(args[1])}
+		to, from, chosen := strings.Cut(args[1], "<")
+		m := socket.Msg{Name: p.addr(to)}
+		if chosen {
+			m.Src = netip.MustParseAddr(from)
+		}
 		for _, w := range strings.Split(args[0], ",") {
 			m.Iov = append(m.Iov, p.data(w))
 		}
@@ -137,6 +142,9 @@ func (p *player) recvmsg(fd int, args []string) string {
 		if m.Flags&words[f] != 0 {
 			r += " " + f
 		}
+	}
+	if m.Src.IsValid() {
+		r += fmt.Sprintf(" to=%v answer=%v", m.Meta.To, m.Src)
 	}
 	if e := m.Err; e != nil {
 		r += fmt.Sprintf(" %s local=%v type=%d code=%d info=%d by=%v", errnoName(e.Errno), e.Local, e.Type, e.Code, e.Info, e.Offender)

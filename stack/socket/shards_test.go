@@ -12,9 +12,9 @@ import (
 	"github.com/sockeye-net/sockeye/stack/socket"
 )
 
-// The same where sockets move between shards meanwhile, and in the end none
-// of what they were spread to is left: the port is free once the connections are gone.
-func TestAnyCallAnyTimeOnShards(t *testing.T) {
+// shardedStacks returns two stacks of three shards each, where any queue brings any packet:
+// 192.0.2.1 and 192.0.2.2.
+func shardedStacks(t *testing.T) (a, b *stack.Stack) {
 	var as, bs []link.Link
 	for range 3 {
 		a, b := link.NewPipe(link.Features{MTU: 1500}, 1024)
@@ -26,7 +26,25 @@ func TestAnyCallAnyTimeOnShards(t *testing.T) {
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		return s
 	}
-	a, b := run(as, 1, "192.0.2.1/24"), run(bs, 2, "192.0.2.2/24")
+	return run(as, 1, "192.0.2.1/24"), run(bs, 2, "192.0.2.2/24")
+}
+
+// bothWays runs a test on one shard and on three.
+func bothWays(t *testing.T, f func(t *testing.T, a, b *socket.API)) {
+	t.Run("one shard", func(t *testing.T) {
+		a, b := pair(t)
+		f(t, a, b)
+	})
+	t.Run("three shards", func(t *testing.T) {
+		a, b := shardedStacks(t)
+		f(t, socket.New(a), socket.New(b))
+	})
+}
+
+// The same where sockets move between shards meanwhile, and in the end none
+// of what they were spread to is left: the port is free once the connections are gone.
+func TestAnyCallAnyTimeOnShards(t *testing.T) {
+	a, b := shardedStacks(t)
 	anyCallAnyTime(t, socket.New(a), socket.New(b))
 	for _, s := range []*stack.Stack{a, b} {
 		for _, d := range s.Sockets() {

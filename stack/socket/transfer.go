@@ -1,6 +1,9 @@
 package socket
 
-import "syscall"
+import (
+	"net/netip"
+	"syscall"
+)
 
 // Send sends p to the peer: a datagram, or on a stream all of p, waiting for room.
 // A stream returns less only where it may not wait or an error came in between,
@@ -23,7 +26,7 @@ func (a *API) sendAs(name string, fd int, p []byte, flags int, to SockAddr) (int
 	n := -1
 	d, err := a.get(fd)
 	if err == nil {
-		n, err = d.send(p, flags, to)
+		n, err = d.send(p, flags, netip.Addr{}, to)
 	}
 	a.tell(d, Call{Name: name, FD: fd, Addr: to, Len: len(p)}, n, err)
 	return n, err
@@ -31,7 +34,8 @@ func (a *API) sendAs(name string, fd int, p []byte, flags int, to SockAddr) (int
 
 const echoHeader = 8 // bytes of every echo
 
-func (d *descriptor) send(p []byte, flags int, to SockAddr) (n int, err error) {
+// send sends p; from is IP_PKTINFO's choice, as a rule invalid.
+func (d *descriptor) send(p []byte, flags int, from netip.Addr, to SockAddr) (n int, err error) {
 	if flags&MSG_OOB != 0 && !d.stream() {
 		return -1, d.refuseOOB(p)
 	}
@@ -47,16 +51,23 @@ func (d *descriptor) send(p []byte, flags int, to SockAddr) (n int, err error) {
 		return -1, d.errno(err)
 	}
 	if d.proto == IPPROTO_UDP {
-		if held, n, err := d.hold(p, flags, to); held || err != nil {
+		if held, n, err := d.hold(p, flags, from, to); held || err != nil {
 			return n, err
 		}
 	}
-	if d.stream() || !to.Addr().IsValid() {
-		n, err = d.sock.Send(p, d.flags(flags))
-	} else {
-		n, err = d.sock.SendTo(p, to, d.flags(flags))
-	}
+	n, err = d.pass(p, flags, from, to)
 	return d.sent(n, err)
+}
+
+// pass gives what is to be sent to the stack.
+func (d *descriptor) pass(p []byte, flags int, from netip.Addr, to SockAddr) (int, error) {
+	switch {
+	case from.IsValid() && !d.stream():
+		return d.sock.SendFromTo(p, from, to, d.flags(flags))
+	case d.stream() || !to.Addr().IsValid():
+		return d.sock.Send(p, d.flags(flags))
+	}
+	return d.sock.SendTo(p, to, d.flags(flags))
 }
 
 // refuseOOB says why a datagram has no urgent data, in Linux's order.

@@ -66,16 +66,23 @@ func TestConn(t *testing.T) {
 	})
 }
 
-// Over a link that loses a packet in fifty, either way.
+// Over a link that loses a packet in fifty, either way. It mostly waits for what was
+// lost to be sent again, so -parallel may be large.
 func TestConnOverLoss(t *testing.T) {
-	repeated(t, times(50), func() (c1, c2 net.Conn, stop func(), err error) {
+	lossyConn := func() (c1, c2 net.Conn, stop func(), err error) {
 		a, b, stop, err := lossy(0.02)
 		if err != nil {
 			return nil, nil, nil, err
 		}
 		c1, c2, err = ends(a, b, "192.0.2.2:0")
 		return c1, c2, stop, err
-	})
+	}
+	for i := range times(1000) {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			nettest.TestConn(t, lossyConn)
+		})
+	}
 }
 
 // lossy returns two hosts between which packets are lost by chance.

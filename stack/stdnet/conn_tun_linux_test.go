@@ -26,7 +26,7 @@ func TestConnOverTUN(t *testing.T) {
 			require.NoError(t, err)
 			defer func() { require.NoError(t, s.Close()) }()
 			n := stdnet.New(s)
-			repeated(t, times(300), func() (c1, c2 net.Conn, stop func(), err error) {
+			repeated(t, times(1000), func() (c1, c2 net.Conn, stop func(), err error) {
 				l, err := n.Listen("tcp", ":0")
 				if err != nil {
 					return nil, nil, nil, err

@@ -20,7 +20,7 @@ type ForwardConfig struct {
 	NoTCP, NoUDP, NoEcho bool // leave these to the stack, which drops what is not for it
 
 	// MaxHandshakes bounds the Requests that wait for an answer; what comes beyond
-	// is dropped, and comes again. 0: 1024.
+	// is dropped, and comes again. 0: 1024. Never more than tcp.Config.SYNBacklog.
 	MaxHandshakes int
 	// Patience is how long a Request waits for its answer. 0: 60 s.
 	Patience time.Duration

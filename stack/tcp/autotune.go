@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // Buffers whose size the owner has not set follow the flow: the receive buffer
@@ -133,11 +134,11 @@ func (c *Conn) growRecv(now clock.Instant, n int) {
 // would be acknowledged: from the echo of his timestamp in full segments. A
 // peer that was idle meanwhile makes it too long, so it falls at once and
 // rises slowly.
-func (c *Conn) noteRecvRTT(now clock.Instant, s *arriving) {
-	if c.opts.RecvBuffer > 0 || len(s.text) < int(c.rcv.mss) {
+func (c *Conn) noteRecvRTT(now clock.Instant, text int, o *wire.TCPOptions) {
+	if c.opts.RecvBuffer > 0 || text < int(c.rcv.mss) {
 		return
 	}
-	m := c.echoed(now, &s.in.Seg.Options)
+	m := c.echoed(now, o)
 	if m <= tsTick {
 		c.rcv.rtt = 0 // the handshake knows it better than a clock that ticks every millisecond
 		return

@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/sockeye-net/sockeye/stack/buffer"
+	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/tcp/congestion"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
@@ -66,7 +67,7 @@ func (cfg Config) filled() Config {
 // Stats counts what the connections and listeners of an Env did.
 type Stats struct {
 	Dropped            [trace.NumReasons]uint64 // segments without effect, by reason
-	Retransmitted      uint64                   // segments sent again, a super-segment counts once
+	Retransmitted      uint64                   // segments of the wire sent again
 	IllegalTransitions uint64                   // state changes that the table of state.go lacks: always 0
 	HeldExpired        uint64                   // handshakes on which nobody decided in time
 	ListenStats
@@ -99,7 +100,12 @@ type Env struct {
 	Trace  *trace.Log // nil: off
 	MTU    int        // of the link, bytes: what the advertised MSS is made from
 	MaxGSO int        // largest super-segment the link takes, whole IP packet, bytes; 0: none
+	MaxCut int        // where MaxGSO is 0: into how many segments the owner cuts one of Transmit; 0 or 1: none
 	Stats  Stats
+
+	// PacedUntil is the latest time that data of a connection waited for, or
+	// waits for, for the sake of a rate.
+	PacedUntil clock.Instant
 
 	isnKey, tsKey, flowKey, cookieKey [2]uint64 // of SipHash: ISNs, timestamp offsets, SYN records, SYN cookies
 

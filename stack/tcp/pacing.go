@@ -84,6 +84,7 @@ func (c *Conn) pace(now clock.Instant, n, mss int) int {
 	if p.left < min(n, mss) {
 		p.late = true
 		c.has |= paceHeld
+		c.env.PacedUntil = max(c.env.PacedUntil, p.next)
 		return 0
 	}
 	if n > p.left {
@@ -101,10 +102,10 @@ func (c *Conn) noteHiccup(late time.Duration) {
 	}
 }
 
-// wholeBurst is paceBurst, no more than a whole super-segment where there are any.
+// wholeBurst is paceBurst, no more than a whole super-segment where the link takes any.
 func (c *Conn) wholeBurst(rate int64, mss int) int {
 	n := paceBurst(rate, mss)
-	if most := c.superSegment(mss); most > mss {
+	if most := c.superSegment(mss); c.env.MaxGSO > 0 && most > mss {
 		n = min(n, most)
 	}
 	return n

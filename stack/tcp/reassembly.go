@@ -195,7 +195,7 @@ func (c *Conn) arriveText(now clock.Instant, s *arriving) {
 		return
 	}
 	c.noteSize(s.in)
-	c.noteRecvRTT(now, s)
+	c.noteRecvRTT(now, len(s.text), &s.in.Seg.Options)
 	c.arriveMark(s)
 	c.noteFIN(s)
 	if s.seq == c.rcv.nxt {
@@ -264,6 +264,7 @@ func (c *Conn) takeInOrder(now clock.Instant, s *arriving) {
 		c.oweACK() // at once: it fills a gap, in full or in part (RFC 5681 4.2)
 	} else {
 		c.ackText(now)
+		s.in.InOrder = true
 	}
 	if c.has&finKnown != 0 && c.rcv.nxt == c.rcv.fin {
 		c.takeFIN(now)

@@ -17,6 +17,7 @@ type Arrival struct {
 	ECN      uint8   // ECN codepoint of the IP header
 	Segments int     // how many wire segments it stands for: above 1 for a super-segment
 	Reader   *Reader // who waits for it; nil: nobody, and the receive ring takes it
+	InOrder  bool    // Arrive tells by it that the text was the next, without a hole, and was taken
 
 	// Where a connection in TIME-WAIT made room for this SYN (Reopen): its SND.NXT.
 	Prior    wire.Seq
@@ -36,6 +37,19 @@ type Segment struct {
 
 // Len returns the payload's length in bytes.
 func (s *Segment) Len() int { return len(s.Payload[0]) + len(s.Payload[1]) }
+
+// Flags returns the flags of one of the segments that a super-segment is cut into:
+// CWR belongs to the first (RFC 3168 6.1.2), FIN and PSH to the last.
+func (s *Segment) Flags(first, last bool) wire.Flags {
+	f := s.Seg.Flags
+	if !first {
+		f &^= wire.CWR
+	}
+	if !last {
+		f &^= wire.FIN | wire.PSH
+	}
+	return f
+}
 
 // segLen is SEG.LEN: SYN and FIN count one each.
 func segLen(flags wire.Flags, text int) int {

@@ -213,10 +213,15 @@ func (c *Conn) burst(mss int) int {
 	return most
 }
 
-// superSegment is what the link takes at once, in whole segments.
+// superSegment is what the link takes at once, or else what the owner cuts for it,
+// in whole segments.
 func (c *Conn) superSegment(mss int) int {
-	most := min(c.env.MaxGSO-maxHeaders/2, maxLend)
-	if c.env.MaxGSO == 0 || most < 2*mss || c.fragments() || c.calls&urgentOut != 0 {
+	most := c.env.MaxGSO - maxHeaders/2
+	if c.env.MaxGSO == 0 {
+		most = c.env.MaxCut * mss
+	}
+	most = min(most, maxLend)
+	if most < 2*mss || c.fragments() || c.calls&urgentOut != 0 {
 		return mss
 	}
 	return most - most%mss
@@ -236,8 +241,12 @@ func (c *Conn) sendTail(n, tail, unsent, usable int) bool {
 }
 
 // holdSuper holds a partial super-segment back while a full one is in flight
-// and its ACK will soon let a larger one go.
+// and its ACK will soon let a larger one go. What the owner cuts is not worth
+// that wait.
 func (c *Conn) holdSuper(n, unsent, pipe, mss int) bool {
+	if c.env.MaxGSO == 0 {
+		return false
+	}
 	most := c.burst(mss)
 	if most == mss || n >= most || pipe < buffer.MaxChunk || c.has&(finQueued|overrideSWS) != 0 {
 		return false

@@ -41,7 +41,15 @@ func (c *Conn) traceSent(now clock.Instant, out *Segment) {
 	if out.Seg.Flags&wire.SYN == 0 {
 		e.Window <<= c.opt.rcvShift
 	}
-	c.env.Trace.Add(e)
+	if c.env.MaxGSO > 0 || out.GSOSize == 0 {
+		c.env.Trace.Add(e)
+		return
+	}
+	for left := out.Len(); left > 0; left -= out.GSOSize { // each as it goes on the wire
+		e.Len, e.Flags = uint32(min(left, out.GSOSize)), uint8(out.Flags(left == out.Len(), left <= out.GSOSize))
+		c.env.Trace.Add(e)
+		e.Seq += e.Len
+	}
 }
 
 // traceArrival notes a segment, or why it has no effect.

@@ -255,7 +255,7 @@ func (c *Conn) sendRange(now clock.Instant, out *Segment, n int, fin bool, mss i
 func (c *Conn) lastOfFlight(mss int) bool {
 	const small = 32 // segments
 	cwnd := c.cwnd()
-	return cwnd < small*mss && c.inFlight()+mss > cwnd
+	return cwnd < small*mss && c.inFlight()+min(mss, c.unsent()) > cwnd
 }
 
 // whyNew says why n new bytes leave.
@@ -369,7 +369,7 @@ func (c *Conn) sendAgain(now clock.Instant, out *Segment, i, mss int, sack bool)
 	c.resent(now, i, mss)
 	c.count.retrans += int64(n)
 	c.count.segsAgain += inSegments(n, mss)
-	c.env.Stats.Retransmitted++
+	c.env.Stats.Retransmitted += uint64(inSegments(n, mss))
 	c.sent(now, out, c.sb.at(i), n, sack)
 }
 

@@ -81,6 +81,18 @@ func SumCopy(acc uint64, dst, src []byte) uint64 {
 	return Sum(acc, src)
 }
 
+// SumCopyPair is SumCopy to two spans, the second following the first without a
+// gap. What does not fit there is neither copied nor added.
+func SumCopyPair(acc uint64, dst [2][]byte, src []byte) uint64 {
+	n := min(len(src), len(dst[0]))
+	acc = SumCopy(acc, dst[0], src[:n])
+	if n == len(src) {
+		return acc
+	}
+	rest := src[n:]
+	return joinSums(acc, SumCopy(0, dst[1], rest[:min(len(rest), len(dst[1]))]), n)
+}
+
 // SumPair adds body's two spans, the second following the first without a gap,
 // as a ring lends them: the first may have odd length.
 func SumPair(acc uint64, body [2][]byte) uint64 {
@@ -88,8 +100,12 @@ func SumPair(acc uint64, body [2][]byte) uint64 {
 	if len(body[1]) == 0 {
 		return acc
 	}
-	second := Sum(0, body[1])
-	if len(body[0])&1 != 0 {
+	return joinSums(acc, Sum(0, body[1]), len(body[0]))
+}
+
+// joinSums adds to acc the sum of what begins at an offset.
+func joinSums(acc, second uint64, at int) uint64 {
+	if at&1 != 0 {
 		// At an odd offset the bytes of every word change places, and so do
 		// those of the sum (RFC 1071 2(B)): a rotation by one byte.
 		second = bits.RotateLeft64(second, 8)

@@ -2,7 +2,10 @@ package wire
 
 import "encoding/binary"
 
-const minTCPHeader = 20
+const (
+	minTCPHeader = 20
+	maxTCPHeader = minTCPHeader + maxTCPOptions
+)
 
 // Flags are the control bits of the TCP header (RFC 9293 3.1).
 type Flags uint8

@@ -40,3 +40,33 @@ func (t *Template) SumPseudo(length int) uint64 { return t.pseudo + word(uint16(
 
 // word is v, as it is on the wire, in an accumulator.
 func word(v uint16) uint64 { return uint64(bits.ReverseBytes16(v)) }
+
+// A TCPTemplate writes one TCP header again and again, for segments that differ
+// in their sequence number, flags and payload only. Set it before use.
+type TCPTemplate struct {
+	head [maxTCPHeader]byte // sequence number, flags and checksum are zero
+	n    int
+	sum  uint64 // of it
+}
+
+// Set makes h, but for its sequence number and flags, what t writes.
+func (t *TCPTemplate) Set(h *TCP) {
+	t.n = h.Encode(t.head[:])
+	binary.BigEndian.PutUint32(t.head[4:], 0)
+	t.head[13] = 0
+	t.sum = Sum(0, t.head[:t.n])
+}
+
+// Len returns the length of the header.
+func (t *TCPTemplate) Len() int { return t.n }
+
+// Put writes the header, checksum field zero, to the front of b; it returns its
+// length, and acc with the header's sum added.
+func (t *TCPTemplate) Put(b []byte, acc uint64, seq Seq, flags Flags) (n int, sum uint64) {
+	b = b[:t.n]
+	copy(b, t.head[:t.n])
+	binary.BigEndian.PutUint32(b[4:], uint32(seq))
+	b[13] = uint8(flags)
+	differs := uint64(bits.ReverseBytes32(uint32(seq))) + uint64(flags)<<8
+	return t.n, addSums(acc, addSums(t.sum, differs))
+}

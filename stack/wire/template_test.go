@@ -27,3 +27,26 @@ func TestTemplate(t *testing.T) {
 		}
 	}
 }
+
+// A TCPTemplate writes what Encode does, and its sum is that of the bytes.
+func TestTCPTemplate(t *testing.T) {
+	for _, o := range []TCPOptions{
+		{},
+		{HasTimestamps: true, TSVal: 0xFFFEFDFC, TSEcr: 7},
+		{HasTimestamps: true, NumSACK: 3, SACK: [MaxSACKBlocks]SACKBlock{{1, 2}, {3, 4}, {0xFFFFFFF0, 5}}},
+	} {
+		h := TCP{SrcPort: 65535, DstPort: 80, Ack: 0xFFFFFFFF, Window: 0xFFFE, Options: o}
+		var tp TCPTemplate
+		tp.Set(&h)
+		for _, seq := range []Seq{0, 1, 0xFFFF, 0x10000, 0xFFFFFFFF} {
+			for _, f := range []Flags{ACK, ACK | PSH, ACK | FIN | CWR | ECE, 0xFF} {
+				var want, got [maxTCPHeader]byte
+				h.Seq, h.Flags = seq, f
+				n, sum := tp.Put(got[:], 77, seq, f)
+				require.Equal(t, h.Encode(want[:]), n)
+				require.Equal(t, want, got)
+				require.Equal(t, Fold(Sum(77, want[:n])), Fold(sum), "%x %v", uint32(seq), f)
+			}
+		}
+	}
+}

@@ -73,8 +73,10 @@ func AddRoute(name string, dst netip.Prefix, via netip.Addr) error {
 
 // AddTUN makes a persistent TUN for a user and a group, with a queue of
 // txQueueLen packets; -1 is nobody, who is root. It is not up and has no address.
-func AddTUN(name string, uid, gid int) error {
-	if err := makeTUN(name, uid, gid); err != nil {
+func AddTUN(name string, uid, gid int) error { return addTUN(name, uid, gid, false) }
+
+func addTUN(name string, uid, gid int, several bool) error {
+	if err := makeTUN(name, uid, gid, several); err != nil {
 		return fmt.Errorf("setup: cannot make %s: %w", name, err)
 	}
 	return SetTxQueueLen(name, txQueueLen)
@@ -84,7 +86,7 @@ func AddTUN(name string, uid, gid int) error {
 // full cuts a download to a tenth.
 const txQueueLen = 10000
 
-func makeTUN(name string, uid, gid int) error {
+func makeTUN(name string, uid, gid int, several bool) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
@@ -100,7 +102,11 @@ func makeTUN(name string, uid, gid int) error {
 	if err != nil {
 		return ErrName
 	}
-	req.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_TUN_EXCL) // never one that exists
+	flags := uint16(unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_TUN_EXCL) // never one that exists
+	if several {
+		flags |= unix.IFF_MULTI_QUEUE
+	}
+	req.SetUint16(flags)
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); err != nil {
 		return meaning(err)
 	}

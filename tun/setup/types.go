@@ -10,14 +10,15 @@ const DefaultDir = "/run/sockeye"
 
 // UpConfig says what Up makes.
 type UpConfig struct {
-	Name   string         // of the TUN; empty: DefaultName
-	UID    int            // the user who may open it; 0: root only
-	GID    int            // a group whose members alone may open it; 0: no such demand
-	Addr   netip.Prefix   // our stack's address; the kernel's side takes KernelAddr
-	Routes []netip.Prefix // what else the kernel is to send to the TUN
-	NAT    string         // the interface to masquerade behind; empty: no NAT
-	MTU    int            // bytes; 0: the kernel's default, 1500
-	Dir    string         // where states are kept; empty: DefaultDir
+	Name       string         // of the TUN; empty: DefaultName
+	UID        int            // the user who may open it; 0: root only
+	GID        int            // a group whose members alone may open it; 0: no such demand
+	Addr       netip.Prefix   // our stack's address; the kernel's side takes KernelAddr
+	Routes     []netip.Prefix // what else the kernel is to send to the TUN
+	NAT        string         // the interface to masquerade behind; empty: no NAT
+	MTU        int            // bytes; 0: the kernel's default, 1500
+	MultiQueue bool           // several descriptors may be attached to it at once, each a queue of its own
+	Dir        string         // where states are kept; empty: DefaultDir
 }
 
 // A State is what Up made, as it lies on disk. Each field from Device on is

@@ -142,7 +142,7 @@ func (u *upper) device() error {
 		if gid == 0 {
 			gid = -1
 		}
-		return AddTUN(u.cfg.Name, u.cfg.UID, gid)
+		return addTUN(u.cfg.Name, u.cfg.UID, gid, u.cfg.MultiQueue)
 	})
 	if err != nil {
 		return err

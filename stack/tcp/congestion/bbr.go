@@ -55,6 +55,7 @@ type bbr struct {
 	// The full pipe estimator (5.3.1.2).
 	fullBw      int64
 	fullBwCount uint8
+	fullBwTried int // the most that was in flight in this round, by its ACKs so far
 
 	state       bbrState
 	is          bbrFacts

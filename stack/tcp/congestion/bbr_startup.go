@@ -6,7 +6,7 @@ func (b *bbr) enterStartup() { b.state = startup }
 
 // resetFullBW is ResetFullBW (5.3.1.2).
 func (b *bbr) resetFullBW() {
-	b.fullBw, b.fullBwCount = 0, 0
+	b.fullBw, b.fullBwCount, b.fullBwTried = 0, 0, 0
 	b.is &^= fullBwNow
 }
 
@@ -15,7 +15,11 @@ func (b *bbr) resetFullBW() {
 //
 // Deviates from draft-ietf-ccwg-bbr s.5.3.1.2: growth counts on whichever ACK of a
 // round it shows, as on Linux, not on the first alone: one ACK that was late
-// would else be taken for a full pipe.
+// would else be taken for a full pipe. And Startup counts no round that did not
+// try for more: where the receiver's window let nothing beyond the present
+// product out, the rate could not grow whatever the path is. The draft has three
+// rounds for a window that grows too late; one that waits behind a hole in each
+// of them stands still for longer.
 func (b *bbr) checkFullBWReached() {
 	if b.has(fullBwNow) || b.rs.appLimited || b.rs.deliveryRate == 0 {
 		return
@@ -25,7 +29,13 @@ func (b *bbr) checkFullBWReached() {
 		b.fullBw = b.rs.deliveryRate
 		return
 	}
+	tried := max(b.fullBwTried, b.rs.txInFlight)
+	b.fullBwTried = tried
 	if !b.has(roundStart) {
+		return
+	}
+	b.fullBwTried = 0
+	if b.state == startup && tried < b.bdpMultiple(b.fullBw, 125) {
 		return
 	}
 	b.fullBwCount++

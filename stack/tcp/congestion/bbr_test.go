@@ -84,6 +84,15 @@ func TestBBRStates(t *testing.T) {
 				f.step()
 			}
 		}, startup, 277, 200},
+		{"nor those that had no more in flight than the product: the receiver's window (deviates from 5.3.1.2)", func(_ *testing.T, f *flow, b *bbr) {
+			f.steps(60, func(s *Sample) { s.Rate, s.TxInFlight, s.CwndLimited = 5e6, 5e6/50, false })
+		}, startup, 277, 200},
+		{"three that had a quarter more do", func(_ *testing.T, f *flow, b *bbr) {
+			f.steps(60, func(s *Sample) { s.Rate, s.TxInFlight, s.CwndLimited = 5e6, 5e6/50, false })
+			for b.state == startup && b.roundCount < 40 {
+				f.step(func(s *Sample) { s.Rate, s.TxInFlight = 5e6, 5e6/50*5/4 })
+			}
+		}, drain, 50, 200},
 		{"nor those that the owner limits", func(_ *testing.T, f *flow, _ *bbr) { f.steps(100, limited) }, startup, 277, 200},
 		{"growth by a quarter begins the count anew, on whichever ACK", func(_ *testing.T, f *flow, b *bbr) {
 			f.steps(40, func(s *Sample) {

@@ -31,6 +31,10 @@ type Plan struct {
 	Only   []string      // contestants; none: all
 	// Say is told what is being done, for a progress line.
 	Say func(text string)
+	// Granted is told, once for each contestant of ours, what its device does for it.
+	Granted func(mode, text string)
+
+	told [2]bool // Granted of offloads, and of the plain TUN
 }
 
 // A discipline is what a contestant is put to.

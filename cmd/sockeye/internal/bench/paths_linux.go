@@ -48,9 +48,15 @@ type contestant struct {
 	open func(*Plan) (*path, error)
 }
 
+// Ours, with a device of either kind.
+const (
+	modeOffloads = "sockeye, offloads"
+	modePlain    = "sockeye, plain TUN"
+)
+
 var contestants = []contestant{
-	{"sockeye, offloads", false, func(p *Plan) (*path, error) { return ours(p, false) }},
-	{"sockeye, plain TUN", false, func(p *Plan) (*path, error) { return ours(p, true) }},
+	{modeOffloads, false, func(p *Plan) (*path, error) { return ours(p, false) }},
+	{modePlain, false, func(p *Plan) (*path, error) { return ours(p, true) }},
 	{"kernel, veth", false, veth},
 	{"no stack, offloads", true, bare},
 }
@@ -74,6 +80,7 @@ func ours(p *Plan, plain bool) (*path, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.tellGranted(dev, plain)
 	s, err := stack.New(stack.Config{Link: dev, Prefixes: []netip.Prefix{us}})
 	if err != nil {
 		_ = dev.Close()
@@ -85,6 +92,17 @@ func ours(p *Plan, plain bool) (*path, error) {
 		dial:   func(ctx context.Context) (net.Conn, error) { return n.DialContext(ctx, "tcp4", server.String()) },
 		undo:   []func() error{s.Close},
 	}, nil
+}
+
+func (p *Plan) tellGranted(dev *tun.Device, plain bool) {
+	told, mode := &p.told[0], modeOffloads
+	if plain {
+		told, mode = &p.told[1], modePlain
+	}
+	if p.Granted != nil && !*told {
+		p.Granted(mode, dev.Granted())
+	}
+	*told = true
 }
 
 // bare is a TUN with next to nothing on it.
