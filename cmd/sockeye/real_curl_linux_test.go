@@ -174,6 +174,8 @@ func TestGetAsCurl(t *testing.T) {
 		{"a 404 is a page", []string{at + "/404"}, 0},
 		{"-w", []string{"-w", `%{http_code} %{size_download} %{content_type} %{num_redirects} %{url_effective} %{http_version} %{remote_ip}:%{remote_port} 100%%\n`, at + "/x"}, 0},
 		{"-w with -L", []string{"-L", "-w", `%{http_code} %{num_redirects} %{url_effective}\n`, at + "/login"}, 0},
+		{"-w of a redirect", []string{"-w", `%{redirect_url} %{num_connects} %{size_header} %{response_code}` + "\\r\\t\\n", "--resolve", "x.test:80:" + kernelIP, at + "/login"}, 0},
+		{"-w without a response", []string{"-w", `%{http_code} %{size_download} %{num_redirects} %{url_effective} %{size_header} %{http_version}\n`, "http://" + kernelIP + ":81/"}, 7},
 		{"-o", []string{"-o", "DIR/page", at + "/file"}, 0},
 		{"-C -: all there", []string{"-C", "-", "-o", "DIR/page", at + "/file"}, 0},
 		{"-C N", []string{"-C", "95", at + "/file"}, 0},
