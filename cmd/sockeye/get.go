@@ -94,7 +94,7 @@ func (f *getFlags) requestFlags(cmd *cobra.Command) {
 	fl.VarP(&dataFlag{&f.data, 'd'}, "data", "d", "POST these `BYTES`; @FILE: what is in the file, without its line ends")
 	fl.Var(&dataFlag{&f.data, 'r'}, "data-raw", "-d in which @ has no meaning (`BYTES`)")
 	fl.Var(&dataFlag{&f.data, 'b'}, "data-binary", "-d in which a file keeps its line ends (`BYTES`)")
-	fl.StringVarP(&f.referer, "referer", "e", "", "what page led here (`URL`); with ;auto after it each redirect leads on")
+	fl.StringVarP(&f.referer, "referer", "e", "", "what page led here (`URL`); URL;auto: then each redirect")
 	fl.BoolVarP(&f.head, "head", "I", false, "ask for the head only, and print it")
 	fl.BoolVarP(&f.old, "http1.0", "0", false, "speak HTTP/1.0")
 	fl.BoolVar(&f.only1, "http1.1", false, "do not offer HTTP/2")
