@@ -26,6 +26,7 @@ type Browser struct {
 	Jar       *Jar // nil: cookies are neither kept nor sent
 	Redirects int  // how many are followed, 10 at most; 0: none
 	Downgrade bool // a redirect from https to http is followed
+	Refer     bool // a request that a redirect asks for has a Referer: who asked (RFC 9110 10.1.3)
 
 	Roots     *x509.CertPool // who is trusted; nil: whom the system trusts
 	Insecure  bool           // any certificate is believed

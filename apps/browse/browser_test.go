@@ -22,6 +22,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/apps/http"
 	"github.com/sockeye-net/sockeye/apps/internal/kernel"
+	"github.com/sockeye-net/sockeye/apps/url"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -97,6 +98,21 @@ func to(code int, where string) nethttp.HandlerFunc {
 	return func(w nethttp.ResponseWriter, r *nethttp.Request) {
 		w.Header().Set("Location", where)
 		w.WriteHeader(code)
+	}
+}
+
+// RFC 9110 10.1.3: who asked, without a password or a fragment, and no secure page to one that is not.
+func TestReferer(t *testing.T) {
+	for _, row := range []struct{ from, to, want string }{
+		{"http://joe:pw@a.test/x?y#z", "http://b.test/", "http://a.test/x?y"},
+		{"http://a.test/", "https://a.test/", "http://a.test/"},
+		{"https://a.test/", "http://a.test/", ""},
+	} {
+		from, _ := url.Parse(row.from)
+		to, _ := url.Parse(row.to)
+		fields := refer([]http.Field{{Name: "referer", Value: "old"}, {Name: "A", Value: "b"}}, from, to)
+		require.Equal(t, row.want, http.Get(fields, "Referer"), row.from)
+		require.Equal(t, "b", http.Get(fields, "A"))
 	}
 }
 

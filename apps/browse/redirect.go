@@ -50,6 +50,9 @@ func (b *Browser) follow(r *http.Request, from *url.URL, resp *Response, n int) 
 		next.Method, next.Body, next.Length, next.Expect = "GET", nil, 0, false
 		next.Fields = without(next.Fields, "Content-Type", "Content-Encoding", "Content-Language", "Content-Location")
 	}
+	if b.Refer {
+		next.Fields = refer(next.Fields, from, to)
+	}
 	if next.Body != nil && !next.Rewind() {
 		return nil, &http.Error{Kind: http.BadUpload, Op: op, Text: "the body cannot be read a second time"}
 	}
@@ -74,6 +77,15 @@ func guard(fields []http.Field, from, to *url.URL) []http.Field {
 		return fields
 	}
 	return without(fields, "Authorization", "Cookie", "Proxy-Authorization", "WWW-Authenticate", "Host")
+}
+
+// refer says who asked: without user and fragment, and nothing of a secure page to one that is not (RFC 9110 10.1.3).
+func refer(fields []http.Field, from, to *url.URL) []http.Field {
+	fields = without(fields, "Referer")
+	if from.Scheme == "https" && to.Scheme != "https" {
+		return fields
+	}
+	return append(fields, http.Field{Name: "Referer", Value: from.Public()})
 }
 
 // without is fields but for those of some names.

@@ -124,10 +124,13 @@ func (y *tally) report(t *testing.T, who string) {
 	require.Greater(t, y.refused, y.made/10, "and refused at times")
 }
 
-// long is how many of something a test does: few, or many where SOCKEYE_LONG is set.
+// long is how many of something a test does: few, many where SOCKEYE_LONG is set, a tenth of few with -short.
 func long(few, many int) int {
-	if os.Getenv("SOCKEYE_LONG") != "" {
+	switch {
+	case os.Getenv("SOCKEYE_LONG") != "":
 		return many
+	case testing.Short():
+		return few / 10
 	}
 	return few
 }

@@ -37,7 +37,7 @@ type digAsk struct {
 func (o *digOptions) switches() map[string]*bool {
 	return map[string]*bool{
 		"tcp": &o.tcp, "vc": &o.tcp, "short": &o.short, "trace": &o.trace, "json": &o.json,
-		"search": &o.search, "qmin": &o.minimise, "ignore": &o.ignore, "+edns": &o.noEDNS, "+mixedcase": &o.noMixedCase,
+		"search": &o.search, "defname": &o.search, "qmin": &o.minimise, "ignore": &o.ignore, "+edns": &o.noEDNS, "+mixedcase": &o.noMixedCase,
 		"+recurse": &o.flags.NoRecursion, "+rec": &o.flags.NoRecursion, "+rdflag": &o.flags.NoRecursion,
 		"cdflag": &o.flags.CheckingDisabled, "cd": &o.flags.CheckingDisabled,
 		"adflag": &o.flags.AuthenticData, "ad": &o.flags.AuthenticData,

@@ -129,7 +129,7 @@ func (s *session) way(to netip.Addr) journey.Way {
 // do sends r, copies the body to w and tells what was exchanged. It leaves
 // the connection open where the server does.
 func (f *fetch) do(r *http.Request, w io.Writer) (n int64, err error) {
-	f.timed.begun = time.Now()
+	f.timed.begun, f.timed.asked = time.Now(), r.URL
 	f.s.begin.Do(func() { f.s.from = f.timed.begun })
 	f.sets(r)
 	defer func() { f.timed.bytes, f.timed.all = n, time.Since(f.timed.begun) }()

@@ -81,6 +81,7 @@ are explained, and nothing is sent.`,
 	f.requestFlags(cmd)
 	f.resultFlags(cmd)
 	f.wayFlags(cmd)
+	f.sharedFlags(cmd)
 	f.out = true
 	f.register(cmd)
 	return cmd
@@ -90,14 +91,10 @@ are explained, and nothing is sent.`,
 func (f *getFlags) requestFlags(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVarP(&f.method, "request", "X", "", "use this `METHOD`")
-	fl.StringArrayVarP(&f.headers, "header", "H", nil, "send this `HEADER`, such as \"Accept: text/html\"")
 	fl.VarP(&dataFlag{&f.data, 'd'}, "data", "d", "POST these `BYTES`; @FILE: what is in the file, without its line ends")
 	fl.Var(&dataFlag{&f.data, 'r'}, "data-raw", "-d in which @ has no meaning (`BYTES`)")
 	fl.Var(&dataFlag{&f.data, 'b'}, "data-binary", "-d in which a file keeps its line ends (`BYTES`)")
-	fl.StringVarP(&f.user, "user", "u", "", "`USER:PASSWORD` for Basic authentication")
-	fl.StringVarP(&f.agent, "user-agent", "A", "", "what to say we are (`NAME`)")
-	fl.StringVarP(&f.referer, "referer", "e", "", "what page led here (`URL`)")
-	fl.StringVarP(&f.cookie, "cookie", "b", "", "send these `COOKIES`, such as \"a=1; b=2\", or those of a file")
+	fl.StringVarP(&f.referer, "referer", "e", "", "what page led here (`URL`); URL;auto: then each redirect")
 	fl.BoolVarP(&f.head, "head", "I", false, "ask for the head only, and print it")
 	fl.BoolVarP(&f.old, "http1.0", "0", false, "speak HTTP/1.0")
 	fl.BoolVar(&f.only1, "http1.1", false, "do not offer HTTP/2")
@@ -127,6 +124,15 @@ func (f *getFlags) resultFlags(cmd *cobra.Command) {
 func (f *getFlags) wayFlags(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVarP(&f.proxy, "proxy", "x", "", "go through this HTTP `PROXY`, host:port or user:password@host:port")
+}
+
+// sharedFlags are those that ws has, too: who we are, whom we believe, and how long we wait.
+func (f *getFlags) sharedFlags(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringArrayVarP(&f.headers, "header", "H", nil, "send this `HEADER`, such as \"Accept: text/html\"")
+	fl.StringVarP(&f.user, "user", "u", "", "`USER:PASSWORD` for Basic authentication, for FTP or for STOMP")
+	fl.StringVarP(&f.agent, "user-agent", "A", "", "what to say we are (`NAME`)")
+	fl.StringVarP(&f.cookie, "cookie", "b", "", "send these `COOKIES`, such as \"a=1; b=2\", or those of a file")
 	fl.BoolVarP(&f.insecure, "insecure", "k", false, "believe any certificate")
 	fl.StringVar(&f.cacert, "cacert", "", "believe whom the certificates in `FILE` vouch for, nobody else")
 	fl.StringArrayVar(&f.resolve, "resolve", nil, "this `HOST:PORT:ADDR` is known; nobody is asked")

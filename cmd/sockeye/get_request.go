@@ -67,7 +67,8 @@ func (f *getFlags) fields(r *http.Request) error {
 		add("Authorization", browse.Basic(user, password))
 	}
 	add("User-Agent", f.agent)
-	add("Referer", f.referer)
+	referer, _ := strings.CutSuffix(f.referer, autoReferer)
+	add("Referer", referer)
 	if strings.Contains(f.cookie, "=") {
 		add("Cookie", f.cookie)
 	}
@@ -83,6 +84,9 @@ func (f *getFlags) fields(r *http.Request) error {
 	}
 	return nil
 }
+
+// autoReferer after -e's URL, or alone, has each redirect's Referer name what led there, as with curl.
+const autoReferer = ";auto"
 
 // given says whether -H names a field.
 func given(headers []string, name string) bool {
@@ -120,6 +124,7 @@ func (f *getFlags) equip(b *browse.Browser) error {
 	if f.follow {
 		b.Redirects = 10
 	}
+	b.Refer = strings.HasSuffix(f.referer, autoReferer) && !given(f.headers, "Referer")
 	b.Insecure, b.OnlyHTTP1 = f.insecure, f.only1 || f.old
 	b.Client.ConnectTimeout = f.connect
 	if err := f.through(b.Client); err != nil {

@@ -21,6 +21,7 @@ type written struct {
 	connects                              int
 	headed                                time.Duration // when Do came back: HTTP/2 has no steps
 
+	asked         string   // the URL
 	at            *url.URL // of FTP, which has no resp
 	code          int      // of its last reply
 	local, remote netip.AddrPort
@@ -83,12 +84,22 @@ func (w *written) value(name string) string {
 		return w.replied(name)
 	}
 	if w.resp == nil {
-		if name == "http_code" || name == "response_code" {
-			return "000"
-		}
-		return ""
+		return w.unanswered(name)
 	}
 	return w.answered(name)
+}
+
+// unanswered are the variables where nothing came.
+func (w *written) unanswered(name string) string {
+	switch name {
+	case "http_code", "response_code":
+		return "000"
+	case "num_redirects", "size_header", "http_version":
+		return "0"
+	case "url_effective", "url":
+		return w.asked
+	}
+	return ""
 }
 
 // replied are the variables of which an FTP server's replies tell.

@@ -4,6 +4,8 @@ import (
 	"net"
 	nethttp "net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -105,4 +107,35 @@ func TestWebSocket(t *testing.T) {
 			require.Contains(t, p.stderr(), row.err)
 		})
 	}
+}
+
+// What get has of TLS and of who we are ws has too.
+func TestWebSocketOverTLS(t *testing.T) {
+	w := newWorld(t)
+	var l net.Listener
+	w.do(func() (err error) {
+		l, err = net.Listen("tcp4", kernelIP+":443")
+		return err
+	})
+	asked := make(chan nethttp.Header, 1)
+	s := httptest.NewUnstartedServer(nethttp.HandlerFunc(func(w nethttp.ResponseWriter, r *nethttp.Request) {
+		asked <- r.Header
+		talk(w, r)
+	}))
+	s.Listener.Close()
+	s.Listener = l
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	keys := filepath.Join(w.dir, "keys")
+	cmd := sockeye(on("ws", "-k", "-A", "me/1", "-b", "a=1", "wss://"+kernelIP+"/")...)
+	cmd.Env = append(cmd.Env, "SSLKEYLOGFILE="+keys)
+	cmd.Stdin = strings.NewReader("x\n")
+	p := w.run(cmd)
+	require.Zero(t, p.code, p.stderr())
+	require.Equal(t, "x\nx\n", p.stdout())
+	head := <-asked
+	require.Equal(t, "me/1 a=1", head.Get("User-Agent")+" "+head.Get("Cookie"))
+	secrets, err := os.ReadFile(keys)
+	require.NoError(t, err)
+	require.Contains(t, string(secrets), "CLIENT_TRAFFIC_SECRET_0")
 }

@@ -90,7 +90,9 @@ func (w *world) start(cmd *exec.Cmd) *process {
 	if cmd.Stdout == nil {
 		cmd.Stdout = &locked{&p.mu, &p.out}
 	}
-	cmd.Stderr = &locked{&p.mu, &p.err}
+	if cmd.Stderr == nil {
+		cmd.Stderr = &locked{&p.mu, &p.err}
+	}
 	require.NoError(w.t, w.ns.Start(cmd))
 	go func() {
 		defer close(p.done)

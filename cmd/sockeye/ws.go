@@ -35,7 +35,8 @@ func (p *program) ws() *cobra.Command {
 each message that comes is printed as a line. The end of the input closes it, with
 a handshake. With --binary the input is one message of bytes, and bytes are printed
 as they come. With --stomp the messages are STOMP 1.2: what a destination gets is
-printed, and lines are sent to it. Exit codes are those of get.`,
+printed, and lines are sent to it. Exit codes are those of get, and so is what
+SSLKEYLOGFILE does.`,
 		Example: `  sockeye ws ws://192.0.2.1/chat
   echo hello | sockeye ws --stomp /topic/news ws://192.0.2.1:15674/ws`,
 		Args: oneArgument("a URL, such as ws://192.0.2.1/chat"),
@@ -48,14 +49,7 @@ printed, and lines are sent to it. Exit codes are those of get.`,
 	fl.BoolVar(&f.binary, "binary", false, "send the input as one message of bytes")
 	fl.StringArrayVar(&f.protocols, "protocol", nil, "offer this `SUBPROTOCOL`")
 	fl.StringVar(&f.stomp, "stomp", "", "speak STOMP, with this `DESTINATION`")
-	fl.StringArrayVarP(&f.headers, "header", "H", nil, "send this `HEADER`")
-	fl.StringVarP(&f.user, "user", "u", "", "`USER:PASSWORD`, for STOMP's login or Basic authentication")
-	fl.BoolVarP(&f.insecure, "insecure", "k", false, "believe any certificate")
-	fl.StringVar(&f.cacert, "cacert", "", "believe whom the certificates in `FILE` vouch for, nobody else")
-	fl.StringArrayVar(&f.resolve, "resolve", nil, "this `HOST:PORT:ADDR` is known; nobody is asked")
-	f.connect = 30 * time.Second
-	secondsVar(cmd, &f.most, "max-time", "m", "give up after this `TIME`, such as 2 or 1m30s (default: never)")
-	secondsVar(cmd, &f.connect, "connect-timeout", "", "give up connecting, name included, after this `TIME`")
+	f.sharedFlags(cmd)
 	f.register(cmd)
 	return cmd
 }
@@ -107,6 +101,9 @@ func (p *program) openWS(ctx context.Context, s *session, f *wsFlags, u *url.URL
 	}
 	job.known = known
 	if err := f.equip(job.browser); err != nil {
+		return nil, err
+	}
+	if job.browser.Jar, err = f.cookies(); err != nil {
 		return nil, err
 	}
 	return job.browser.WebSocket(ctx, job.dial, u, r.Fields, f.protocols)

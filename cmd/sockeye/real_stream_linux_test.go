@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	nethttp "net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// serveSlowly runs a server at port 80, and at 443 with TLS and HTTP/2. At /stream it says the next part when it is told
+// to go on; at /trickle it sends a little at a time until then, and so much more; at /poll it answers then.
+func (w *world) serveSlowly() (goOn chan struct{}) {
+	goOn = make(chan struct{})
+	h := nethttp.HandlerFunc(func(w nethttp.ResponseWriter, r *nethttp.Request) {
+		next := func() {
+			w.(nethttp.Flusher).Flush()
+			select {
+			case <-goOn:
+			case <-r.Context().Done():
+			}
+		}
+		switch r.URL.Path {
+		case "/stream":
+			for i := range 3 {
+				fmt.Fprintf(w, "part %d\n", i)
+				next()
+			}
+		case "/poll":
+			next() // its head goes at once
+			io.WriteString(w, "news\n")
+		case "/trickle":
+			const total, part = 4 << 20, 1 << 10
+			w.Header().Set("Content-Length", fmt.Sprint(total))
+			tick := time.NewTicker(20 * time.Millisecond)
+			defer tick.Stop()
+			for sent := 0; ; sent += part {
+				w.Write(make([]byte, part))
+				w.(nethttp.Flusher).Flush()
+				select {
+				case <-goOn:
+					w.Write(make([]byte, total-sent-part))
+					return
+				case <-r.Context().Done():
+					return
+				case <-tick.C:
+				}
+			}
+		}
+	})
+	for port, secure := range map[string]bool{"80": false, "443": true} {
+		s := httptest.NewUnstartedServer(h)
+		s.Listener.Close()
+		w.do(func() (err error) {
+			s.Listener, err = net.Listen("tcp4", kernelIP+":"+port)
+			return err
+		})
+		if s.EnableHTTP2 = secure; secure {
+			s.StartTLS()
+		} else {
+			s.Start()
+		}
+		w.t.Cleanup(s.Close)
+	}
+	return goOn
+}
+
+// What streams, and what is polled for, is printed as it arrives: the server goes on once it was seen.
+func TestGetPrintsAsItArrives(t *testing.T) {
+	w := newWorld(t)
+	goOn := w.serveSlowly()
+	for name, args := range map[string][]string{
+		"HTTP/1.1": {"http://" + kernelIP + "/stream"},
+		"HTTP/2":   {"-k", "https://" + kernelIP + "/stream"},
+		"with -i":  {"-i", "http://" + kernelIP + "/stream"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := w.start(sockeye(on(append([]string{"get"}, args...)...)...))
+			for i := range 3 {
+				w.eventually("it is printed at once", func() bool { return strings.HasSuffix(p.stdout(), fmt.Sprintf("part %d\n", i)) })
+				goOn <- struct{}{}
+			}
+			p.wait(t)
+			require.Zero(t, p.code, p.stderr())
+		})
+	}
+	t.Run("long polling", func(t *testing.T) {
+		p := w.start(sockeye(on("get", "http://"+kernelIP+"/poll")...))
+		goOn <- struct{}{}
+		p.wait(t)
+		require.Zero(t, p.code, p.stderr())
+		require.Equal(t, "news\n", p.stdout())
+	})
+}
+
+// terminal is a pseudo-terminal: what is written to the other end it shows.
+func terminal(t *testing.T) (other *os.File, shown func() string) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	require.NoError(t, err)
+	require.NoError(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	require.NoError(t, err)
+	other, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	require.NoError(t, err)
+	var mu sync.Mutex
+	var all bytes.Buffer
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(&locked{&mu, &all}, master) // ends with EIO when nobody has the other end
+	}()
+	t.Cleanup(func() { other.Close(); <-done; master.Close() })
+	return other, func() string { mu.Lock(); defer mu.Unlock(); return all.String() }
+}
+
+// On a terminal a long page has a bar, which goes away in the end; -s and what is no terminal have none.
+func TestProgressBar(t *testing.T) {
+	w := newWorld(t)
+	goOn := w.serveSlowly()
+	tty, shown := terminal(t)
+	page := filepath.Join(w.dir, "page")
+	cmd := sockeye(on("get", "-o", page, "http://"+kernelIP+"/trickle")...)
+	cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=")
+	cmd.Stderr = tty
+	p := w.start(cmd)
+	w.eventually("a bar is shown", func() bool { return strings.Contains(shown(), "of 4.0 MiB") && strings.Contains(shown(), " left") })
+	goOn <- struct{}{}
+	p.wait(t)
+	require.Zero(t, p.code, shown())
+	w.eventually("it is taken away", func() bool { return strings.HasSuffix(shown(), "\r\x1b[K") })
+	st, err := os.Stat(page)
+	require.NoError(t, err)
+	require.EqualValues(t, 4<<20, st.Size())
+}
+
+func TestProgressBarLines(t *testing.T) {
+	for _, row := range []struct {
+		total, done int64
+		after       time.Duration
+		want        string
+	}{
+		{100, 0, time.Second, "[                              ]   0 %  0 B of 100 B  0 B/s  ? left "},
+		{100, 50, time.Second, "[===============               ]  50 %  50 B of 100 B  50 B/s  1s left "},
+		{100, 100, time.Second, "[==============================] 100 %  100 B of 100 B  100 B/s  0s left "},
+		{10 << 20, 5 << 20, 2 * time.Second, "[===============               ]  50 %  5.0 MiB of 10.0 MiB  2.5 MiB/s  2s left "},
+		{100, 200, time.Second, "[==============================] 200 %  200 B of 100 B  200 B/s  0s left "},
+		{-1, 2048, time.Second, "   2.0 KiB  2.0 KiB/s "},
+	} {
+		b := &bar{total: row.total, done: row.done}
+		require.Equal(t, row.want, b.line(row.after))
+	}
+	var none *bar
+	none.add(1)
+	none.end()
+}
