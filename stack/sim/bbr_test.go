@@ -54,7 +54,7 @@ func TestBBRGoodput(t *testing.T) {
 		{bbrPath(link.Faults{Loss: .01}), link.Features{}, 80},
 		{bbrPath(link.Faults{Loss: .01}), link.Features{MTU: 1500, MaxGSO: 65535, ChecksumOffload: true}, 75},
 		{bbrPath(link.Faults{Loss: .05}), link.Features{}, 4},
-		{bbrPath(link.Faults{Reorder: .01, ReorderDelay: 3 * time.Millisecond}), link.Features{}, 85}, // a probe that overflows the queue costs 0.3 of the rate for a second
+		{bbrPath(link.Faults{Reorder: .01, ReorderDelay: 3 * time.Millisecond}), link.Features{}, 90},
 		{bbrPath(link.Faults{Queue: bbrBDP / 4}), link.Features{}, 85},
 		{bbrPath(link.Faults{Queue: bbrBDP / 16}), link.Features{}, 60},
 	} {

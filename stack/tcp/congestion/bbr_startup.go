@@ -16,7 +16,7 @@ func (b *bbr) resetFullBW() {
 // Deviates from draft-ietf-ccwg-bbr s.5.3.1.2: growth counts on whichever ACK of a
 // round it shows, as on Linux, not on the first alone: one ACK that was late
 // would else be taken for a full pipe. And Startup counts no round that did not
-// try for more: where the receiver's window let nothing beyond the present
+// try for more: where the receiver's window, not cwnd, let nothing beyond the present
 // product out, the rate could not grow whatever the path is. The draft has three
 // rounds for a window that grows too late; one that waits behind a hole in each
 // of them stands still for longer.
@@ -35,7 +35,7 @@ func (b *bbr) checkFullBWReached() {
 		return
 	}
 	b.fullBwTried = 0
-	if b.state == startup && tried < b.bdpMultiple(b.fullBw, 125) {
+	if b.state == startup && !b.rs.cwndLimited && tried < b.bdpMultiple(b.fullBw, 125) {
 		return
 	}
 	b.fullBwCount++
