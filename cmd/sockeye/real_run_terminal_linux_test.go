@@ -48,10 +48,13 @@ func openTerminal(t *testing.T) *terminal {
 	return tm
 }
 
-func (tm *terminal) says(s string) bool {
+func (tm *terminal) says(s string) bool { return strings.Contains(tm.shown(), s) }
+
+// shown is all that was written to the terminal.
+func (tm *terminal) shown() string {
 	tm.mu.Lock()
 	defer tm.mu.Unlock()
-	return strings.Contains(tm.text.String(), s)
+	return tm.text.String()
 }
 
 // The program has the caller's terminal: it is one, with its size, it can be asked on,
@@ -72,9 +75,7 @@ func TestRunKeepsTheTerminal(t *testing.T) {
 	require.NoError(t, err)
 	p.wait(t)
 	require.Equal(t, 128+int(syscall.SIGINT), p.code, p.stderr())
-	tm.mu.Lock()
-	_, rest, _ := strings.Cut(tm.text.String(), "I am ")
-	tm.mu.Unlock()
+	_, rest, _ := strings.Cut(tm.shown(), "I am ")
 	pid, _, _ := strings.Cut(rest, ".")
 	w.eventually("the program is still there", func() bool {
 		_, err := os.Stat(filepath.Join("/proc", pid))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -10,12 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 )
 
 // serveSlowly runs a server at port 80, and at 443 with TLS and HTTP/2. At /stream it says the next part when it is told
@@ -103,42 +100,21 @@ func TestGetPrintsAsItArrives(t *testing.T) {
 	})
 }
 
-// terminal is a pseudo-terminal: what is written to the other end it shows.
-func terminal(t *testing.T) (other *os.File, shown func() string) {
-	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	require.NoError(t, err)
-	require.NoError(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	require.NoError(t, err)
-	other, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	require.NoError(t, err)
-	var mu sync.Mutex
-	var all bytes.Buffer
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = io.Copy(&locked{&mu, &all}, master) // ends with EIO when nobody has the other end
-	}()
-	t.Cleanup(func() { other.Close(); <-done; master.Close() })
-	return other, func() string { mu.Lock(); defer mu.Unlock(); return all.String() }
-}
-
 // On a terminal a long page has a bar, which goes away in the end; -s and what is no terminal have none.
 func TestProgressBar(t *testing.T) {
 	w := newWorld(t)
 	goOn := w.serveSlowly()
-	tty, shown := terminal(t)
+	tm := openTerminal(t)
 	page := filepath.Join(w.dir, "page")
 	cmd := sockeye(on("get", "-o", page, "http://"+kernelIP+"/trickle")...)
 	cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=")
-	cmd.Stderr = tty
+	cmd.Stderr = tm.inner
 	p := w.start(cmd)
-	w.eventually("a bar is shown", func() bool { return strings.Contains(shown(), "of 4.0 MiB") && strings.Contains(shown(), " left") })
+	w.eventually("a bar is shown", func() bool { return strings.Contains(tm.shown(), "of 4.0 MiB") && strings.Contains(tm.shown(), " left") })
 	goOn <- struct{}{}
 	p.wait(t)
-	require.Zero(t, p.code, shown())
-	w.eventually("it is taken away", func() bool { return strings.HasSuffix(shown(), "\r\x1b[K") })
+	require.Zero(t, p.code, tm.shown())
+	w.eventually("it is taken away", func() bool { return strings.HasSuffix(tm.shown(), "\r\x1b[K") })
 	st, err := os.Stat(page)
 	require.NoError(t, err)
 	require.EqualValues(t, 4<<20, st.Size())
