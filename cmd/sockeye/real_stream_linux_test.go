@@ -110,7 +110,9 @@ func TestProgressBar(t *testing.T) {
 	cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=")
 	cmd.Stderr = tm.inner
 	p := w.start(cmd)
-	w.eventually("a bar is shown", func() bool { return strings.Contains(tm.shown(), "of 4.0 MiB") && strings.Contains(tm.shown(), " left") })
+	w.eventually("a bar is shown", func() bool {
+		return strings.Contains(tm.shown(), "of 4.0 MiB") && strings.Contains(tm.shown(), " left")
+	})
 	goOn <- struct{}{}
 	p.wait(t)
 	require.Zero(t, p.code, tm.shown())

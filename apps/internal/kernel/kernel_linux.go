@@ -55,8 +55,19 @@ func (a *API) Socket(domain, typ, proto int) (int, error) {
 // Bind is bind(2).
 func (a *API) Bind(fd int, to netip.AddrPort) error { return syscall.Bind(fd, sockaddr(to)) }
 
-// Connect is connect(2).
-func (a *API) Connect(fd int, to netip.AddrPort) error { return syscall.Connect(fd, sockaddr(to)) }
+// Connect is connect(2). A signal, as the runtime sends them, ends the call but not the attempt: another
+// call waits for the same one, or finds it made.
+func (a *API) Connect(fd int, to netip.AddrPort) (err error) {
+	interrupted := false
+	again(func() error {
+		if err = syscall.Connect(fd, sockaddr(to)); interrupted && err == syscall.EISCONN {
+			err = nil
+		}
+		interrupted = true
+		return err
+	})
+	return err
+}
 
 // Send is send(2).
 func (a *API) Send(fd int, p []byte, flags int) (n int, err error) {
