@@ -99,8 +99,8 @@ func (g *Gateway) run(task func()) { g.tasks.Go(task) }
 
 // Close ends everything: connections are reset, and it returns when nothing is left.
 func (g *Gateway) Close() error {
+	g.stop() // first: it says why what follows fails
 	err := g.f.Close()
-	g.stop()
 	g.tasks.Wait()
 	return err
 }

@@ -36,7 +36,9 @@ func inside(t testing.TB) (*stdnet.Net, *gateway.Gateway) {
 	}})
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		require.NoError(t, g.Close())
+		if err := g.Close(); err != nil {
+			require.ErrorIs(t, err, net.ErrClosed) // by the test
+		}
 		require.NoError(t, a.Close())
 		require.NoError(t, b.Close())
 	})
@@ -110,6 +112,30 @@ func TestDrain(t *testing.T) {
 	require.NoError(t, c.Close())
 	g.Drain(t.Context(), 10*time.Second)
 	require.EqualValues(t, 1<<20, <-got)
+}
+
+// What the system has taken arrives though the gateway ends before the peer outside reads it.
+func TestCloseBehindTheEnd(t *testing.T) {
+	read, got := make(chan struct{}), make(chan error, 1)
+	at := listen(t, func(c *net.TCPConn) {
+		<-read
+		n, err := io.Copy(io.Discard, c)
+		if err == nil && n != 200_000 {
+			err = io.ErrUnexpectedEOF
+		}
+		got <- err
+		_ = c.Close()
+	})
+	n, g := inside(t)
+	c, err := n.Dial("tcp", at)
+	require.NoError(t, err)
+	_, err = c.Write(make([]byte, 200_000))
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	g.Drain(t.Context(), 10*time.Second)
+	require.NoError(t, g.Close())
+	close(read)
+	require.NoError(t, <-got)
 }
 
 func TestResetIsPassedOn(t *testing.T) {

@@ -42,9 +42,11 @@ func (g *Gateway) admit(c net.Conn, n *stdnet.Net, to netip.AddrPort) {
 		_ = c.Close()
 		return
 	}
+	g.outs.Add(1) // before somebody inside knows: he may answer and be gone at once
 	d := stdnet.Dialer{Net: n, Timeout: dialInside, NoKeepAlive: true}
 	in, err := d.DialContext(g.ctx, "tcp", to.String())
 	if err != nil {
+		g.outs.Add(-1)
 		g.Stats.Refused.Add(1)
 		reset(out)
 		return

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/sockeye-net/sockeye/stack/stdnet"
@@ -28,8 +29,10 @@ func (g *Gateway) stream(r *stdnet.Request) {
 		}
 		return
 	}
+	g.outs.Add(1) // before the peer knows: he may write and be gone at once
 	in, err := r.Accept(g.ctx)
 	if err != nil {
+		g.outs.Add(-1)
 		reset(out)
 		return
 	}
@@ -63,21 +66,34 @@ func timedOut(err error) bool {
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// relay carries both directions to their ends.
+// relay carries both directions to their ends; g.outs counts the one outward already.
+// Where one fails, both connections are reset, and where the gateway ends first, too; but
+// not what the system has taken to the end by then: a reset would overtake it.
 func (g *Gateway) relay(in, out stream) {
-	stop := context.AfterFunc(g.ctx, func() {
+	var sent atomic.Bool
+	fail := func() {
 		reset(in)
+		if sent.Load() && g.ctx.Err() != nil {
+			_ = out.Close()
+			return
+		}
 		reset(out)
-	})
-	g.outs.Add(1)
+	}
+	stop := context.AfterFunc(g.ctx, fail)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		n := pour(in, out)
+		n, err := pour(in, out)
 		g.Stats.BytesIn.Add(n)
+		if err != nil {
+			fail()
+		}
 	}()
-	n := pour(&counted{out, g}, in)
+	n, err := pour(&counted{out, g}, in)
 	g.Stats.BytesOut.Add(n)
+	if sent.Store(err == nil); err != nil {
+		fail()
+	}
 	g.outs.Add(-1)
 	<-done
 	if stop() {
@@ -85,9 +101,8 @@ func (g *Gateway) relay(in, out stream) {
 	}
 }
 
-// pour copies from src to dst, up to src's end, which becomes dst's. Where one of them
-// was reset, or fails, the other is reset too.
-func pour(dst, src stream) int64 {
+// pour copies from src to dst, up to src's end, which becomes dst's.
+func pour(dst, src stream) (int64, error) {
 	n, err := io.Copy(dst, src)
 	if err == nil {
 		err = dst.CloseWrite()
@@ -95,11 +110,7 @@ func pour(dst, src stream) int64 {
 			err = nil // both directions are over
 		}
 	}
-	if err != nil {
-		reset(src)
-		reset(dst)
-	}
-	return n
+	return n, err
 }
 
 // reset closes s with a RST.
