@@ -2,6 +2,7 @@ package socket_test
 
 import (
 	"net/netip"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -145,6 +146,7 @@ func closeOfOne(t *testing.T, a, b calls, addr netip.Addr) {
 	// until all of the clients were served or reset.
 	serve := func(all []int) (by [listeners]int, served, reset int) {
 		for served+reset < len(all) {
+			runtime.Gosched() // where there is one processor, the stacks want it, too
 			for i, l := range ls {
 				if l < 0 {
 					continue
