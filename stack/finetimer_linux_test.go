@@ -75,7 +75,7 @@ func TestFineTimer(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			before := tuntest.OpenFDs(t)
 			require.Equal(t, row.want, fineOf(t, row.cfg, row.rate))
-			require.Equal(t, before, tuntest.OpenFDs(t))
+			tuntest.NoMoreFDs(t, before)
 		})
 	}
 	t.Run("in a bubble", func(t *testing.T) {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
+	nethttp "net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/apps/http"
 	"github.com/sockeye-net/sockeye/tun/setup"
+	"github.com/sockeye-net/sockeye/tun/tuntest"
 )
 
 // begun waits until a file has begun to grow.
@@ -26,15 +29,51 @@ func (w *world) begun(name string) {
 	})
 }
 
-// download begins a slow download to a file.
-func (w *world) download(root string, size int, rate string) (get, nginx *process, name string) {
+// endless begins a download that would take a minute.
+func (w *world) endless() (get, nginx *process) {
 	w.t.Helper()
-	w.file(filepath.Join(root, "big"), size)
-	nginx = w.nginx(root, "limit_rate "+rate+";")
-	name = filepath.Join(w.t.TempDir(), "big")
+	root := w.t.TempDir()
+	w.file(filepath.Join(root, "big"), 20*mib)
+	nginx = w.nginx(root, "limit_rate 300k;")
+	name := filepath.Join(w.t.TempDir(), "big")
 	get = w.start(sockeye(on("get", "-o", name, "http://"+kernelIP+"/big")...))
 	w.begun(name)
-	return get, nginx, name
+	return get, nginx
+}
+
+// A slowDownload is one that is under way until it is told to go on.
+type slowDownload struct {
+	*process
+	w    *world
+	name string // of the file
+	sum  string // of what it has to be
+	goOn chan struct{}
+}
+
+func (w *world) slowDownload() *slowDownload {
+	w.t.Helper()
+	data := make([]byte, 32*mib)
+	_, _ = rand.Read(data) // never fails
+	d := &slowDownload{w: w, name: filepath.Join(w.t.TempDir(), "big"), sum: sum(data), goOn: make(chan struct{})}
+	var l net.Listener
+	w.do(func() (err error) { l, err = net.Listen("tcp4", kernelIP+":80"); return err })
+	server := &nethttp.Server{Handler: nethttp.HandlerFunc(func(rw nethttp.ResponseWriter, r *nethttp.Request) {
+		trickle(rw, r, data, 16<<10, d.goOn)
+	})}
+	go func() { _ = server.Serve(l) }()
+	w.t.Cleanup(func() { _ = server.Close() })
+	d.process = w.start(sockeye(on("get", "-o", d.name, "http://"+kernelIP+"/")...))
+	w.begun(d.name)
+	return d
+}
+
+// comesWhole lets the rest come, and holds that all of it is right.
+func (d *slowDownload) comesWhole() {
+	d.w.t.Helper()
+	close(d.goOn)
+	d.wait(d.w.t)
+	require.Zero(d.w.t, d.code, d.stderr())
+	require.Equal(d.w.t, d.sum, sumFile(d.w.t, d.name))
 }
 
 func requireOneLine(t *testing.T, p *process) {
@@ -45,7 +84,7 @@ func requireOneLine(t *testing.T, p *process) {
 // The server dies in the middle: the kernel resets or ends the connection.
 func TestServerKilled(t *testing.T) {
 	w := newWorld(t)
-	get, nginx, _ := w.download(t.TempDir(), 20*mib, "5m")
+	get, nginx := w.endless()
 	require.NoError(t, nginx.cmd.Process.Kill())
 	get.wait(t)
 	require.Contains(t, []int{18, curlRecv}, get.code, get.stderr())
@@ -55,28 +94,22 @@ func TestServerKilled(t *testing.T) {
 // The device is set down in the middle and up again: the transfer goes on.
 func TestAttack_75_DeviceDownAndUp(t *testing.T) {
 	w := newWorld(t)
-	root := t.TempDir()
-	get, _, name := w.download(root, 20*mib, "20m")
+	d := w.slowDownload()
 	w.do(func() error { return setup.SetDown(worldTUN) })
 	w.do(func() error { return setup.SetUp(worldTUN) })
-	get.wait(t)
-	require.Zero(t, get.code, get.stderr())
-	require.Equal(t, sumFile(t, filepath.Join(root, "big")), sumFile(t, name))
+	d.comesWhole()
 }
 
 // The device's MTU changes in the middle, down and up: the transfer goes on.
 func TestAttack_75_DeviceChangesMTU(t *testing.T) {
 	w := newWorld(t)
-	root := t.TempDir()
-	get, _, name := w.download(root, 20*mib, "10m")
+	d := w.slowDownload()
 	for _, mtu := range []int{576, 9000, 1280, 1500} {
 		w.do(func() error { return setup.SetMTU(worldTUN, mtu) })
-		before := sizeOf(t, name)
-		w.eventually("nothing comes at this MTU", func() bool { return sizeOf(t, name) > before })
+		before := sizeOf(t, d.name)
+		w.eventually("nothing comes at this MTU", func() bool { return sizeOf(t, d.name) > before })
 	}
-	get.wait(t)
-	require.Zero(t, get.code, get.stderr())
-	require.Equal(t, sumFile(t, filepath.Join(root, "big")), sumFile(t, name))
+	d.comesWhole()
 }
 
 func sizeOf(t *testing.T, name string) int64 {
@@ -89,7 +122,7 @@ func sizeOf(t *testing.T, name string) int64 {
 // The device is deleted in the middle: an error at once, that says so.
 func TestAttack_75_DeviceDeleted(t *testing.T) {
 	w := newWorld(t)
-	get, _, _ := w.download(t.TempDir(), 20*mib, "5m")
+	get, _ := w.endless()
 	begin := time.Now()
 	w.do(func() error { return setup.Delete(worldTUN) })
 	get.wait(t)
@@ -213,8 +246,8 @@ func TestAttack_75_DeviceDeletedUnderMany(t *testing.T) {
 	w := newWorld(t)
 	root := t.TempDir()
 	w.file(filepath.Join(root, "big"), 20*mib)
-	w.nginx(root, "limit_rate 2m;")
-	before := openFiles(t)
+	w.nginx(root, "limit_rate 300k;")
+	before := tuntest.OpenFDs(t)
 	var s *session
 	w.do(func() (err error) {
 		p := &program{in: strings.NewReader(""), out: io.Discard, err: io.Discard}
@@ -249,14 +282,7 @@ func TestAttack_75_DeviceDeletedUnderMany(t *testing.T) {
 		}
 	}
 	require.NoError(t, s.close(grace))
-	require.Equal(t, before, openFiles(t))
-}
-
-func openFiles(t *testing.T) int {
-	t.Helper()
-	all, err := os.ReadDir("/proc/self/fd")
-	require.NoError(t, err)
-	return len(all)
+	tuntest.NoMoreFDs(t, before)
 }
 
 // A router says that there is no way: that is the reason, in one line, not
@@ -264,7 +290,7 @@ func openFiles(t *testing.T) int {
 func TestRouterSaysNoWay(t *testing.T) {
 	w := newWorld(t)
 	w.do(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0) })
-	p := w.run(sockeye(on("get", "-m", "1.5", "http://198.51.100.9/")...))
+	p := w.run(sockeye(on("get", "-m", "3", "http://198.51.100.9/")...))
 	require.Equal(t, 7, p.code, p.stderr())
 	require.Contains(t, p.stderr(), "192.0.2.1 says: network unreachable")
 	requireOneLine(t, p)

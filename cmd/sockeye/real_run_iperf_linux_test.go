@@ -61,9 +61,11 @@ func TestRunIperf(t *testing.T) {
 	}
 	for name, args := range map[string][]string{"datagrams up": nil, "datagrams down": {"-R"}} {
 		t.Run(name, func(t *testing.T) {
-			sums := w.iperf(t, append(args, "-u", "-b", "40M", "-l", "1400", "-k", "2000")...)
-			require.GreaterOrEqual(t, sums["sum_sent"].Packets, int64(2000))
-			require.Less(t, sums["sum_received"].Lost, int64(1000), "a machine that is busy drops some")
+			// So slowly that what is dropped is not for want of processor time: a socket's
+			// buffer holds half a second of it.
+			sums := w.iperf(t, append(args, "-u", "-b", "2M", "-l", "1400", "-k", "300")...)
+			require.GreaterOrEqual(t, sums["sum_sent"].Packets, int64(300))
+			require.Less(t, sums["sum_received"].Lost, int64(150))
 		})
 	}
 }

@@ -37,22 +37,7 @@ func (w *world) serveSlowly() (goOn chan struct{}) {
 			next() // its head goes at once
 			io.WriteString(w, "news\n")
 		case "/trickle":
-			const total, part = 4 << 20, 1 << 10
-			w.Header().Set("Content-Length", fmt.Sprint(total))
-			tick := time.NewTicker(20 * time.Millisecond)
-			defer tick.Stop()
-			for sent := 0; ; sent += part {
-				w.Write(make([]byte, part))
-				w.(nethttp.Flusher).Flush()
-				select {
-				case <-goOn:
-					w.Write(make([]byte, total-sent-part))
-					return
-				case <-r.Context().Done():
-					return
-				case <-tick.C:
-				}
-			}
+			trickle(w, r, make([]byte, 4<<20), 1<<10, goOn)
 		}
 	})
 	for port, secure := range map[string]bool{"80": false, "443": true} {
@@ -70,6 +55,26 @@ func (w *world) serveSlowly() (goOn chan struct{}) {
 		w.t.Cleanup(s.Close)
 	}
 	return goOn
+}
+
+// trickle sends so much of data each 20 ms until it is told to go on, then the rest.
+func trickle(w nethttp.ResponseWriter, r *nethttp.Request, data []byte, part int, goOn <-chan struct{}) {
+	w.Header().Set("Content-Length", fmt.Sprint(len(data)))
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for ; len(data) > part; data = data[part:] {
+		w.Write(data[:part])
+		w.(nethttp.Flusher).Flush()
+		select {
+		case <-goOn:
+			w.Write(data[part:])
+			return
+		case <-r.Context().Done():
+			return
+		case <-tick.C:
+		}
+	}
+	w.Write(data)
 }
 
 // What streams, and what is polled for, is printed as it arrives: the server goes on once it was seen.

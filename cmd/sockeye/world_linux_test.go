@@ -38,7 +38,7 @@ const (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // newNamespace makes a world without a device.
 func newNamespace(t *testing.T) *world {

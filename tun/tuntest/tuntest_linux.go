@@ -147,14 +147,35 @@ func OpenFDs(t testing.TB) int {
 	return len(es)
 }
 
-// Eventually polls until f holds; it is for what the kernel does in its own time.
+// NoMoreFDs waits until no more descriptors are open than there were. Fewer may be: of
+// a file that another test has forgotten the garbage collector takes care.
+func NoMoreFDs(t testing.TB, before int) {
+	t.Helper()
+	now := 0
+	if !comesTrue(func() bool { now = OpenFDs(t); return now <= before }) {
+		t.Fatalf("%d descriptors are open, %d were", now, before)
+	}
+}
+
+// Eventually waits for what the kernel does in its own time.
 func Eventually(t testing.TB, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !f(); time.Sleep(2 * time.Millisecond) {
+	if !comesTrue(f) {
+		t.Fatalf("it has not come true within %v", patience)
+	}
+}
+
+// patience is how long tests wait for what must happen.
+const patience = 30 * time.Second
+
+// comesTrue polls f until it holds or patience ends.
+func comesTrue(f func() bool) bool {
+	for end := time.Now().Add(patience); !f(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("it has not come true within 10 s")
+			return false
 		}
 	}
+	return true
 }
 
 // OneLine holds that an error is one line that a user can act on.

@@ -56,7 +56,7 @@ func TestFromFileWith(t *testing.T) {
 			require.NoError(t, d.Refresh())
 			require.Equal(t, row.mtu, d.Features().MTU)
 			require.NoError(t, d.Close())
-			require.Equal(t, before, tuntest.OpenFDs(t))
+			tuntest.NoMoreFDs(t, before)
 		})
 	}
 	_, err := FromFileWith(tuntest.Attach(t, theirs, "hand1", unix.IFF_TUN|unix.IFF_NO_PI), FileConfig{MTU: 60})

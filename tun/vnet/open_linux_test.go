@@ -42,7 +42,7 @@ func TestFromFile(t *testing.T) {
 		d.Wake()
 		require.NoError(t, d.Wait(false))
 		require.NoError(t, d.Close())
-		require.Equal(t, before, tuntest.OpenFDs(t))
+		tuntest.NoMoreFDs(t, before)
 	})
 	for _, row := range []struct {
 		rule  string
@@ -55,7 +55,7 @@ func TestFromFile(t *testing.T) {
 			d, err := FromFile(tuntest.Attach(t, ns, "file1", row.flags))
 			require.Nil(t, d)
 			tuntest.OneLine(t, err, ErrBadFile)
-			require.Equal(t, before, tuntest.OpenFDs(t))
+			tuntest.NoMoreFDs(t, before)
 		})
 	}
 	t.Run("not a TUN at all", func(t *testing.T) {
