@@ -36,7 +36,7 @@ func (tr *transcript) note(call string, err error, results ...any) {
 // patiently repeats f, which must not wait, while it says EAGAIN: what a peer
 // across 127.0.0.1 did may take a moment to arrive.
 func patiently(f func() (int, error)) (int, error) {
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(tick) {
 		if n, err := f(); err != syscall.EAGAIN || time.Now().After(end) {
 			return n, err
 		}

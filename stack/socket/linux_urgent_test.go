@@ -15,7 +15,7 @@ import (
 
 // How long tests wait for what a peer did, and how often they look.
 const (
-	patience = 10 * time.Second
+	patience = 30 * time.Second
 	tick     = time.Millisecond
 )
 

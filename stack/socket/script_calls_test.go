@@ -180,7 +180,7 @@ func (p *player) poll(fd, want int) string {
 
 // await polls until all of want holds, and tells what else does of it.
 func (p *player) await(fd, want int) string {
-	for range 1000 {
+	for range 5000 {
 		v, err := p.c.Ready(fd, want)
 		if err != nil || v&want == want {
 			return said(err, events(v))

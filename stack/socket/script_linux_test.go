@@ -84,7 +84,7 @@ func (a apart) Accept(fd int) (int, socket.SockAddr, error) {
 type pace struct{ settle, waits time.Duration }
 
 var paces = []pace{{0, 10 * time.Millisecond}, {2 * time.Millisecond, 20 * time.Millisecond},
-	{10 * time.Millisecond, 50 * time.Millisecond}, {50 * time.Millisecond, 200 * time.Millisecond}}
+	{10 * time.Millisecond, 50 * time.Millisecond}, {50 * time.Millisecond, 200 * time.Millisecond}, {200 * time.Millisecond, time.Second}}
 
 // A recorder plays sequences on the kernel, each with ports of its own.
 type recorder struct {
