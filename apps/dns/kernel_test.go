@@ -34,7 +34,7 @@ func serve(t *testing.T, answer func(q dnsmessage.Message, over Transport) [][]b
 func resolver(t *testing.T, servers ...*server) *Resolver {
 	api := &kernel.API{}
 	t.Cleanup(func() { require.Zero(t, api.Open(), "descriptors left open") })
-	r := &Resolver{API: api, Timeout: 5 * time.Second}
+	r := &Resolver{API: api, Timeout: 30 * time.Second}
 	for _, s := range servers {
 		r.Servers = append(r.Servers, s.addr)
 	}

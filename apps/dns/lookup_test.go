@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -382,30 +383,33 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}
 }
 
+// In virtual time, so that only who is silent is too late.
 func TestServersInTurn(t *testing.T) {
-	fails := serve(t, func(q dnsmessage.Message, _ Transport) [][]byte { return one(reply(q, nil, rcode(2))) })
-	silent := serve(t, func(q dnsmessage.Message, _ Transport) [][]byte { return nil })
-	good := serve(t, func(q dnsmessage.Message, _ Transport) [][]byte {
-		return one(reply(q, []dnsmessage.Resource{a(www, "192.0.2.80")}))
+	synctest.Test(t, func(t *testing.T) {
+		r, servers := world(t,
+			func(q dnsmessage.Message, _ Transport) [][]byte { return one(reply(q, nil, rcode(2))) },
+			func(q dnsmessage.Message, _ Transport) [][]byte { return nil },
+			func(q dnsmessage.Message, _ Transport) [][]byte {
+				return one(reply(q, []dnsmessage.Resource{a(www, "192.0.2.80")}))
+			})
+		fails, silent, good := servers[0], servers[1], servers[2]
+		var seen []*Exchange
+		r.Observe = func(x *Exchange) { seen = append(seen, x) }
+		got, err := r.Lookup(www, TypeA, time.Time{})
+		require.NoError(t, err)
+		require.Equal(t, good.addr, got.Last().Server)
+		require.Equal(t, got.Exchanges, seen)
+		require.Len(t, seen, 3)
+
+		r.Servers = []netip.AddrPort{silent.addr, fails.addr}
+		_, err = r.Lookup(www, TypeA, time.Time{})
+		require.ErrorIs(t, err, ErrRefused, "an answer says more than silence")
+
+		r.Servers = []netip.AddrPort{silent.addr}
+		_, err = r.Lookup(www, TypeA, time.Now().Add(20*time.Millisecond))
+		require.ErrorIs(t, err, ErrTimeout)
+		require.ErrorContains(t, err, silent.addr.String())
 	})
-	r := resolver(t, fails, silent, good)
-	r.Timeout = 100 * time.Millisecond
-	var seen []*Exchange
-	r.Observe = func(x *Exchange) { seen = append(seen, x) }
-	got, err := r.Lookup(www, TypeA, time.Time{})
-	require.NoError(t, err)
-	require.Equal(t, good.addr, got.Last().Server)
-	require.Equal(t, got.Exchanges, seen)
-	require.Len(t, seen, 3)
-
-	r.Servers = []netip.AddrPort{silent.addr, fails.addr}
-	_, err = r.Lookup(www, TypeA, time.Time{})
-	require.ErrorIs(t, err, ErrRefused, "an answer says more than silence")
-
-	r.Servers = []netip.AddrPort{silent.addr}
-	_, err = r.Lookup(www, TypeA, time.Now().Add(20*time.Millisecond))
-	require.ErrorIs(t, err, ErrTimeout)
-	require.ErrorContains(t, err, silent.addr.String())
 }
 
 // Nobody listens: ICMP says so at once, and nobody waits.

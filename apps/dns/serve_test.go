@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -59,7 +60,7 @@ func serveTree(t *testing.T, with ...func(*Server)) *served {
 		require.NoError(t, theirs.Close())
 	})
 	return &served{Server: s, net: n, theirs: stdnet.New(ours),
-		ask: &Resolver{API: socket.New(ours), Servers: []netip.AddrPort{s.Addr}, Timeout: 5 * time.Second, Attempts: 1}}
+		ask: &Resolver{API: socket.New(ours), Servers: []netip.AddrPort{s.Addr}, Timeout: 30 * time.Second, Attempts: 1}}
 }
 
 func TestServe(t *testing.T) {
@@ -137,7 +138,7 @@ func (s *served) raw(t *testing.T, msg []byte) []byte {
 	_, err = c.Write(msg)
 	require.NoError(t, err)
 	buf := make([]byte, 65536)
-	require.NoError(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(30*time.Second)))
 	// Behind it, a question that is answered surely.
 	sure := (&Message{ID: 0xFFFF, RD: true, Questions: []Question{{"localhost.", TypeA, 1}}}).Append(nil)
 	_, err = c.Write(sure)
@@ -217,25 +218,27 @@ func TestServeRate(t *testing.T) {
 	require.Equal(t, full, l.take(netip.MustParseAddr("198.51.100.9"), now.Add(100*time.Millisecond)), "a tenth of a second later")
 	require.NotEqual(t, full, l.take(netip.MustParseAddr("198.51.100.9"), now.Add(100*time.Millisecond)))
 
-	s := serveTree(t, func(s *Server) { s.Rate = 1; s.Readers = 1 })
-	s.ask.Attempts, s.ask.Timeout = 50, 50*time.Millisecond
-	for range 5 {
-		a, err := s.ask.Lookup("localhost", TypeA, time.Now().Add(10*time.Second))
-		require.NoError(t, err)
-		require.Equal(t, []string{"127.0.0.1"}, datas(a))
-		for _, x := range a.Exchanges {
-			if x.Truncated {
-				require.LessOrEqual(t, len(x.Raw), len(x.Query))
+	synctest.Test(t, func(t *testing.T) {
+		s := serveTree(t, func(s *Server) { s.Rate = 1; s.Readers = 1 })
+		s.ask.Attempts, s.ask.Timeout = 50, 50*time.Millisecond
+		for range 5 {
+			a, err := s.ask.Lookup("localhost", TypeA, time.Now().Add(10*time.Second))
+			require.NoError(t, err)
+			require.Equal(t, []string{"127.0.0.1"}, datas(a))
+			for _, x := range a.Exchanges {
+				if x.Truncated {
+					require.LessOrEqual(t, len(x.Raw), len(x.Query))
+				}
 			}
 		}
-	}
-	require.Positive(t, s.Stats().Limited)
+		require.Positive(t, s.Stats().Limited)
+	})
 }
 
 // ends waits until the other side has closed a connection.
 func ends(t *testing.T, c net.Conn) {
 	t.Helper()
-	require.NoError(t, c.SetReadDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(30*time.Second)))
 	_, err := c.Read(make([]byte, 1))
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "timeout")
@@ -252,7 +255,7 @@ func TestServeStreams(t *testing.T) {
 			if i == row.held {
 				ends(t, c)
 			} else {
-				require.Eventually(t, func() bool { return s.Stats().Streams == uint64(i+1) }, 10*time.Second, time.Millisecond)
+				require.Eventually(t, func() bool { return s.Stats().Streams == uint64(i+1) }, 30*time.Second, time.Millisecond)
 			}
 		}
 	}
@@ -290,7 +293,7 @@ func TestServePipeline(t *testing.T) {
 	}
 	_, err = c.Write(all)
 	require.NoError(t, err)
-	require.NoError(t, c.SetReadDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(30*time.Second)))
 	seen := map[uint16]string{}
 	for range 40 {
 		var b [2]byte

@@ -14,8 +14,8 @@ import (
 	"github.com/sockeye-net/sockeye/stack/stdnet"
 )
 
-// world is two hosts joined in memory: a resolver on one, a name server on the other.
-func world(t *testing.T, answer func(q dnsmessage.Message, over Transport) [][]byte) (*Resolver, *server) {
+// world is two hosts joined in memory: a resolver on one, name servers on the other, at ports 53 and up.
+func world(t *testing.T, answers ...func(q dnsmessage.Message, over Transport) [][]byte) (*Resolver, []*server) {
 	ours, theirs, err := stdnet.Pair(stack.Config{}, stack.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -23,16 +23,22 @@ func world(t *testing.T, answer func(q dnsmessage.Message, over Transport) [][]b
 		require.NoError(t, theirs.Close())
 	})
 	n := stdnet.New(theirs)
-	u, err := n.ListenPacket("udp", "192.0.2.2:53")
-	require.NoError(t, err)
-	l, err := n.Listen("tcp", "192.0.2.2:53")
-	require.NoError(t, err)
-	s := serveOn(t, u, l, answer)
-	return &Resolver{API: socket.New(ours), Servers: []netip.AddrPort{s.addr}, Timeout: 5 * time.Second}, s
+	r := &Resolver{API: socket.New(ours), Timeout: 30 * time.Second}
+	var servers []*server
+	for i, answer := range answers {
+		at := fmt.Sprint("192.0.2.2:", 53+i)
+		u, err := n.ListenPacket("udp", at)
+		require.NoError(t, err)
+		l, err := n.Listen("tcp", at)
+		require.NoError(t, err)
+		s := serveOn(t, u, l, answer)
+		servers, r.Servers = append(servers, s), append(r.Servers, s.addr)
+	}
+	return r, servers
 }
 
 func TestOverOurStack(t *testing.T) {
-	r, s := world(t, func(q dnsmessage.Message, over Transport) [][]byte {
+	r, servers := world(t, func(q dnsmessage.Message, over Transport) [][]byte {
 		switch name := text(q.Questions[0].Name); {
 		case equalName(name, www):
 			return one(reply(q, []dnsmessage.Resource{cname(www, "host.test."), a("host.test.", "192.0.2.80")}))
@@ -59,7 +65,7 @@ func TestOverOurStack(t *testing.T) {
 	require.Equal(t, "[192.0.2.80]", fmt.Sprint(got.Addrs()))
 	require.Equal(t, "host.test.", got.Canonical)
 	require.Equal(t, "192.0.2.1", got.Last().Local.Addr().String())
-	require.Equal(t, s.asked()[0].from, got.Last().Local, "the port that the server sees")
+	require.Equal(t, servers[0].asked()[0].from, got.Last().Local, "the port that the server sees")
 
 	got, err = r.Lookup("long.test", TypeA, time.Time{})
 	require.NoError(t, err)
