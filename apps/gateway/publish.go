@@ -12,8 +12,18 @@ import (
 // dialInside is how long somebody inside has to take a connection.
 const dialInside = 10 * time.Second
 
-// acceptPause is how long a listener that fails is left alone.
-const acceptPause = 10 * time.Millisecond
+// leftAlone is how long a listener, or a port, that fails is left alone.
+const leftAlone = 10 * time.Millisecond
+
+// pause waits so long, and reports whether the gateway is still there.
+func (g *Gateway) pause() bool {
+	select {
+	case <-g.ctx.Done():
+		return false
+	case <-time.After(leftAlone):
+		return true
+	}
+}
 
 // Publish lets those outside who connect to l reach an address inside, by way of n.
 // It takes l over, and returns at once.
@@ -23,10 +33,8 @@ func (g *Gateway) Publish(l net.Listener, n *stdnet.Net, inside netip.AddrPort) 
 		for {
 			c, err := l.Accept()
 			if err != nil { // too many descriptors, perhaps: not for ever
-				select {
-				case <-g.ctx.Done():
+				if !g.pause() {
 					return
-				case <-time.After(acceptPause):
 				}
 				continue
 			}

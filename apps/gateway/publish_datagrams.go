@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -35,7 +34,7 @@ type visitors struct {
 type visitor struct {
 	in   net.Conn
 	from netip.AddrPort
-	last atomic.Int64 // when it sent something, in nanoseconds
+	last time.Time // when it sent something, or was answered; visitors.mu guards it
 }
 
 // PublishDatagrams is Publish of a port of UDP.
@@ -65,11 +64,12 @@ func (vs *visitors) inward() {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil: // of an answer that did not arrive, or for want of memory
-			time.Sleep(time.Millisecond)
+			if !vs.g.pause() {
+				return
+			}
 			continue
 		}
 		if v := vs.visitor(from); v != nil {
-			v.last.Store(time.Now().UnixNano())
 			_, err = v.in.Write(p[:n])
 			if err != nil { // an earlier one was refused
 				_, _ = v.in.Write(p[:n])
@@ -78,11 +78,12 @@ func (vs *visitors) inward() {
 	}
 }
 
-// visitor returns who sends from there, or nil where that cannot be.
+// visitor returns who sends from there now, or nil where that cannot be.
 func (vs *visitors) visitor(from netip.AddrPort) *visitor {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
 	if v := vs.by[from]; v != nil {
+		v.last = time.Now()
 		return v
 	}
 	if len(vs.by) >= maxVisitors {
@@ -100,8 +101,7 @@ func (vs *visitors) visitor(from netip.AddrPort) *visitor {
 		vs.g.Stats.Refused.Add(1)
 		return nil
 	}
-	v := &visitor{in: in, from: from}
-	v.last.Store(time.Now().UnixNano())
+	v := &visitor{in: in, from: from, last: time.Now()}
 	vs.by[from] = v
 	vs.g.Stats.Sessions.Add(1)
 	vs.g.run(func() { vs.outward(v) })
@@ -112,15 +112,8 @@ func (vs *visitors) visitor(from netip.AddrPort) *visitor {
 func (vs *visitors) outward(v *visitor) {
 	defer vs.forget(v)
 	p := make([]byte, maxDatagram)
-	for heard := time.Now(); ; {
-		last := time.Unix(0, v.last.Load())
-		if heard.After(last) {
-			last = heard
-		}
-		if time.Since(last) >= vs.idle {
-			return
-		}
-		_ = v.in.SetReadDeadline(last.Add(vs.idle))
+	for at, ok := vs.until(v); ok; at, ok = vs.until(v) {
+		_ = v.in.SetReadDeadline(at)
 		n, err := v.in.Read(p)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -130,15 +123,39 @@ func (vs *visitors) outward(v *visitor) {
 		case err != nil:
 			return
 		}
-		heard = time.Now()
+		vs.answered(v)
 		_, _ = vs.out.WriteToUDPAddrPort(p[:n], v.from)
 	}
+}
+
+func (vs *visitors) answered(v *visitor) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	v.last = time.Now()
+}
+
+// until is when somebody of whom nothing more is heard is forgotten. false: now. That
+// is decided under the lock, so that what he sends from then on is a new visitor's.
+func (vs *visitors) until(v *visitor) (time.Time, bool) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	at := v.last.Add(vs.idle)
+	if time.Now().Before(at) {
+		return at, true
+	}
+	vs.drop(v)
+	return at, false
 }
 
 func (vs *visitors) forget(v *visitor) {
 	_ = v.in.Close()
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
+	vs.drop(v)
+}
+
+// drop makes an address nobody's, unless it is another visitor's by now. The lock is held.
+func (vs *visitors) drop(v *visitor) {
 	if vs.by[v.from] == v {
 		delete(vs.by, v.from)
 	}

@@ -100,7 +100,7 @@ func TestPublishEndsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &troubled{failures: 1 << 30, conns: make(chan net.Conn)}
 		_, stop := published(t, l, netip.MustParseAddrPort("192.0.2.1:80"))
-		time.Sleep(time.Millisecond)
+		synctest.Wait() // it is left alone now
 		begin := time.Now()
 		stop()
 		require.Less(t, time.Since(begin), time.Millisecond)
