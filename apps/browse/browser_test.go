@@ -45,7 +45,7 @@ func newWorld(t *testing.T) *world {
 	w.Roots = w.roots
 	t.Cleanup(func() {
 		require.NoError(t, w.Close())
-		require.Eventually(t, func() bool { return api.Open() == 0 }, 5*time.Second, time.Millisecond, "descriptors left open")
+		require.Eventually(t, func() bool { return api.Open() == 0 }, 20*time.Second, time.Millisecond, "descriptors left open")
 	})
 	return w
 }

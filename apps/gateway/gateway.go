@@ -106,7 +106,8 @@ func (g *Gateway) Close() error {
 }
 
 // Drain waits until what the peers have sent has been handed to the system, and its
-// end too; no longer than ctx, and no longer than nothing moves for calm.
+// end too; no longer than ctx, and no longer than nothing moves for calm. It looks
+// at the counts every 10 ms: relays tell nobody, so that each byte costs nothing.
 func (g *Gateway) Drain(ctx context.Context, calm time.Duration) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

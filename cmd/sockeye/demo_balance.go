@@ -28,6 +28,10 @@ func balanceShow() show {
 // briefLadder is how many lines of a ladder are told where it says nothing new.
 const briefLadder = 16
 
+// greetWithin is how long a client has to come, to be greeted, and to be gone: on a
+// machine with much to do, too.
+const greetWithin = 20 * time.Second
+
 // pauseOut is how long a dead server stays out.
 const pauseOut = 300 * time.Millisecond
 
@@ -117,7 +121,7 @@ func (f *farm) funeral(b *balancing) error {
 	if err := f.servers[0].start(st); err != nil {
 		return err
 	}
-	time.Sleep(pauseOut)
+	time.Sleep(pauseOut) // the pause itself is what is shown
 	if err := b.visit(3); err != nil {
 		return err
 	}
@@ -217,13 +221,13 @@ func (b *balancing) close() {
 
 // greet is a client that connects, says hello and is greeted.
 func (b *balancing) greet() (net.Conn, error) {
-	ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), greetWithin)
 	defer stop()
 	c, err := b.f.st.other.DialContext(ctx, "tcp4", b.at.String())
 	if err != nil {
 		return nil, err
 	}
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second)) // it is open: no error
+	_ = c.SetDeadline(time.Now().Add(greetWithin)) // it is open: no error
 	_, err = fmt.Fprintln(c, "Hello.")
 	line := ""
 	if err == nil {
@@ -257,7 +261,7 @@ func (b *balancing) visit(clients int) error {
 // gone waits until only so many connections are left, each of them two, and all others are closed.
 func (b *balancing) gone(left int) error {
 	st := b.f.st
-	for late := time.Now().Add(5 * time.Second); ; {
+	for late := time.Now().Add(greetWithin); ; {
 		st.rec.settle()
 		st.tell.Flush(st.stack.Now())
 		if b.open() <= left && st.tell.Open() <= 2*left {

@@ -175,7 +175,7 @@ func (r *newsReader) poll() error {
 			return err
 		}
 		next = next.Add(pollEvery)
-		time.Sleep(time.Until(next))
+		time.Sleep(time.Until(next)) // polling is just that
 	}
 }
 

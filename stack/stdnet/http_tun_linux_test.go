@@ -82,5 +82,5 @@ func TestHTTPServerOverTUN(t *testing.T) {
 		require.NotNil(t, m, "%s: %s", name, out)
 		require.Equal(t, []string{"3000", "0", "0"}, m[1:], name)
 	}
-	require.Eventually(t, func() bool { return s.Counters().TCP.CurrEstab == 0 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return s.Counters().TCP.CurrEstab == 0 }, time.Minute, 10*time.Millisecond)
 }
