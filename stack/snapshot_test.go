@@ -3,6 +3,7 @@ package stack_test
 import (
 	"bytes"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -18,6 +19,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/stack/stdnet/stdnettest"
 	"github.com/sockeye-net/sockeye/stack/tcp"
 )
 
@@ -64,21 +66,23 @@ func TestSocketsSpeakAsSS(t *testing.T) {
 	}
 }
 
+// served returns a listener at b's port 80 and the two ends of a connection from a to it.
+func served(t *testing.T, a, b *stack.Stack) (l net.Listener, c, s net.Conn) {
+	t.Helper()
+	l, err := stdnet.New(b).Listen("tcp", ":80")
+	require.NoError(t, err)
+	c, err = stdnet.New(a).Dial("tcp", "192.0.2.2:80")
+	require.NoError(t, err)
+	s, err = l.Accept()
+	require.NoError(t, err)
+	return l, c, s
+}
+
 func TestSnapshots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b, err := stdnet.Pair(stack.Config{}, stack.Config{Gateway: netip.MustParseAddr("192.0.2.1"), Memory: 8 << 20})
-		require.NoError(t, err)
-		defer func() {
-			require.NoError(t, a.Close())
-			require.NoError(t, b.Close())
-		}()
-		l, err := stdnet.New(b).Listen("tcp", ":80")
-		require.NoError(t, err)
-		c, err := stdnet.New(a).Dial("tcp", "192.0.2.2:80")
-		require.NoError(t, err)
-		s, err := l.Accept()
-		require.NoError(t, err)
-		_, err = c.Write(make([]byte, 5000))
+		a, b := stdnettest.Pair(t, stack.Config{}, stack.Config{Gateway: netip.MustParseAddr("192.0.2.1"), Memory: 8 << 20})
+		l, c, s := served(t, a, b)
+		_, err := c.Write(make([]byte, 5000))
 		require.NoError(t, err)
 		time.Sleep(time.Second)
 		all := b.SocketStats()
@@ -114,12 +118,7 @@ func TestChangesWhileRunning(t *testing.T) {
 			require.NoError(t, a.Close())
 			require.NoError(t, b.Close())
 		}()
-		l, err := stdnet.New(b).Listen("tcp", ":80")
-		require.NoError(t, err)
-		c, err := stdnet.New(a).Dial("tcp", "192.0.2.2:80")
-		require.NoError(t, err)
-		s, err := l.Accept()
-		require.NoError(t, err)
+		l, c, s := served(t, a, b)
 		exchange := func(why string) {
 			t.Helper()
 			_, err := c.Write(make([]byte, 20_000))

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/stack/stdnet/stdnettest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -145,12 +146,7 @@ func TestParsePolicy(t *testing.T) {
 
 // Over our stack: two servers and a balancer on one host, clients on the other; one server dies in between.
 func TestOverOurStack(t *testing.T) {
-	ours, theirs, err := stdnet.Pair(stack.Config{}, stack.Config{})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, ours.Close())
-		require.NoError(t, theirs.Close())
-	})
+	ours, theirs := stdnettest.Pair(t, stack.Config{}, stack.Config{})
 	here, there := stdnet.New(ours), stdnet.New(theirs)
 	var wg sync.WaitGroup
 	serve := func(port string) net.Listener {

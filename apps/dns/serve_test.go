@@ -16,6 +16,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/socket"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/stack/stdnet/stdnettest"
 )
 
 // A served is a Server on one host, 192.0.2.2, that iterates through an internet, and another host to ask it from.
@@ -27,8 +28,7 @@ type served struct {
 }
 
 func serveTree(t *testing.T, with ...func(*Server)) *served {
-	ours, theirs, err := stdnet.Pair(stack.Config{}, stack.Config{})
-	require.NoError(t, err)
+	ours, theirs := stdnettest.Pair(t, stack.Config{}, stack.Config{})
 	n := tree(t)
 	long := rrs("long.one. 300 SOA ns.one. 60")
 	for i := range 120 {
@@ -56,8 +56,6 @@ func serveTree(t *testing.T, with ...func(*Server)) *served {
 	t.Cleanup(func() {
 		s.Close()
 		require.NoError(t, <-done)
-		require.NoError(t, ours.Close())
-		require.NoError(t, theirs.Close())
 	})
 	return &served{Server: s, net: n, theirs: stdnet.New(ours),
 		ask: &Resolver{API: socket.New(ours), Servers: []netip.AddrPort{s.Addr}, Timeout: 30 * time.Second, Attempts: 1}}

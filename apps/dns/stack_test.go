@@ -12,16 +12,12 @@ import (
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/socket"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/stack/stdnet/stdnettest"
 )
 
 // world is two hosts joined in memory: a resolver on one, name servers on the other, at ports 53 and up.
 func world(t *testing.T, answers ...func(q dnsmessage.Message, over Transport) [][]byte) (*Resolver, []*server) {
-	ours, theirs, err := stdnet.Pair(stack.Config{}, stack.Config{})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, ours.Close())
-		require.NoError(t, theirs.Close())
-	})
+	ours, theirs := stdnettest.Pair(t, stack.Config{}, stack.Config{})
 	n := stdnet.New(theirs)
 	r := &Resolver{API: socket.New(ours), Timeout: 30 * time.Second}
 	var servers []*server

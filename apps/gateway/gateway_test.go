@@ -18,6 +18,7 @@ import (
 	"github.com/sockeye-net/sockeye/apps/gateway"
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/stack/stdnet/stdnettest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -26,8 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // system's loopback.
 func inside(t testing.TB) (*stdnet.Net, *gateway.Gateway) {
 	t.Helper()
-	a, b, err := stdnet.Pair(stack.Config{Gateway: netip.MustParseAddr("192.0.2.2")}, stack.Config{})
-	require.NoError(t, err)
+	a, b := stdnettest.Pair(t, stack.Config{Gateway: netip.MustParseAddr("192.0.2.2")}, stack.Config{})
 	g, err := gateway.Start(stdnet.New(b), gateway.Config{Out: func(_ string, to netip.AddrPort) (netip.AddrPort, error) {
 		if to.Addr() == netip.MustParseAddr("192.0.2.2") {
 			return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), to.Port()), nil
@@ -39,8 +39,6 @@ func inside(t testing.TB) (*stdnet.Net, *gateway.Gateway) {
 		if err := g.Close(); err != nil {
 			require.ErrorIs(t, err, net.ErrClosed) // by the test
 		}
-		require.NoError(t, a.Close())
-		require.NoError(t, b.Close())
 	})
 	return stdnet.New(a), g
 }

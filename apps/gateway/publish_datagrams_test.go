@@ -11,22 +11,18 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/stack/stdnet/stdnettest"
 )
 
 // publishedUDP returns a host inside, and a port of UDP outside that leads to its port 53.
 func publishedUDP(t *testing.T, idle time.Duration) (guest *stdnet.Net, outer *stack.Stack, g *Gateway, at netip.AddrPort) {
-	a, b, err := stdnet.Pair(stack.Config{Gateway: netip.MustParseAddr("192.0.2.2")}, stack.Config{})
-	require.NoError(t, err)
-	g, err = Start(stdnet.New(b), Config{})
+	a, b := stdnettest.Pair(t, stack.Config{Gateway: netip.MustParseAddr("192.0.2.2")}, stack.Config{})
+	g, err := Start(stdnet.New(b), Config{})
 	require.NoError(t, err)
 	out, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	g.publishDatagrams(out, stdnet.New(b), netip.MustParseAddrPort("192.0.2.1:53"), idle)
-	t.Cleanup(func() {
-		require.NoError(t, g.Close())
-		require.NoError(t, a.Close())
-		require.NoError(t, b.Close())
-	})
+	t.Cleanup(func() { require.NoError(t, g.Close()) })
 	return stdnet.New(a), b, g, out.LocalAddr().(*net.UDPAddr).AddrPort()
 }
 

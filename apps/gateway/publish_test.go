@@ -15,6 +15,7 @@ import (
 	"github.com/sockeye-net/sockeye/apps/gateway"
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/stack/stdnet/stdnettest"
 )
 
 // A troubled listener fails so many times before each connection that it has.
@@ -46,17 +47,12 @@ func (l *troubled) Addr() net.Addr { return &net.TCPAddr{} }
 // published has a gateway take a listener over, in virtual time. It returns the host
 // inside, and what closes the gateway.
 func published(t *testing.T, l net.Listener, inside netip.AddrPort) (n *stdnet.Net, stop func()) {
-	a, b, err := stdnet.Pair(stack.Config{}, stack.Config{})
-	require.NoError(t, err)
+	a, b := stdnettest.Pair(t, stack.Config{}, stack.Config{})
 	out := stdnet.New(b)
 	g, err := gateway.Start(out, gateway.Config{})
 	require.NoError(t, err)
 	g.Publish(l, out, inside)
-	return stdnet.New(a), func() {
-		require.NoError(t, g.Close())
-		require.NoError(t, a.Close())
-		require.NoError(t, b.Close())
-	}
+	return stdnet.New(a), func() { require.NoError(t, g.Close()) }
 }
 
 // A listener without descriptors is asked again after a while, and what comes then is served.
@@ -67,8 +63,7 @@ func TestPublishOutlivesErrors(t *testing.T) {
 		web, err := inside.Listen("tcp", ":80")
 		require.NoError(t, err)
 		// The two ends of somebody's connection from outside.
-		sa, sb, err := stdnet.Pair(stack.Config{}, stack.Config{})
-		require.NoError(t, err)
+		sa, sb := stdnettest.Pair(t, stack.Config{}, stack.Config{})
 		far, err := stdnet.New(sb).Listen("tcp", ":1")
 		require.NoError(t, err)
 		client, err := stdnet.New(sa).Dial("tcp", "192.0.2.2:1")
@@ -90,8 +85,6 @@ func TestPublishOutlivesErrors(t *testing.T) {
 		require.NoError(t, client.Close())
 		require.NoError(t, c.Close())
 		stop()
-		require.NoError(t, sa.Close())
-		require.NoError(t, sb.Close())
 	})
 }
 

@@ -19,17 +19,13 @@ import (
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/socket"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/stack/stdnet/stdnettest"
 )
 
 // site2 is two hosts joined in memory: on the other one net/http serves h at port 80 and a name server says that
 // www.test is there.
 func site2(t *testing.T, h nethttp.HandlerFunc) *Client {
-	ours, theirs, err := stdnet.Pair(stack.Config{}, stack.Config{})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, ours.Close())
-		require.NoError(t, theirs.Close())
-	})
+	ours, theirs := stdnettest.Pair(t, stack.Config{}, stack.Config{})
 	n := stdnet.New(theirs)
 	l, err := n.Listen("tcp", "192.0.2.2:80")
 	require.NoError(t, err)

@@ -14,18 +14,13 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/socket"
-	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/stack/stdnet/stdnettest"
 	"github.com/sockeye-net/sockeye/stack/tcp"
 )
 
 // small returns the calls on two stacks with that much memory each.
 func small(t *testing.T, memory int) (a, b *socket.API) {
-	sa, sb, err := stdnet.Pair(stack.Config{Memory: memory, TCP: tcp.Config{MSL: time.Second}}, stack.Config{Memory: memory, TCP: tcp.Config{MSL: time.Second}})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, sa.Close())
-		require.NoError(t, sb.Close())
-	})
+	sa, sb := stdnettest.Pair(t, stack.Config{Memory: memory, TCP: tcp.Config{MSL: time.Second}}, stack.Config{Memory: memory, TCP: tcp.Config{MSL: time.Second}})
 	return socket.New(sa), socket.New(sb)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/socket"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/stack/stdnet/stdnettest"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
 
@@ -22,10 +23,7 @@ func TestTransparent(t *testing.T) {
 	routed := func(t *testing.T, f func(t *testing.T, a *socket.API, b *socket.API, gateway *stack.Stack)) {
 		stacks := map[string]func(t *testing.T) (a, b *stack.Stack){
 			"one shard": func(t *testing.T) (a, b *stack.Stack) {
-				a, b, err := stdnet.Pair(stack.Config{}, stack.Config{})
-				require.NoError(t, err)
-				t.Cleanup(func() { require.NoError(t, a.Close()); require.NoError(t, b.Close()) })
-				return a, b
+				return stdnettest.Pair(t, stack.Config{}, stack.Config{})
 			},
 			"three shards": shardedStacks,
 		}

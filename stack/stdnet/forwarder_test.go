@@ -17,19 +17,15 @@ import (
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/socket"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/stack/stdnet/stdnettest"
 )
 
 // behind returns a host whose gateway is a stack that forwards.
-func behind(t testing.TB, c stdnet.ForwardConfig) (inside *stdnet.Net, gateway *stdnet.Net, f *stdnet.Forwarder) {
+func behind(t testing.TB, c stdnet.ForwardConfig) (inside, gateway *stdnet.Net, f *stdnet.Forwarder) {
 	t.Helper()
-	sa, sb, err := stdnet.Pair(stack.Config{Gateway: netip.MustParseAddr("192.0.2.2")}, stack.Config{})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, sa.Close())
-		require.NoError(t, sb.Close())
-	})
+	sa, sb := stdnettest.Pair(t, stack.Config{Gateway: netip.MustParseAddr("192.0.2.2")}, stack.Config{})
 	gateway = stdnet.New(sb)
-	f, err = gateway.Forward(c)
+	f, err := gateway.Forward(c)
 	require.NoError(t, err)
 	return stdnet.New(sa), gateway, f
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/stack/stdnet/stdnettest"
 )
 
 func TestMain(m *testing.M) {
@@ -20,12 +21,7 @@ func TestMain(m *testing.M) {
 // pair returns two hosts joined in memory: 192.0.2.1 and 192.0.2.2.
 func pair(t testing.TB) (a, b *stdnet.Net) {
 	t.Helper()
-	sa, sb, err := stdnet.Pair(stack.Config{}, stack.Config{})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, sa.Close())
-		require.NoError(t, sb.Close())
-	})
+	sa, sb := stdnettest.Pair(t, stack.Config{}, stack.Config{})
 	return stdnet.New(sa), stdnet.New(sb)
 }
 

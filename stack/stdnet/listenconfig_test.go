@@ -18,6 +18,7 @@ import (
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/stack/stdnet/stdnettest"
 )
 
 func TestListenConfig(t *testing.T) {
@@ -134,9 +135,7 @@ func TestIPv6(t *testing.T) {
 // A Control that makes sockets transparent: a listener has the connections to everybody's
 // port, and a Dialer speaks in another's name.
 func TestTransparent(t *testing.T) {
-	sa, sb, err := stdnet.Pair(stack.Config{Gateway: netip.MustParseAddr("192.0.2.2")}, stack.Config{})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, errors.Join(sa.Close(), sb.Close())) }()
+	sa, sb := stdnettest.Pair(t, stack.Config{Gateway: netip.MustParseAddr("192.0.2.2")}, stack.Config{})
 	a, b := stdnet.New(sa), stdnet.New(sb)
 	through := func(_, _ string, o *host.Options) { o.Transparent = true }
 	l, err := (&stdnet.ListenConfig{Net: b, Control: through}).Listen(t.Context(), "tcp", ":443")

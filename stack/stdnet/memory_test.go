@@ -13,6 +13,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
+	"github.com/sockeye-net/sockeye/stack/stdnet/stdnettest"
 	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/trace"
 )
@@ -70,12 +71,7 @@ func talk(t *testing.T, cs, ss []net.Conn) {
 // scarce returns two hosts with so much memory each.
 func scarce(t *testing.T, memoryA, memoryB int) (a, b *stdnet.Net) {
 	cfg := tcp.Config{MSL: time.Second}
-	sa, sb, err := stdnet.Pair(stack.Config{Memory: memoryA, TCP: cfg}, stack.Config{Memory: memoryB, TCP: cfg})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, sa.Close())
-		require.NoError(t, sb.Close())
-	})
+	sa, sb := stdnettest.Pair(t, stack.Config{Memory: memoryA, TCP: cfg}, stack.Config{Memory: memoryB, TCP: cfg})
 	return stdnet.New(sa), stdnet.New(sb)
 }
 
