@@ -197,40 +197,12 @@ func TestGetAsCurl(t *testing.T) {
 			if slices.Contains(row.args, "http://none.test/") {
 				row.args = append(row.args, "--connect-timeout", "5")
 			}
-			type result struct {
-				Out, Asked, File string
-				Code             int
+			for i := range row.args {
+				if row.args[i] == "CA" {
+					row.args[i] = ca
+				}
 			}
-			run := func(who string) result {
-				dir := filepath.Join(w.dir, who)
-				require.NoError(t, os.MkdirAll(dir, 0o755))
-				args := slices.Clone(row.args)
-				for i := range args {
-					args[i] = strings.NewReplacer("DIR", dir, "CA", ca).Replace(args[i])
-					if args[i] == "CA" {
-						args[i] = ca
-					}
-				}
-				var p *process
-				if who == "curl" {
-					if slices.Contains(args, "-x") {
-						args = append(args, "--noproxy", "") // which curl() has set
-					}
-					p = w.run(curl(t, args...))
-				} else {
-					p = w.run(sockeye(on(append([]string{"get"}, args...)...)...))
-				}
-				if p.code == 0 {
-					require.Empty(t, p.stderr())
-				} else {
-					require.NotEmpty(t, p.stderr())
-				}
-				page, _ := os.ReadFile(filepath.Join(dir, "page"))
-				return result{p.stdout(), m.told(), string(page), p.code}
-			}
-			want, got := run("curl"), run("sockeye")
-			require.Equal(t, row.code, want.Code, "curl itself")
-			require.Equal(t, want, got)
+			requireAskedAsCurl(t, w, row.args, row.code, m.told)
 		})
 	}
 }

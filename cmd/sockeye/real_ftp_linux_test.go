@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -112,44 +111,6 @@ func TestGetOverFTPAsCurl(t *testing.T) {
 		}
 	})
 	t.Run("the journey has two connections", func(t *testing.T) { ftpJourney(t, w) })
-}
-
-// requireAsCurl runs curl and get with the same arguments: what they print, what they write, and how they end.
-func requireAsCurl(t *testing.T, w *world, args []string, code int) {
-	t.Helper()
-	type result struct {
-		Out, File string
-		Code      int
-	}
-	run := func(who string) result {
-		dir := filepath.Join(w.dir, who)
-		require.NoError(t, os.MkdirAll(dir, 0o755))
-		args := slices.Clone(args)
-		for i := range args {
-			args[i] = strings.ReplaceAll(args[i], "DIR", dir)
-		}
-		var p *process
-		if who == "curl" {
-			p = w.run(curl(t, args...))
-		} else {
-			p = w.run(sockeye(on(append([]string{"get"}, args...)...)...))
-		}
-		if p.code == 0 {
-			require.Empty(t, p.stderr())
-		} else {
-			require.NotEmpty(t, p.stderr())
-		}
-		page, _ := os.ReadFile(filepath.Join(dir, "page"))
-		return result{p.stdout(), string(page), p.code}
-	}
-	want, got := run("curl"), run("sockeye")
-	require.Equal(t, code, want.Code, "curl itself: %.200s", want.Out)
-	for _, r := range []*result{&want, &got} { // of what is long a few bytes, and its sum
-		if len(r.File) > 2000 {
-			r.File = fmt.Sprintf("%.100s... %.100s: %d bytes, %s", r.File, r.File[len(r.File)-100:], len(r.File), sum([]byte(r.File)))
-		}
-	}
-	require.Equal(t, want, got)
 }
 
 func ftpJourney(t *testing.T, w *world) {

@@ -265,15 +265,20 @@ func TestRunLeavesNothing(t *testing.T) {
 		if s != syscall.SIGKILL {
 			require.Equal(t, 128+int(s), p.code)
 		}
-		pid := strings.TrimSpace(p.stdout())
-		w.eventually("the program is still there", func() bool {
-			_, err := os.Stat(filepath.Join("/proc", pid))
-			return os.IsNotExist(err)
-		})
-		left, err := filepath.Glob(filepath.Join(w.dir, "resolv*"))
-		require.NoError(t, err)
-		require.Empty(t, left)
+		w.nothingLeft(strings.TrimSpace(p.stdout()))
 	}
+}
+
+// nothingLeft holds that a program that was run has gone, and run's files in the world's directory.
+func (w *world) nothingLeft(pid string) {
+	w.t.Helper()
+	w.eventually("the program is still there", func() bool {
+		_, err := os.Stat(filepath.Join("/proc", pid))
+		return os.IsNotExist(err)
+	})
+	left, err := filepath.Glob(filepath.Join(w.dir, "resolv*"))
+	require.NoError(w.t, err)
+	require.Empty(w.t, left)
 }
 
 // An ordinary user, where /dev/net/tun is open to all, as most systems have it.

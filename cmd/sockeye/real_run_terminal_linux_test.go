@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -77,11 +76,5 @@ func TestRunKeepsTheTerminal(t *testing.T) {
 	require.Equal(t, 128+int(syscall.SIGINT), p.code, p.stderr())
 	_, rest, _ := strings.Cut(tm.shown(), "I am ")
 	pid, _, _ := strings.Cut(rest, ".")
-	w.eventually("the program is still there", func() bool {
-		_, err := os.Stat(filepath.Join("/proc", pid))
-		return os.IsNotExist(err)
-	})
-	left, err := filepath.Glob(filepath.Join(w.dir, "resolv*"))
-	require.NoError(t, err)
-	require.Empty(t, left)
+	w.nothingLeft(pid)
 }

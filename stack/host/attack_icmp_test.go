@@ -66,12 +66,7 @@ func TestAttack_11_BroadcastsAndErrors(t *testing.T) {
 
 // rawSYN builds a segment that wants to connect.
 func rawSYN(src, dst netip.Addr, sport, dport uint16) []byte {
-	seg := wire.TCP{SrcPort: sport, DstPort: dport, Seq: 100, Flags: wire.SYN, Window: 1000}
-	b := make([]byte, seg.HeaderLen())
-	seg.Encode(b)
-	p := raw(wire.IPv4{Src: src, Dst: dst, Protocol: wire.ProtoTCP}, b)
-	wire.SetTransportChecksum(p, [2][]byte{})
-	return p
+	return rawTCP(src, dst, wire.TCP{SrcPort: sport, DstPort: dport, Seq: 100, Flags: wire.SYN, Window: 1000}, nil)
 }
 
 func TestAttack_12_Redirect(t *testing.T) {
@@ -195,11 +190,7 @@ func TestAttack_13_BlindHardErrors(t *testing.T) {
 		seg, _, err := wire.DecodeTCP(synack[0][20:])
 		require.NoError(t, err)
 		ack := wire.TCP{SrcPort: 1000, DstPort: 80, Seq: 101, Ack: seg.Seq.Add(1), Flags: wire.ACK, Window: 1000}
-		b := make([]byte, ack.HeaderLen())
-		ack.Encode(b)
-		p := raw(wire.IPv4{Src: addrB, Dst: addrA, Protocol: wire.ProtoTCP}, b)
-		wire.SetTransportChecksum(p, [2][]byte{})
-		answers(w.a, w.now, p)
+		answers(w.a, w.now, rawTCP(addrB, addrA, ack, nil))
 		_, err = w.a.Accept(w.now, l)
 		require.NoError(t, err)
 		w.quiesce()

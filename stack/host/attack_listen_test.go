@@ -25,13 +25,7 @@ func (f *forger) flow(i int) netip.AddrPort {
 // segment builds one for port 80 of b.
 func (f *forger) segment(from netip.AddrPort, h wire.TCP, data []byte) []byte {
 	h.SrcPort, h.DstPort = from.Port(), 80
-	b := make([]byte, h.HeaderLen()+len(data))
-	h.Encode(b)
-	copy(b[h.HeaderLen():], data)
-	p := raw(wire.IPv4{Src: from.Addr(), Dst: addrB, Protocol: wire.ProtoTCP}, b)
-	n := 20 + h.HeaderLen()
-	wire.SetTransportChecksum(p[:n], [2][]byte{p[n:]})
-	return p
+	return rawTCP(from.Addr(), addrB, h, data)
 }
 
 // floodOptions are what SYNs say: nothing at all, as floods do, and everything, as clients do.

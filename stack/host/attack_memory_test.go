@@ -75,9 +75,9 @@ func TestAttack_45_TimeWait(t *testing.T) {
 	n := w.a.Counters().TCP // some four-tuples came again, by chance: those records made room by RFC 6191
 	require.EqualValues(t, limit, n.TimeWaitOverflow+n.TWRecycled)
 	require.NotZero(t, n.TimeWaitOverflow)
-	require.Empty(t, answers(w.a, w.now, rawTCP(last, wire.RST, 0)))
+	require.Empty(t, answers(w.a, w.now, rawAnswer(last, wire.RST, 0)))
 	require.Equal(t, limit, waiting(w.a, tcp.StateTimeWait), "a reset does not end TIME-WAIT (RFC 1337)")
-	require.Len(t, answers(w.a, w.now, rawTCP(last, wire.FIN|wire.ACK, -1)), 1, "a FIN that comes again is acknowledged")
+	require.Len(t, answers(w.a, w.now, rawAnswer(last, wire.FIN|wire.ACK, -1)), 1, "a FIN that comes again is acknowledged")
 	w.seen = nil
 	c, s := w.join(l)
 	w.pump(c, s, pattern(100000), pattern(100000))
@@ -274,11 +274,7 @@ func (w *world) squatter(addr netip.Addr, p []byte) {
 	if seg.Flags&wire.SYN != 0 {
 		out.Flags, out.Seq, out.Ack = wire.SYN|wire.ACK, 1000, seg.Seq.Add(1)
 	}
-	b := make([]byte, out.HeaderLen())
-	out.Encode(b)
-	q := raw(wire.IPv4{Src: addr, Dst: addrA, Protocol: wire.ProtoTCP}, b)
-	wire.SetTransportChecksum(q, [2][]byte{})
-	w.a.Input(w.now, packet(q))
+	w.a.Input(w.now, packet(rawTCP(addr, addrA, out, nil)))
 }
 
 // steady lets both ends of a connection send n times 16 KiB, as the buffers take
@@ -409,10 +405,5 @@ func oneByteAhead(p []byte, ahead int) []byte {
 		panic(err)
 	}
 	seg.Seq, seg.Flags = seg.Seq.Add(ahead), wire.ACK
-	n := seg.HeaderLen()
-	b := make([]byte, n+1)
-	seg.Encode(b)
-	q := raw(wire.IPv4{Src: addrA, Dst: addrB, Protocol: wire.ProtoTCP}, b)
-	wire.SetTransportChecksum(q, [2][]byte{})
-	return q
+	return rawTCP(addrA, addrB, seg, []byte{0})
 }

@@ -26,17 +26,17 @@ func TestAttack_26_SeenFromAnotherConnection(t *testing.T) {
 	}
 	guesses := []forged{
 		{"nothing", func([]byte) []byte { return nil }},
-		{"RST in the window", func(p []byte) []byte { return rawTCP(p, wire.RST, 10) }},
-		{"RST outside the window", func(p []byte) []byte { return rawTCP(p, wire.RST, -100000) }},
-		{"SYN", func(p []byte) []byte { return rawTCP(p, wire.SYN, 10) }},
-		{"an ACK outside the window", func(p []byte) []byte { return rawTCP(p, wire.ACK, -100000) }},
+		{"RST in the window", func(p []byte) []byte { return rawAnswer(p, wire.RST, 10) }},
+		{"RST outside the window", func(p []byte) []byte { return rawAnswer(p, wire.RST, -100000) }},
+		{"SYN", func(p []byte) []byte { return rawAnswer(p, wire.SYN, 10) }},
+		{"an ACK outside the window", func(p []byte) []byte { return rawAnswer(p, wire.ACK, -100000) }},
 		{"for a port that nobody uses", func(p []byte) []byte {
-			q := rawTCP(p, wire.RST, 10)
+			q := rawAnswer(p, wire.RST, 10)
 			binary.BigEndian.PutUint16(q[22:], 1) // its destination
 			return checked(q)
 		}},
 		{"SYN for a port that nobody uses", func(p []byte) []byte {
-			q := rawTCP(p, wire.SYN, 10)
+			q := rawAnswer(p, wire.SYN, 10)
 			binary.BigEndian.PutUint16(q[22:], 1)
 			return checked(q)
 		}},
@@ -68,9 +68,9 @@ func TestAttack_26_SeenFromAnotherConnection(t *testing.T) {
 					note(answers(w.a, w.now, p))
 				}
 			}
-			note(answers(w.a, w.now, rawTCP(of(mine), wire.RST, 10))) // how many are left?
-			note(answers(w.a, w.now, rawTCP(of(mine), wire.SYN, 10)))
-			note(answers(w.a, w.now, rawTCP(of(mine), wire.ACK, -100000)))
+			note(answers(w.a, w.now, rawAnswer(of(mine), wire.RST, 10))) // how many are left?
+			note(answers(w.a, w.now, rawAnswer(of(mine), wire.SYN, 10)))
+			note(answers(w.a, w.now, rawAnswer(of(mine), wire.ACK, -100000)))
 			w.now = w.now.Add(100 * time.Millisecond)
 		}
 		require.Equal(t, tcp.StateEstablished, w.state(w.a, victim), g.rule)

@@ -12,19 +12,15 @@ import (
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
-// rawTCP builds a segment from the peer to a that follows the one that a sent last.
-func rawTCP(last []byte, flags wire.Flags, ahead int) []byte {
+// rawAnswer builds a segment from the peer to a that follows the one that a sent last.
+func rawAnswer(last []byte, flags wire.Flags, ahead int) []byte {
 	seg, data, err := wire.DecodeTCP(last[20:])
 	if err != nil {
 		panic(err)
 	}
 	answer := wire.TCP{SrcPort: seg.DstPort, DstPort: seg.SrcPort, Flags: flags, Window: 1000,
 		Seq: seg.Ack.Add(ahead), Ack: seg.Seq.Add(seg.SegLen(len(data)))}
-	b := make([]byte, answer.HeaderLen())
-	answer.Encode(b)
-	p := raw(wire.IPv4{Src: addrB, Dst: addrA, Protocol: wire.ProtoTCP}, b)
-	wire.SetTransportChecksum(p, [2][]byte{})
-	return p
+	return rawTCP(addrB, addrA, answer, nil)
 }
 
 // What one connection spends on challenge ACKs shows on no other (CVE-2016-5696).
@@ -42,8 +38,8 @@ func TestAttack_26_ChallengeACKs(t *testing.T) {
 	w.run(time.Second)
 	attack := func(s Handle, n int) (answered int) {
 		for range n {
-			answered += len(answers(w.a, w.now, rawTCP(last[port(t, w.a, s)], wire.RST, 10)))
-			answered += len(answers(w.a, w.now, rawTCP(last[port(t, w.a, s)], wire.SYN, 10)))
+			answered += len(answers(w.a, w.now, rawAnswer(last[port(t, w.a, s)], wire.RST, 10)))
+			answered += len(answers(w.a, w.now, rawAnswer(last[port(t, w.a, s)], wire.SYN, 10)))
 		}
 		return answered
 	}

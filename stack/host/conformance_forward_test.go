@@ -18,11 +18,7 @@ import (
 // toAbroad is a segment from a's port 1000 to whom a wants to reach.
 func toAbroad(h wire.TCP) []byte {
 	h.SrcPort, h.DstPort, h.Window = 1000, abroad.Port(), 1000
-	b := make([]byte, h.HeaderLen())
-	h.Encode(b)
-	p := raw(wire.IPv4{Src: addrA, Dst: abroad.Addr(), Protocol: wire.ProtoTCP}, b)
-	wire.SetTransportChecksum(p, [2][]byte{})
-	return p
+	return rawTCP(addrA, abroad.Addr(), h, nil)
 }
 
 var heldFlow = tcp.Flow{Local: abroad, Remote: netip.AddrPortFrom(addrA, 1000)}

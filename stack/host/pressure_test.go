@@ -316,11 +316,7 @@ func TestRelieveBeginsWithOutOfOrderData(t *testing.T) {
 		seg, _, err := wire.DecodeTCP(last[len(last)-1][20:])
 		require.NoError(t, err)
 		seg.Seq, seg.Flags = seg.Seq.Add(100), wire.ACK
-		b := make([]byte, seg.HeaderLen()+500)
-		seg.Encode(b)
-		p := raw(wire.IPv4{Src: addrB, Dst: addrA, Protocol: wire.ProtoTCP}, b)
-		wire.SetTransportChecksum(p, [2][]byte{})
-		w.a.Input(w.now, packet(p))
+		w.a.Input(w.now, packet(rawTCP(addrB, addrA, seg, make([]byte, 500))))
 		w.flush()
 	}
 	w.seen = nil

@@ -509,11 +509,7 @@ func TestPathMTUOfTCP(t *testing.T) {
 func TestTCPToBroadcast(t *testing.T) { // RFC 9293 MUST-57
 	w := newWorld(t)
 	w.listen(w.a, 1)
-	b := make([]byte, 20)
-	seg := wire.TCP{SrcPort: 5, DstPort: 80, Flags: wire.SYN}
-	seg.Encode(b)
-	p := raw(wire.IPv4{Src: addrB, Dst: netip.MustParseAddr("192.0.2.255"), Protocol: 6}, b)
-	wire.SetTransportChecksum(p, [2][]byte{})
+	p := rawTCP(addrB, netip.MustParseAddr("192.0.2.255"), wire.TCP{SrcPort: 5, DstPort: 80, Flags: wire.SYN}, nil)
 	require.Empty(t, answers(w.a, w.now, p))
 	require.EqualValues(t, 1, w.a.Counters().Drop[trace.DropMartian])
 	s := w.open(w.a, Stream)

@@ -151,11 +151,7 @@ func TestReqC_TimeWaitSYN(t *testing.T) {
 				syn.Options.HasTimestamps = true
 				syn.Options.TSVal = old.Options.TSEcr + uint32(row.ts)
 			}
-			b := make([]byte, syn.HeaderLen())
-			syn.Encode(b)
-			p := raw(wire.IPv4{Src: addrA, Dst: addrB, Protocol: wire.ProtoTCP}, b)
-			wire.SetTransportChecksum(p, [2][]byte{})
-			got := answers(w.b, w.now, p)
+			got := answers(w.b, w.now, rawTCP(addrA, addrB, syn, nil))
 			require.Len(t, got, 1, row.name)
 			seg, _, err := wire.DecodeTCP(got[0][20:])
 			require.NoError(t, err)

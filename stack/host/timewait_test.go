@@ -161,7 +161,7 @@ func TestTimeWaitAnswers(t *testing.T) {
 	w := newWorld(t)
 	_, last := w.waits(1000, Options{TTL: 33, TOS: 0x48})
 	w.run(40 * time.Second)
-	got := answers(w.a, w.now, rawTCP(last, wire.FIN|wire.ACK, -1))
+	got := answers(w.a, w.now, rawAnswer(last, wire.FIN|wire.ACK, -1))
 	require.Len(t, got, 1)
 	ip, payload, err := wire.DecodeIPv4(got[0])
 	require.NoError(t, err)
@@ -248,11 +248,11 @@ func TestReqC_TimeWaitAssassination(t *testing.T) {
 	w := newWorld(t)
 	_, last := w.waits(1000, Options{})
 	for _, ahead := range []int{-1, 0, 1, 100} {
-		require.Empty(t, answers(w.a, w.now, rawTCP(last, wire.RST, ahead)))
-		require.Empty(t, answers(w.a, w.now, rawTCP(last, wire.RST|wire.ACK, ahead)))
+		require.Empty(t, answers(w.a, w.now, rawAnswer(last, wire.RST, ahead)))
+		require.Empty(t, answers(w.a, w.now, rawAnswer(last, wire.RST|wire.ACK, ahead)))
 	}
-	require.Len(t, answers(w.a, w.now, rawTCP(last, wire.ACK, -100)), 1, "an old duplicate draws an ACK")
-	require.Empty(t, answers(w.a, w.now, rawTCP(last, wire.ACK, -100)), "the next at once does not")
+	require.Len(t, answers(w.a, w.now, rawAnswer(last, wire.ACK, -100)), 1, "an old duplicate draws an ACK")
+	require.Empty(t, answers(w.a, w.now, rawAnswer(last, wire.ACK, -100)), "the next at once does not")
 	require.EqualValues(t, 1, w.a.Counters().TCP.CurrTimeWait)
 	require.EqualValues(t, 6, w.a.Counters().Drop[trace.DropState]+w.a.Counters().Drop[trace.DropUnacceptable]-4)
 	w.run(60 * time.Second)
@@ -319,7 +319,7 @@ func TestTimeWaitAllocatesNothing(t *testing.T) {
 		cycle()
 	}
 	require.Zero(t, testing.AllocsPerRun(200, cycle))
-	fin := packet(rawTCP(last, wire.FIN|wire.ACK, -1))
+	fin := packet(rawAnswer(last, wire.FIN|wire.ACK, -1))
 	sent := w.a.Counters().TCP.OutSegs
 	require.Zero(t, testing.AllocsPerRun(200, func() {
 		w.a.Input(w.now, fin)

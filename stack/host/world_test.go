@@ -164,6 +164,15 @@ func rawUDP(src, dst netip.Addr, sport, dport uint16, data []byte) []byte {
 	return p
 }
 
+// rawTCP builds a TCP segment with its checksum.
+func rawTCP(src, dst netip.Addr, h wire.TCP, data []byte) []byte {
+	b := make([]byte, h.HeaderLen(), h.HeaderLen()+len(data))
+	h.Encode(b)
+	p := raw(wire.IPv4{Src: src, Dst: dst, Protocol: wire.ProtoTCP}, append(b, data...))
+	wire.SetTransportChecksum(p, [2][]byte{})
+	return p
+}
+
 // rawICMP builds an ICMP message.
 func rawICMP(src, dst netip.Addr, m wire.ICMP, body []byte) []byte {
 	b := make([]byte, 8+len(body))

@@ -109,7 +109,7 @@ func (r *run) end() {
 // bulk moves bytes for bulkTime and returns the rate in Gbit/s.
 func bulk(b testing.TB, open func(testing.TB) dialer, up bool) float64 {
 	d := open(b)
-	l := kernelListener(b, d)
+	l := kernelListener(b, d.peer)
 	defer l.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -125,9 +125,9 @@ func bulk(b testing.TB, open func(testing.TB) dialer, up bool) float64 {
 	return measure(b, from, to)
 }
 
-// kernelListener listens on the kernel's side.
-func kernelListener(t testing.TB, d dialer) (l net.Listener) {
-	require.NoError(t, d.peer.Do(func() (err error) {
+// kernelListener listens at kernelAt in a namespace.
+func kernelListener(t testing.TB, ns *setup.NetNS) (l net.Listener) {
+	require.NoError(t, ns.Do(func() (err error) {
 		l, err = net.Listen("tcp4", kernelAt.String())
 		return err
 	}))

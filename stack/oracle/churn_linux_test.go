@@ -32,7 +32,7 @@ func BenchmarkConnectClose(b *testing.B) {
 // churn returns how many connections were made and closed per second.
 func churn(tb testing.TB, open func(testing.TB) dialer, atOnce int) float64 {
 	d := open(tb)
-	l := kernelListener(tb, d)
+	l := kernelListener(tb, d.peer)
 	defer l.Close()
 	go serveEach(l, answerOnce)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*patience)

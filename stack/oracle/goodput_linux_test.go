@@ -124,11 +124,7 @@ func goodput(t testing.TB, who, algorithm string, data link.Faults, seed uint64)
 	sink := newNS(t)
 	far := kernelTUN(t, sink, gvisorPrefix)
 	dial := contestant(t, who, algorithm, newShuttle(t, far, data, link.Faults{Delay: pathDelay}, seed))
-	var l net.Listener
-	require.NoError(t, sink.Do(func() (err error) {
-		l, err = net.Listen("tcp4", kernelAt.String())
-		return err
-	}))
+	l := kernelListener(t, sink)
 	defer l.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

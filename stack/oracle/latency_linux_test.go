@@ -39,7 +39,7 @@ func contestOf1And64(b *testing.B, once func(tb testing.TB, open func(testing.TB
 // requests returns how many requests were answered per second.
 func requests(tb testing.TB, open func(testing.TB) dialer, conns int) float64 {
 	d := open(tb)
-	l := kernelListener(tb, d)
+	l := kernelListener(tb, d.peer)
 	defer l.Close()
 	go serveEach(l, echo)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -62,7 +62,7 @@ func BenchmarkQueues(b *testing.B) {
 // flows is bulk over several connections. It returns their rate together and
 // the processor's seconds, both sides' and the kernel's, for each 10^9 bytes.
 func flows(t testing.TB, d dialer, up bool) (rate, cost float64) {
-	l := kernelListener(t, d)
+	l := kernelListener(t, d.peer)
 	defer l.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/sockeye-net/sockeye/stack/link"
 )
 
@@ -56,11 +54,7 @@ func shared(t testing.TB, ours, kernel string, seed uint64) (x, y float64) {
 	far := kernelTUN(t, sink, gvisorPrefix)
 	data := link.Faults{Delay: pathDelay, Rate: pathRate, Queue: pathQueue}
 	one, other := fork(t, far, data, link.Faults{Delay: pathDelay}, seed)
-	var l net.Listener
-	require.NoError(t, sink.Do(func() (err error) {
-		l, err = net.Listen("tcp4", kernelAt.String())
-		return err
-	}))
+	l := kernelListener(t, sink)
 	defer l.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -112,13 +112,7 @@ func TestRACK(t *testing.T) {
 			{both(wait(100*ms), sack(2001), window(10000)), ""},
 		}},
 	} {
-		t.Run(row.rule, func(t *testing.T) {
-			r := sackRig(t)
-			r.t = t
-			r.run(row.s)
-			r.c.Release()
-			require.Zero(t, r.env.Budget.Used())
-		})
+		t.Run(row.rule, func(t *testing.T) { runSACK(t, row.s) })
 	}
 }
 

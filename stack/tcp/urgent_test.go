@@ -144,16 +144,8 @@ func TestUrgentSentIsMarkedUntilAcknowledged(t *testing.T) {
 
 // Urgent data goes in segments that have the pointer each: a super-segment has one for all.
 func TestUrgentIsNeverASuperSegment(t *testing.T) {
-	r := newRig(t, plain, Options{})
+	r := establishedRig(t, plain, Options{})
 	r.env.MaxGSO = 65535
-	r.c.Open(r.now)
-	r.out()
-	syn := r.opt
-	syn.HasMSS, syn.MSS = true, 1000
-	r.opt = syn
-	r.in("SA", 0, 1, 60000, 0)
-	r.opt = wire.TCPOptions{}
-	r.out()
 	require.Equal(t, 5000, r.c.WriteUrgent(r.now, make([]byte, 5000)))
 	var out Segment
 	for want := uint16(5000); want > 0; want -= 1000 {
