@@ -143,8 +143,9 @@ func overForwarder(t *testing.T, plain bool, mtu int) (*setup.NetNS, func(contex
 	return far, func(ctx context.Context) (net.Conn, error) { return n.DialContext(ctx, "tcp4", farAt.String()) }
 }
 
-// sniff lets tshark capture in a namespace; the function returned ends that and
-// gives the IP length of every TCP segment with data.
+// sniff lets tshark capture in a namespace; the function returned ends that once the
+// last segment to the peer was seen, its FIN, and gives the IP length of every TCP
+// segment with data.
 func sniff(t *testing.T, ns *setup.NetNS, device string) func() []int {
 	path := filepath.Join(t.TempDir(), "far.pcapng")
 	capture := exec.Command("tshark", "-q", "-i", device, "-s", "100", "-B", "64", "-w", path, "tcp")
@@ -159,13 +160,16 @@ func sniff(t *testing.T, ns *setup.NetNS, device string) func() []int {
 		begun = append(begun, b[:n]...)
 	}
 	require.Eventually(t, func() bool { _, err := os.Stat(path); return err == nil }, patience, 10*time.Millisecond)
+	toPeer := func(filter, field string) string { // of what is in the file by now
+		out, _ := exec.Command("tshark", "-n", "-r", path, "-Y", filter+" && ip.dst == "+farAt.Addr().String(), "-T", "fields", "-e", field).Output()
+		return string(out)
+	}
 	return func() (sizes []int) {
+		require.Eventually(t, func() bool { return toPeer("tcp.flags.fin == 1", "frame.number") != "" }, patience, 100*time.Millisecond)
 		require.NoError(t, capture.Process.Signal(os.Interrupt))
 		_, _ = io.Copy(io.Discard, said)
 		require.NoError(t, capture.Wait())
-		out, err := exec.Command("tshark", "-n", "-r", path, "-Y", "tcp.len > 0 && ip.dst == "+farAt.Addr().String(), "-T", "fields", "-e", "ip.len").Output()
-		require.NoError(t, err)
-		for line := range strings.Lines(string(out)) {
+		for line := range strings.Lines(toPeer("tcp.len > 0", "ip.len")) {
 			n := 0
 			_, err := fmt.Sscan(line, &n)
 			require.NoError(t, err)
