@@ -75,9 +75,9 @@ func ftpServer(t *testing.T, f *FTP, greeting string, answers map[string]string)
 	f.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		l, err := net.Listen("tcp4", "127.0.0.1:0")
 		require.NoError(t, err)
-		defer l.Close()
 		go func() {
 			c, err := l.Accept()
+			l.Close() // not before: it would reset who is not accepted yet
 			if err != nil {
 				return
 			}
