@@ -91,6 +91,9 @@ func ftpServer(t *testing.T, f *FTP, greeting string, answers map[string]string)
 				}
 				command, _, _ := strings.Cut(strings.TrimSpace(string(b[:n])), " ")
 				_, _ = io.WriteString(c, answers[command])
+				if command == "QUIT" {
+					return
+				}
 			}
 		}()
 		return net.Dial("tcp4", l.Addr().String())

@@ -16,7 +16,11 @@ type newsroom struct {
 	mu    sync.Mutex
 	items []newsItem
 	fresh chan struct{} // closed when there is more
+	asked chan struct{} // closed when somebody has asked first
+	first sync.Once
 }
+
+func newNewsroom() *newsroom { return &newsroom{asked: make(chan struct{})} }
 
 // A newsItem is one piece of news.
 type newsItem struct {
@@ -32,8 +36,14 @@ var newsTexts = []string{"the ice breaks", "the salmon come", "the bears come, t
 // longestWait is how long a question for news is held.
 const longestWait = time.Second
 
-// edit brings the news out until ctx ends.
+// edit brings the news out until ctx ends. The first question finds none, however long
+// its connection took.
 func (n *newsroom) edit(ctx context.Context) {
+	select {
+	case <-n.asked:
+	case <-ctx.Done():
+		return
+	}
 	begun := time.Now()
 	for i, after := range newsTimes {
 		select {
@@ -62,6 +72,7 @@ func (n *newsroom) since(seen int) ([]newsItem, chan struct{}) {
 	if n.fresh == nil {
 		n.fresh = make(chan struct{})
 	}
+	n.first.Do(func() { close(n.asked) })
 	return n.items[min(seen, len(n.items)):], n.fresh
 }
 

@@ -120,7 +120,7 @@ type newsReader struct {
 func (st *stage) seeNews(w *newsWay) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	room := &newsroom{}
+	room := newNewsroom()
 	web, err := st.serve(80, room, nil)
 	if err != nil {
 		return err

@@ -45,11 +45,11 @@ var showSays = map[string][]string{
 		"6 TWO REQUESTS AT ONCE", "h2 > HEADERS stream 3 ", "h2 > HEADERS stream 5 ", "h2 < HEADERS stream ", "h2 < HEADERS stream ", "7 HTTP/2: ITS STREAMS", "1 GET / 200", "3 GET /", "5 GET /", "HPACK.", "8 THE CLOSE", "That was all",
 	},
 	"polling": {
-		"1 POLLING", "GET /now?after=0", "HTTP/1.1 204", "GET /now?after=0", "1 the ice breaks", "HTTP/1.1 204", "2 the salmon come", "3 the bears come, too",
+		"1 POLLING", "GET /now?after=0", "HTTP/1.1 204", "GET /now?after=0", "1 the ice breaks", "~HTTP/1.1 204", "2 the salmon come", "3 the bears come, too",
 		"2 LONG POLLING", "3 STREAMING", "4 THE THREE SIDE BY SIDE", "~polling 6 ", "~long-polling 3 ", "streaming 1 ", "That was all",
 	},
 	"long-polling": {
-		"1 LONG POLLING", "GET /wait?after=0", "1 the ice breaks", "GET /wait?after=1", "2 the salmon come", "GET /wait?after=2", "3 the bears come, too",
+		"1 LONG POLLING", "GET /wait?after=0", "1 the ice breaks", "GET /wait?after=1", "2 the salmon come", "~GET /wait?after=2", "3 the bears come, too",
 		"2 POLLING", "3 STREAMING", "4 THE THREE SIDE BY SIDE", "~polling 6 ", "~long-polling 3 ", "streaming 1 ", "That was all",
 	},
 	"streaming": {
