@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-net/sockeye/apps/balance"
@@ -122,6 +123,7 @@ func (f *farm) funeral(b *balancing) error {
 		return err
 	}
 	time.Sleep(pauseOut) // the pause itself is what is shown
+	f.waited.Add(int64(pauseOut))
 	if err := b.visit(3); err != nil {
 		return err
 	}
@@ -133,7 +135,12 @@ func (f *farm) funeral(b *balancing) error {
 type farm struct {
 	st      *stage
 	servers []*farmServer
+	waited  atomic.Int64 // nanoseconds
 }
+
+// now is the balancers' clock. It goes on only where the demo waits: on a machine that is
+// slow a server that is out shall not be tried before its chapter comes.
+func (f *farm) now() time.Time { return time.Unix(0, f.waited.Load()) }
 
 // A farmServer greets whoever connects with its name.
 type farmServer struct {
@@ -200,7 +207,7 @@ type balancing struct {
 func (f *farm) balance(port uint16, by balance.Policy) (*balancing, error) {
 	n := stdnet.New(f.st.stack)
 	b := &balancing{f: f, at: netip.AddrPortFrom(f.st.us.Addr(), port)}
-	b.b = &balance.Balancer{Policy: by, Pause: pauseOut, Dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	b.b = &balance.Balancer{Policy: by, Pause: pauseOut, Now: f.now, Dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 		return n.DialContext(ctx, "tcp4", to.String())
 	}}
 	for _, s := range f.servers {
