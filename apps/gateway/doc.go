@@ -13,6 +13,7 @@
 //	stream.go    connections, half-closed and reset as their other ends are
 //	datagram.go  UDP, one socket for each endpoint inside
 //	ping.go      echoes, over ping sockets
+//	errors_linux.go   what the error queue of a socket says, for who is inside
 //
 // # Goroutines
 //

@@ -5,7 +5,7 @@
 // Place in the walk: it takes the place of package stack and of the peer. Run
 // parses a file (parse*.go, values.go) into events (ast.go), and a machine
 // (machine.go) goes through them: it injects packets (encode.go) with Input,
-// makes the calls (calls.go, options.go), calls Expire when a Deadline comes,
+// makes the calls (calls.go, sockopts.go), calls Expire when a Deadline comes,
 // reads what Transmit gives (decode.go) and compares it with what the script
 // says (match.go), and keeps the ladder that a failure prints (print.go).
 //

@@ -13,8 +13,9 @@
 //	calls.go       the calls that make, name and end a socket
 //	transfer.go    the calls that move data; cork.go: datagrams from several of them
 //	message.go     sendmsg and recvmsg: vectors, what headers said, the error queue
-//	options.go     setsockopt and getsockopt of numbers; options_path.go: of IPPROTO_IP;
+//	options.go     setsockopt and getsockopt of numbers; options_path.go: of IPPROTO_IP, options_udp.go: of IPPROTO_UDP;
 //	               options_tcp.go, options_string.go, options_info.go: of IPPROTO_TCP;
+//	               options_pacing.go: SO_MAX_PACING_RATE;
 //	               options_raw.go: of bytes, as in C. testdata/options.md is the table of all
 //	ioctl.go       what is queued, and the urgent mark; fcntl's O_NONBLOCK
 //	poll.go        poll(2); epoll.go: by level, by edge and once

@@ -4,9 +4,9 @@
 // turns, so that what the machine does meanwhile falls on all of them alike.
 //
 //	bench.go      what is measured, in rounds, and the medians
-//	paths.go      the contestants
-//	bulk.go requests.go   one flow up and down; a byte and its answer
-//	bare.go       TCP with nothing in it, over a device: the ceiling
+//	paths_linux.go   the contestants
+//	bulk_linux.go requests.go   one flow up and down; a byte and its answer
+//	bare_linux.go    TCP with nothing in it, over a device: the ceiling
 //
 // It makes devices and namespaces and removes them; it is for the command bench
 // alone.
