@@ -38,6 +38,7 @@ const (
 	WaitAll                    // streams: fill the buffer, unless the end or an error comes first
 	OOB                        // streams: Send's last byte is urgent; Recv takes the urgent byte, and never waits
 	More                       // streams: more is sent at once, so a partial segment may wait for it
+	TryFirst                   // a deadline that has passed ends the wait only, and keeps nobody from what need not be waited for
 )
 
 // usable says why the socket takes no calls, or nil. The lock is held.

@@ -197,7 +197,9 @@ func (h *Host) collect(now clock.Instant, s *socket) {
 		h.pathFound(now, s)
 		ev &^= tcp.EvPathMTU
 	}
+	whom := newsFor(ev)
 	if st := s.conn.State(); st != s.state {
+		whom = ForReaders | ForWriters
 		h.countState(s, st)
 		s.state = st
 		if st == tcp.StateFinWait2 {
@@ -223,7 +225,21 @@ func (h *Host) collect(now clock.Instant, s *socket) {
 		}
 	}
 	h.lingerOver(s)
-	h.raise(s)
+	if whom == ForReaders && s.has(lowered) && h.conditions(s)&(Readable|Urgent) == 0 && !h.reads(s) {
+		return // less than SO_RCVLOWAT is no news
+	}
+	h.raiseFor(s, whom)
+}
+
+// newsFor says whom what has happened to a connection is news for.
+func newsFor(ev tcp.Event) (whom Mask) {
+	if ev&^tcp.EvWritable != 0 {
+		whom |= ForReaders
+	}
+	if ev&^(tcp.EvReadable|tcp.EvUrgent) != 0 {
+		whom |= ForWriters
+	}
+	return whom
 }
 
 // joinAccept puts a connection into the queue of the listener that it came

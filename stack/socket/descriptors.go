@@ -165,6 +165,7 @@ func (d *descriptor) errno(err error) error {
 
 // flags returns how the stack has to do a call with Linux's flags.
 func (d *descriptor) flags(msg int) (f stack.Flags) {
+	f = stack.TryFirst // SO_RCVTIMEO and SO_SNDTIMEO bound the wait only
 	if msg&MSG_DONTWAIT != 0 || d.nonblock.Load() {
 		f |= stack.DontWait
 	}
