@@ -68,7 +68,7 @@ func cutBothWays(t *testing.T, seed uint64, room int) (packets [][]byte, counts 
 			}
 		case 3:
 			if step > 30 && len(packets) > 0 {
-				tooBig(w, from, to, packets[len(packets)-1-r.IntN(min(len(packets), 20))], 1000+r.IntN(500))
+				refusedBy(w, from, to, packets[len(packets)-1-r.IntN(min(len(packets), 20))], 1000+r.IntN(500))
 			}
 		}
 		sent := sendAll(from, w, room)
@@ -113,8 +113,8 @@ func cutBothWays(t *testing.T, seed uint64, room int) (packets [][]byte, counts 
 	return packets, counts, told
 }
 
-// tooBig tells from that a router on its way to to did not take p.
-func tooBig(w *world, from, to *Host, p []byte, mtu int) {
+// refusedBy tells from that a router on its way to to did not take p.
+func refusedBy(w *world, from, to *Host, p []byte, mtu int) {
 	src := netip.AddrFrom4([4]byte(p[12:16]))
 	if !from.net.isOwn(number(src)) {
 		return

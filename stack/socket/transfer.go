@@ -5,8 +5,8 @@ import "syscall"
 // Send sends p to the peer: a datagram, or on a stream all of p, waiting for room.
 // A stream returns less only where it may not wait or an error came in between,
 // which the next call then returns. flags: MSG_DONTWAIT, MSG_NOSIGNAL; on a stream
-// MSG_OOB (the last byte of p is urgent) and MSG_MORE, on others EOPNOTSUPP (Linux
-// joins datagrams by MSG_MORE; there is no such thing here). EBADF, EAGAIN, EPIPE,
+// MSG_OOB (the last byte of p is urgent; on others EOPNOTSUPP) and MSG_MORE (more
+// follows: a partial segment waits for it; datagrams are put together). EBADF, EAGAIN, EPIPE,
 // ECONNRESET, ETIMEDOUT, EDESTADDRREQ, EMSGSIZE.
 func (a *API) Send(fd int, p []byte, flags int) (int, error) {
 	return a.sendAs("send", fd, p, flags, SockAddr{})
@@ -147,7 +147,7 @@ func (d *descriptor) recv(p []byte, flags int) (n int, m Meta, err error) {
 	if err := d.beginRecv(); err != nil {
 		return -1, m, d.errno(err)
 	}
-	if flags&MSG_TRUNC != 0 && d.stream() && flags&MSG_OOB == 0 {
+	if flags&MSG_TRUNC != 0 && d.stream() {
 		p = make([]byte, len(p)) // as on Linux: nothing is copied
 	}
 	n, m, err = d.sock.RecvMsg(p, d.flags(flags))
