@@ -142,7 +142,11 @@ func (s *Socket) disconnect(now clock.Instant) error {
 		s.handle = h
 		s.sh.register(s)
 	}
-	s.wake()
+	s.sh.rouse(&s.rd)
+	s.sh.rouse(&s.wr)
+	if s.kind == host.Stream {
+		s.tellWatches(0)
+	}
 	return err
 }
 

@@ -23,8 +23,8 @@ type Watch struct {
 
 	set           *WatchSet
 	only          atomic.Uint32 // the host.Mask of those whose news it is told; 0: all
-	after, before *Watch // in set.ready, nil: not there; set.mu guards them
-	next          *Watch // of the same socket; the shard's lock guards it
+	after, before *Watch        // in set.ready, nil: not there; set.mu guards them
+	next          *Watch        // of the same socket; the shard's lock guards it
 }
 
 // NewWatchSet returns an empty set.

@@ -137,6 +137,12 @@ func (h *Host) streamConditions(s *socket) Mask {
 	c := s.conn
 	st := c.State()
 	if st == tcp.StateSynSent || st == tcp.StateSynReceived {
+		if s.shutRead { // before it began to connect
+			m |= Readable | HangupRead
+		}
+		if s.shutRead && s.shutWrite {
+			m |= Hangup
+		}
 		return m
 	}
 	closed := st == tcp.StateClosed

@@ -115,18 +115,11 @@ func (h *Host) arrive(now clock.Instant, s *socket) {
 // arriveUnwanted is arrive where the owner has ended both directions: data resets
 // the connection (RFC 1122 4.2.2.13), as on Linux.
 func (h *Host) arriveUnwanted(now clock.Instant, s *socket) {
-	had := s.conn.Readable()
-	h.arrival.Reader = nil
+	h.arrival.Reader, h.arrival.Unwanted = nil, true
 	s.conn.Arrive(now, &h.arrival)
+	h.arrival.Unwanted = false
 	s.gotTOS = h.arrivalTOS
-	if s.conn.Readable() > had {
-		s.conn.Abort(now)
-	}
 	h.collect(now, s)
-	if s.conn.State() == tcp.StateClosed && s.conn.Readable() > had {
-		s.err = tcp.ErrReset
-		h.raise(s)
-	}
 	h.touch(s)
 }
 

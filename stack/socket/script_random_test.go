@@ -106,6 +106,8 @@ func (g *generator) fill(call string) string {
 		w = strings.ReplaceAll(w, "%", g.of(g.names))
 		for _, c := range choices {
 			switch {
+			case strings.Contains(w, ":"+c.word+"<"):
+				w = strings.Replace(w, c.word+"<", g.of(c.of)+"<", 1)
 			case w == c.word, strings.HasSuffix(w, ":"+c.word):
 				w = strings.TrimSuffix(w, c.word) + g.of(c.of)
 			case w == c.word+","+c.word:
