@@ -160,6 +160,9 @@ func (s *Socket) outcome() error {
 	if m&(host.Writable|host.Failed|host.Hangup) == 0 {
 		return host.ErrWouldBlock
 	}
+	if st, e := h.State(s.sh.now, s.handle); e == nil && opening(st) {
+		return host.ErrWouldBlock // it was shut down before it began to connect
+	}
 	err = h.SocketError(s.handle)
 	if err == nil && m&host.Hangup != 0 {
 		if st, e := h.State(s.sh.now, s.handle); e != nil || st == tcp.StateClosed {
@@ -168,6 +171,9 @@ func (s *Socket) outcome() error {
 	}
 	return err
 }
+
+// opening reports whether a connection in state st is being made.
+func opening(st tcp.State) bool { return st == tcp.StateSynSent || st == tcp.StateSynReceived }
 
 // Accept waits for a connection and returns its socket.
 func (s *Socket) Accept(f Flags) (*Socket, error) {
