@@ -19,7 +19,6 @@ import (
 type Socket struct {
 	sh     *shard
 	handle host.Handle
-	late   error // met after a Recv had given part of the bytes: the next one's
 	rd, wr side
 	place  *place // where there are several shards (spread.go); nil: sh is the only one
 	kind   host.Kind
@@ -420,6 +419,15 @@ func (s *Socket) poll() (m host.Mask, err error) {
 // SocketError returns the pending error and clears it (SO_ERROR).
 func (s *Socket) SocketError() error {
 	return s.call(func(clock.Instant) error { return s.sh.host.SocketError(s.handle) })
+}
+
+// KeepError makes the error of a connection pending again that came with a part of
+// what a call was to do, and that its caller does not tell now.
+func (s *Socket) KeepError(err error) {
+	_ = s.call(func(clock.Instant) error {
+		s.sh.host.KeepError(s.handle, err)
+		return nil
+	})
 }
 
 // SoftError returns who sent the latest ICMP error about the socket, and what it says; nil

@@ -109,7 +109,7 @@ func (s *Socket) fill(p []byte, got *int, f Flags) error {
 		n, err := s.some(p[*got:], f)
 		*got += n
 		if *got > 0 && err != nil && err != host.ErrWouldBlock {
-			s.late = err // connections tell it once
+			s.sh.host.KeepError(s.handle, err) // a connection tells it once
 		}
 		switch {
 		case err != nil || n == 0 || *got >= target || s.atMark():

@@ -176,9 +176,5 @@ func (s *Socket) able(d *side, f Flags) error {
 	if d.expired && f&TryFirst == 0 {
 		return os.ErrDeadlineExceeded
 	}
-	if err := s.late; err != nil && d == &s.rd {
-		s.late = nil
-		return err
-	}
 	return nil
 }

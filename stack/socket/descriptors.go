@@ -57,7 +57,6 @@ type descriptor struct {
 	sendTimeo  atomic.Int64
 	told       atomic.Uint32 // see pathOption
 	kept       atomic.Uint32 // see keep
-	sendErr    atomic.Uint32 // errno, met after part of a Send was done: the next call's
 	rest       atomic.Pointer[rest]
 }
 

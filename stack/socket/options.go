@@ -220,9 +220,6 @@ func (d *descriptor) fact(opt int) (v int, ok bool, err error) {
 }
 
 func (d *descriptor) takeError() (int, bool, error) {
-	if e, is := d.takeSendErr().(syscall.Errno); is {
-		return int(e), true, nil
-	}
 	if d.closed.Load() {
 		return -1, true, syscall.EBADF
 	}

@@ -68,4 +68,18 @@ var (
 )
 
 // wideKnown are the seeds beyond those recorded that are known to end otherwise.
-var wideKnown = map[int]string{}
+var wideKnown = map[int]string{
+	1494: leaves, 1908: leaves, 7042: leaves, 10_831: leaves, 10_982: leaves, 12_115: leaves, 15_089: leaves, 15_857: leaves,
+	19_296: leaves, 20_215: leaves,
+	1686: rests, 1760: rests, 5077: rests, 6389: rests, 6390: rests, 14_446: rests, 16_699: rests, 16_861: rests, 19_668: rests,
+	2226: order, 6436: order,
+	1751:   "packets to ourselves are as large as the link's, so that a full segment goes below TCP_CORK",
+	11_530: "a stream that was shut down and connects to itself",
+	15_303: held,
+}
+
+const (
+	leaves = "on Linux each datagram that has left is an edge for who waits for room, full or not"
+	rests  = "a stream whose connection is in TIME-WAIT cannot be bound: the port is still its own"
+	order  = "of two things that are wrong, shut down and too long, ours tells the first"
+)

@@ -44,9 +44,6 @@ func (d *descriptor) send(p []byte, flags int, to SockAddr, give way) (n int, er
 			return -1, err
 		}
 	}
-	if err := d.takeSendErr(); err != nil {
-		return -1, err
-	}
 	if err := d.beginSend(); err != nil {
 		return -1, d.errno(err)
 	}
@@ -84,7 +81,7 @@ func (d *descriptor) autobind() error {
 }
 
 // sent turns what the stack returned into what send returns: an error after
-// part of the work is kept for the next call, but for one that comes by itself.
+// part of the work is pending again, for whoever asks next.
 func (d *descriptor) sent(n int, err error) (int, error) {
 	e := d.errno(err)
 	if e == nil {
@@ -93,17 +90,8 @@ func (d *descriptor) sent(n int, err error) (int, error) {
 	if n <= 0 {
 		return -1, e
 	}
-	if e != syscall.EAGAIN && e != syscall.EBADF {
-		d.sendErr.Store(uint32(Errno(e)))
-	}
+	d.sock.KeepError(err)
 	return n, nil
-}
-
-func (d *descriptor) takeSendErr() error {
-	if e := d.sendErr.Swap(0); e != 0 {
-		return syscall.Errno(e)
-	}
-	return nil
 }
 
 // Recv receives into p and returns how much: 0 is the end of a stream, or an empty
