@@ -19,7 +19,6 @@ import (
 type Socket struct {
 	sh     *shard
 	handle host.Handle
-	late   error // met after a Recv had given part of the bytes: the next one's
 	rd, wr side
 	place  *place // where there are several shards (spread.go); nil: sh is the only one
 	kind   host.Kind
@@ -38,6 +37,7 @@ const (
 	WaitAll                    // streams: fill the buffer, unless the end or an error comes first
 	OOB                        // streams: Send's last byte is urgent; Recv takes the urgent byte, and never waits
 	More                       // streams: more is sent at once, so a partial segment may wait for it
+	TryFirst                   // a deadline that has passed ends the wait only, and keeps nobody from what need not be waited for
 )
 
 // usable says why the socket takes no calls, or nil. The lock is held.
@@ -141,7 +141,11 @@ func (s *Socket) disconnect(now clock.Instant) error {
 		s.handle = h
 		s.sh.register(s)
 	}
-	s.wake()
+	s.sh.rouse(&s.rd)
+	s.sh.rouse(&s.wr)
+	if s.kind == host.Stream {
+		s.tellWatches(0)
+	}
 	return err
 }
 
@@ -155,6 +159,9 @@ func (s *Socket) outcome() error {
 	if m&(host.Writable|host.Failed|host.Hangup) == 0 {
 		return host.ErrWouldBlock
 	}
+	if st, e := h.State(s.sh.now, s.handle); e == nil && opening(st) {
+		return host.ErrWouldBlock // it was shut down before it began to connect
+	}
 	err = h.SocketError(s.handle)
 	if err == nil && m&host.Hangup != 0 {
 		if st, e := h.State(s.sh.now, s.handle); e != nil || st == tcp.StateClosed {
@@ -163,6 +170,9 @@ func (s *Socket) outcome() error {
 	}
 	return err
 }
+
+// opening reports whether a connection in state st is being made.
+func opening(st tcp.State) bool { return st == tcp.StateSynSent || st == tcp.StateSynReceived }
 
 // Accept waits for a connection and returns its socket.
 func (s *Socket) Accept(f Flags) (*Socket, error) {
@@ -409,6 +419,15 @@ func (s *Socket) poll() (m host.Mask, err error) {
 // SocketError returns the pending error and clears it (SO_ERROR).
 func (s *Socket) SocketError() error {
 	return s.call(func(clock.Instant) error { return s.sh.host.SocketError(s.handle) })
+}
+
+// KeepError makes the error of a connection pending again that came with a part of
+// what a call was to do, and that its caller does not tell now.
+func (s *Socket) KeepError(err error) {
+	_ = s.call(func(clock.Instant) error {
+		s.sh.host.KeepError(s.handle, err)
+		return nil
+	})
 }
 
 // SoftError returns who sent the latest ICMP error about the socket, and what it says; nil

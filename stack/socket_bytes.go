@@ -80,7 +80,7 @@ func (s *Socket) recvStream(p []byte, f Flags) (got int, m host.Meta, err error)
 	defer d.pass()
 	for {
 		seen := d.news
-		err = s.fill(p, &got, f)
+		err = d.late(s.fill(p, &got, f))
 		m.TOS = sh.host.LastTOS(s.handle)
 		if err != host.ErrWouldBlock {
 			return got, m, err
@@ -100,7 +100,7 @@ func (s *Socket) recvStream(p []byte, f Flags) (got int, m host.Meta, err error)
 func (s *Socket) fill(p []byte, got *int, f Flags) error {
 	target := s.target(len(p), f)
 	for {
-		if err := s.able(&s.rd); err != nil {
+		if err := s.able(&s.rd, f); err != nil {
 			return err
 		}
 		if f&Peek != 0 {
@@ -109,7 +109,7 @@ func (s *Socket) fill(p []byte, got *int, f Flags) error {
 		n, err := s.some(p[*got:], f)
 		*got += n
 		if *got > 0 && err != nil && err != host.ErrWouldBlock {
-			s.late = err // connections tell it once
+			s.sh.host.KeepError(s.handle, err) // a connection tells it once
 		}
 		switch {
 		case err != nil || n == 0 || *got >= target || s.atMark():

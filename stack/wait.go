@@ -118,7 +118,7 @@ func (s *Socket) tell(m host.Mask) {
 		s.sh.rouse(&s.wr)
 	}
 	if m&watched != 0 {
-		s.tellWatches()
+		s.tellWatches(m)
 	}
 }
 
@@ -126,7 +126,7 @@ func (s *Socket) tell(m host.Mask) {
 func (s *Socket) wake() {
 	s.sh.rouse(&s.rd)
 	s.sh.rouse(&s.wr)
-	s.tellWatches()
+	s.tellWatches(0)
 }
 
 // until repeats try, in direction d, while it says that it would block.
@@ -138,13 +138,13 @@ func (s *Socket) until(d *side, f Flags, try func(now clock.Instant) error) erro
 		if d.busy && d == &s.wr && s.kind == host.Stream {
 			return host.ErrWouldBlock // it would get between the bytes of another Send
 		}
-		return s.attempt(d, try)
+		return s.attempt(d, f, try)
 	}
 	sh.take(d)
 	defer d.pass()
 	for {
 		seen := d.news
-		if err := s.attempt(d, try); err != host.ErrWouldBlock {
+		if err := s.attempt(d, f, try); err != host.ErrWouldBlock {
 			return err
 		}
 		sh.await(d, seen)
@@ -152,24 +152,29 @@ func (s *Socket) until(d *side, f Flags, try func(now clock.Instant) error) erro
 }
 
 // attempt tries once. The lock is held.
-func (s *Socket) attempt(d *side, try func(now clock.Instant) error) error {
-	if err := s.able(d); err != nil {
+func (s *Socket) attempt(d *side, f Flags, try func(now clock.Instant) error) error {
+	if err := s.able(d, f); err != nil {
 		return err
 	}
-	return try(s.sh.now)
+	return d.late(try(s.sh.now))
+}
+
+// late makes of an error that a call with TryFirst would block the one that it may
+// not any more.
+func (d *side) late(err error) error {
+	if err == host.ErrWouldBlock && d.expired {
+		return os.ErrDeadlineExceeded
+	}
+	return err
 }
 
 // able says why the socket does not work in direction d, or nil. The lock is held.
-func (s *Socket) able(d *side) error {
+func (s *Socket) able(d *side, f Flags) error {
 	if err := s.usable(); err != nil {
 		return err
 	}
-	if d.expired {
+	if d.expired && f&TryFirst == 0 {
 		return os.ErrDeadlineExceeded
-	}
-	if err := s.late; err != nil && d == &s.rd {
-		s.late = nil
-		return err
 	}
 	return nil
 }

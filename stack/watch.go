@@ -2,6 +2,7 @@ package stack
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/sockeye-net/sockeye/stack/host"
 )
@@ -21,8 +22,9 @@ type Watch struct {
 	Tag any // the owner's
 
 	set           *WatchSet
-	after, before *Watch // in set.ready, nil: not there; set.mu guards them
-	next          *Watch // of the same socket; the shard's lock guards it
+	only          atomic.Uint32 // the host.Mask of those whose news it is told; 0: all
+	after, before *Watch        // in set.ready, nil: not there; set.mu guards them
+	next          *Watch        // of the same socket; the shard's lock guards it
 }
 
 // NewWatchSet returns an empty set.
@@ -107,9 +109,18 @@ func (s *Socket) unwatchLocked(w *Watch) {
 // watched are the news that poll(2) knows.
 const watched = host.Readable | host.Writable | host.Urgent | host.HangupRead | host.Hangup | host.Failed
 
-// tellWatches passes news on to who waits on many sockets. The lock is held.
-func (s *Socket) tellWatches() {
+// Only makes w pass over news that is for readers alone (host.ForReaders) or for
+// writers alone (host.ForWriters) where whom does not say so. 0: it passes over none.
+func (w *Watch) Only(whom host.Mask) { w.only.Store(uint32(whom)) }
+
+// tellWatches passes news on to who waits on many sockets; m says whom it is for.
+// The lock is held.
+func (s *Socket) tellWatches(m host.Mask) {
+	const all = host.ForReaders | host.ForWriters
+	m &= all
 	for w := s.watch; w != nil; w = w.next {
-		w.set.Put(w)
+		if only := host.Mask(w.only.Load()); m == 0 || m == all || only == 0 || only&m != 0 {
+			w.set.Put(w)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
+	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
@@ -275,4 +276,17 @@ func (h *Host) SocketError(s Handle) error {
 		return ErrBadHandle
 	}
 	return e.takeError()
+}
+
+// KeepError makes an error of a connection that a call has given pending again: that
+// of a call which has done a part of its work, and tells of that instead. What the
+// next call finds out by itself is not kept.
+func (h *Host) KeepError(s Handle, err error) {
+	e := h.lookup(s)
+	if e == nil || e.conn == nil || e.err != nil {
+		return
+	}
+	if _, ended := err.(tcp.Error); ended || err == ErrPipe && e.conn.Err() == tcp.ErrReset {
+		e.err = err
+	}
 }

@@ -64,7 +64,7 @@ func (h *Host) keep(s *socket, in *datagram, b []byte, from netip.AddrPort) trac
 	copy(p.data, b)
 	p.peer, p.to, p.ttl, p.tos, p.at = from, in.ip.Dst, in.ip.TTL, in.ip.TOS, h.now
 	s.dg.in.push(p)
-	h.raise(s)
+	h.raiseFor(s, ForReaders)
 	return trace.None
 }
 
@@ -84,7 +84,7 @@ func (h *Host) uncharge(p *parcel) {
 	full := s.dg.sendRoom() <= 0
 	s.dg.out -= len(p.mem)
 	if full && s.dg.sendRoom() > 0 {
-		h.raise(s)
+		h.raiseFor(s, ForWriters)
 	}
 }
 
@@ -104,7 +104,7 @@ func (h *Host) unblock() {
 	for _, id := range h.stuck {
 		if s := h.lookup(id); s != nil {
 			s.dg.blocked = false
-			h.raise(s)
+			h.raiseFor(s, ForWriters)
 		}
 	}
 	h.stuck = h.stuck[:0]

@@ -19,6 +19,11 @@ const (
 	AlarmRead                   // event only: the alarm of that direction went off
 	AlarmWrite
 	Gone // event only: after Close, the peer has acknowledged all, or the connection was given up
+
+	// ForReaders and ForWriters, as events, say whom the news is for: what came may be
+	// received, or there is room to send. Both: it is for everybody, as most is.
+	ForReaders
+	ForWriters
 )
 
 // Ready tells that something new happened to a socket: the conditions that
@@ -29,8 +34,11 @@ type Ready struct {
 }
 
 // raise notes that there is news about s.
-func (h *Host) raise(s *socket) {
-	if s.noted || !s.owned {
+func (h *Host) raise(s *socket) { h.raiseFor(s, ForReaders|ForWriters) }
+
+// raiseFor notes news about s for some.
+func (h *Host) raiseFor(s *socket, whom Mask) {
+	if s.news |= whom; s.noted || !s.owned {
 		return
 	}
 	s.noted = true
@@ -46,12 +54,12 @@ func (h *Host) Events() []Ready {
 			continue
 		}
 		s.noted = false
-		m := h.conditions(s) | s.news
+		m := h.conditions(s) | s.news&^(ForReaders|ForWriters)
 		if h.reads(s) {
 			m |= Readable
 		}
 		if m != 0 {
-			h.events = append(h.events, Ready{id, m})
+			h.events = append(h.events, Ready{id, m | s.news})
 		}
 		s.news = 0
 	}
@@ -129,6 +137,12 @@ func (h *Host) streamConditions(s *socket) Mask {
 	c := s.conn
 	st := c.State()
 	if st == tcp.StateSynSent || st == tcp.StateSynReceived {
+		if s.shutRead { // before it began to connect
+			m |= Readable | HangupRead
+		}
+		if s.shutRead && s.shutWrite {
+			m |= Hangup
+		}
 		return m
 	}
 	closed := st == tcp.StateClosed

@@ -13,7 +13,7 @@ const (
 	lowered                       // has a mark in Host.lowats
 )
 
-const inherited = sharesPort | anyAddr | through
+const inherited = sharesPort | anyAddr | through | fixedAddr
 
 func (s *socket) has(r rights) bool { return s.rights&r != 0 }
 
@@ -38,8 +38,8 @@ func (h *Host) setLowat(e *socket, n int) {
 		h.lowats[e.id] = int32(n)
 	}
 	e.let(lowered, n > 1)
-	if n < was && e.conn != nil {
-		h.raise(e)
+	if e.conn != nil && h.conditions(e)&Readable != 0 {
+		h.raiseFor(e, ForReaders)
 	}
 }
 

@@ -43,7 +43,8 @@ func (s *socket) write(now clock.Instant, p []byte, f SendFlags) int {
 
 // recvUrgent takes the urgent byte; as on Linux it never waits. ErrInvalid: there
 // is none, or it was read, or it is part of the stream. ErrWouldBlock: it was
-// announced and has not come; where it never will, 0.
+// announced and has not come; where it never will, 0. ErrNotConnected: the
+// connection was cut off.
 func (h *Host) recvUrgent(e *socket, p []byte, f RecvFlags) (int, error) {
 	c := e.conn
 	if c == nil {
@@ -52,10 +53,13 @@ func (h *Host) recvUrgent(e *socket, p []byte, f RecvFlags) (int, error) {
 		}
 		return 0, ErrInvalid
 	}
-	b, ok, announced := c.ReadUrgent(f&Peek != 0)
+	cut := c.State() == tcp.StateClosed && !c.Finished()
+	b, ok, announced := c.ReadUrgent(f&Peek != 0 || cut)
 	switch {
 	case !announced:
 		return 0, ErrInvalid
+	case cut: // as on Linux
+		return 0, ErrNotConnected
 	case !ok && (e.ended || e.shutRead || peerClosed(c.State())):
 		return 0, nil
 	case !ok:

@@ -115,18 +115,11 @@ func (h *Host) arrive(now clock.Instant, s *socket) {
 // arriveUnwanted is arrive where the owner has ended both directions: data resets
 // the connection (RFC 1122 4.2.2.13), as on Linux.
 func (h *Host) arriveUnwanted(now clock.Instant, s *socket) {
-	had := s.conn.Readable()
-	h.arrival.Reader = nil
+	h.arrival.Reader, h.arrival.Unwanted = nil, true
 	s.conn.Arrive(now, &h.arrival)
+	h.arrival.Unwanted = false
 	s.gotTOS = h.arrivalTOS
-	if s.conn.Readable() > had {
-		s.conn.Abort(now)
-	}
 	h.collect(now, s)
-	if s.conn.State() == tcp.StateClosed && s.conn.Readable() > had {
-		s.err = tcp.ErrReset
-		h.raise(s)
-	}
 	h.touch(s)
 }
 
@@ -197,7 +190,9 @@ func (h *Host) collect(now clock.Instant, s *socket) {
 		h.pathFound(now, s)
 		ev &^= tcp.EvPathMTU
 	}
+	whom := newsFor(ev)
 	if st := s.conn.State(); st != s.state {
+		whom = ForReaders | ForWriters
 		h.countState(s, st)
 		s.state = st
 		if st == tcp.StateFinWait2 {
@@ -223,7 +218,21 @@ func (h *Host) collect(now clock.Instant, s *socket) {
 		}
 	}
 	h.lingerOver(s)
-	h.raise(s)
+	if whom == ForReaders && s.has(lowered) && h.conditions(s)&(Readable|Urgent) == 0 && !h.reads(s) {
+		return // less than SO_RCVLOWAT is no news
+	}
+	h.raiseFor(s, whom)
+}
+
+// newsFor says whom what has happened to a connection is news for.
+func newsFor(ev tcp.Event) (whom Mask) {
+	if ev&^tcp.EvWritable != 0 {
+		whom |= ForReaders
+	}
+	if ev&^(tcp.EvReadable|tcp.EvUrgent) != 0 {
+		whom |= ForWriters
+	}
+	return whom
 }
 
 // joinAccept puts a connection into the queue of the listener that it came

@@ -124,7 +124,7 @@ func (w *world) recv(h *Host, s Handle) (string, error) {
 func events(h *Host) map[Handle]Mask {
 	m := map[Handle]Mask{}
 	for _, r := range h.Events() {
-		m[r.Socket] |= r.Mask
+		m[r.Socket] |= r.Mask &^ (ForReaders | ForWriters)
 	}
 	return m
 }

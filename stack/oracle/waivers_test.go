@@ -107,7 +107,7 @@ var cellWaivers = []cellWaiver{
 	},
 	{
 		"RFC 9293 3.10.7.4 second, CLOSING and LAST-ACK",
-		"a reset after both had said all is no error; gVisor reports one", 8448,
+		"after the peer's FIN recv gives the end, reset or not (SO_ERROR tells what was lost); gVisor's gives the reset", 8448,
 		func(x *cell) bool {
 			return x.on(tcp.StateClosing, tcp.StateLastAck) && x.seg.has(wire.RST) && x.us.err == "" && x.gv.err == tcp.ErrReset.Error() &&
 				x.us.state == tcp.StateClosed && x.gv.state == tcp.StateClosed

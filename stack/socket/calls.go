@@ -218,6 +218,9 @@ func (d *descriptor) outcome() (over bool, err error) {
 	if m&(host.Writable|host.Failed|host.Hangup) == 0 {
 		return false, nil
 	}
+	if i, err := d.sock.Info(); err == nil && (i.State == tcp.StateSynSent || i.State == tcp.StateSynReceived) {
+		return false, nil // it was shut down before it began to connect
+	}
 	d.mark(connecting, false)
 	if err = d.errno(d.sock.SocketError()); err == nil && m&host.Hangup != 0 {
 		if _, e := d.sock.RemoteAddr(); e != nil {

@@ -48,11 +48,10 @@ type descriptor struct {
 	sock       *stack.Socket
 	typ, proto uint16
 
-	marks   atomic.Uint32 // see mark
-	told    atomic.Uint32 // see pathOption
-	kept    atomic.Uint32 // see keep
-	sendErr atomic.Uint32 // errno, met after part of a Send was done: the next call's
-	rest    atomic.Pointer[rest]
+	marks atomic.Uint32 // see mark
+	told  atomic.Uint32 // see pathOption
+	kept  atomic.Uint32 // see keep
+	rest  atomic.Pointer[rest]
 }
 
 func (d *descriptor) stream() bool { return d.typ == SOCK_STREAM }
@@ -159,6 +158,7 @@ func (d *descriptor) errno(err error) error {
 
 // flags returns how the stack has to do a call with Linux's flags.
 func (d *descriptor) flags(msg int) (f stack.Flags) {
+	f = stack.TryFirst // SO_RCVTIMEO and SO_SNDTIMEO bound the wait only
 	if msg&MSG_DONTWAIT != 0 || d.is(nonblock) {
 		f |= stack.DontWait
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack"
+	"github.com/sockeye-net/sockeye/stack/host"
 )
 
 // Operations of Epoll.Ctl, and flags beside the events of poll.
@@ -30,6 +31,8 @@ type Epoll struct {
 	items  map[*descriptor]*epollItem
 	closed chan struct{}
 	over   bool
+
+	taken, again []*stack.Watch // of collect
 }
 
 // An epollItem is what an Epoll knows of a descriptor.
@@ -70,6 +73,7 @@ func (e *Epoll) Ctl(op, fd int, events uint32) error {
 	case op == EPOLL_CTL_ADD:
 		it = &epollItem{d: d, fd: fd, events: events}
 		it.watch = d.sock.Watch(e.set, it)
+		it.watch.Only(it.whom())
 		e.items[d] = it
 		if d.addEpoll(e); d.is(closed) {
 			e.drop(it) // meanwhile
@@ -84,9 +88,26 @@ func (e *Epoll) Ctl(op, fd int, events uint32) error {
 		return nil
 	default:
 		it.events, it.off = events, false
+		it.watch.Only(it.whom())
 	}
 	e.set.Put(it.watch) // Wait looks whether something holds already
 	return nil
+}
+
+// whom says whose news is an edge for the item: as on Linux what has come is none
+// for who waits for room alone, nor the other way round.
+func (it *epollItem) whom() (m host.Mask) {
+	const end = 1 << 15 // nobody's, but not 0
+	if it.events&EPOLLET == 0 {
+		return 0
+	}
+	if m = end; it.events&(POLLIN|POLLPRI) != 0 {
+		m |= host.ForReaders
+	}
+	if it.events&POLLOUT != 0 {
+		m |= host.ForWriters
+	}
+	return m
 }
 
 // drop forgets an item. The lock is held.
@@ -162,7 +183,9 @@ func (e *Epoll) collect(evs []EpollEvent) (n int, err error) {
 	if e.over {
 		return -1, syscall.EBADF
 	}
-	for _, w := range e.set.Take(nil) {
+	e.taken = e.set.Take(e.taken)
+	again := e.again[:0]
+	for _, w := range e.taken {
 		it := w.Tag.(*epollItem)
 		if n == len(evs) {
 			e.set.Put(w)
@@ -171,9 +194,17 @@ func (e *Epoll) collect(evs []EpollEvent) (n int, err error) {
 		if bits := e.bits(it); bits != 0 {
 			evs[n] = EpollEvent{it.fd, bits}
 			n++
-			e.told(it)
+			if it.told() {
+				again = append(again, w)
+			}
 		}
 	}
+	for _, w := range again { // behind those for which there was no room
+		e.set.Put(w)
+	}
+	clear(e.taken)
+	clear(again)
+	e.again = again
 	return n, nil
 }
 
@@ -189,14 +220,14 @@ func (e *Epoll) bits(it *epollItem) uint32 {
 	return uint32(it.d.ready()) & (it.events | POLLERR | POLLHUP)
 }
 
-// told is what follows when an item was told: by level it is looked at again.
-func (e *Epoll) told(it *epollItem) {
-	switch {
-	case it.events&EPOLLONESHOT != 0:
+// told is what follows when an item was told. It reports whether it is to be
+// looked at again: by level.
+func (it *epollItem) told() (again bool) {
+	if it.events&EPOLLONESHOT != 0 {
 		it.off = true
-	case it.events&EPOLLET == 0:
-		e.set.Put(it.watch)
+		return false
 	}
+	return it.events&EPOLLET == 0
 }
 
 // Close ends every Wait. EBADF: a second time.

@@ -1,22 +1,22 @@
 package socket_test
 
 import (
-	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"github.com/sockeye-net/sockeye/stack/socket"
 )
 
 // newEpoller returns epoll of the calls.
-func newEpoller(t *testing.T, c calls) epoller {
+func newEpoller(c calls) epoller {
 	if a, ok := c.(*socket.API); ok {
 		return a.NewEpoll()
 	}
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	require.NoError(t, err)
+	if err != nil {
+		panic(err)
+	}
 	return kernelEpoll(fd)
 }
 

@@ -2,11 +2,7 @@
 
 package socket_test
 
-import (
-	"testing"
-
-	"github.com/sockeye-net/sockeye/stack/socket"
-)
+import "github.com/sockeye-net/sockeye/stack/socket"
 
 // newEpoller: only ours are here.
-func newEpoller(_ *testing.T, c calls) epoller { return c.(*socket.API).NewEpoll() }
+func newEpoller(c calls) epoller { return c.(*socket.API).NewEpoll() }

@@ -3,6 +3,7 @@ package socket_test
 import (
 	"encoding/binary"
 	"net/netip"
+	"runtime"
 	"syscall"
 	"time"
 	"unsafe"
@@ -156,26 +157,59 @@ func at(b []byte) uintptr {
 	return uintptr(unsafe.Pointer(&b[0]))
 }
 
-func (kernel) SendMsg(fd int, m *socket.Msg, flags int) (int, error) {
-	var to unix.Sockaddr
-	if m.Name.IsValid() {
-		to = sa(m.Name)
+// message is a msghdr of iov and control. Package unix would send and receive a byte
+// that nobody has asked for where there are none.
+func message(iov [][]byte, control []byte) (*unix.Msghdr, []unix.Iovec) {
+	vs := make([]unix.Iovec, len(iov)+1)
+	for i, b := range iov {
+		if vs[i].Base = &nowhere; len(b) > 0 {
+			vs[i].Base = &b[0]
+		}
+		vs[i].SetLen(len(b))
 	}
+	h := &unix.Msghdr{Iov: &vs[0]}
+	h.SetIovlen(len(iov))
+	if len(control) > 0 {
+		h.Control = &control[0]
+		h.SetControllen(len(control))
+	}
+	return h, vs
+}
+
+func (kernel) SendMsg(fd int, m *socket.Msg, flags int) (int, error) {
 	var control []byte
 	if m.Src.IsValid() {
 		control = unix.PktInfo4(&unix.Inet4Pktinfo{Spec_dst: m.Src.As4()})
 	}
-	return unix.SendmsgBuffers(fd, m.Iov, control, to, flags|unix.MSG_NOSIGNAL)
+	h, vs := message(m.Iov, control)
+	var name unix.RawSockaddrInet4
+	if m.Name.IsValid() {
+		name = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: swapped(m.Name.Port()), Addr: m.Name.Addr().As4()}
+		h.Name, h.Namelen = (*byte)(unsafe.Pointer(&name)), uint32(unsafe.Sizeof(name))
+	}
+	n, _, e := unix.Syscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(h)), uintptr(flags|unix.MSG_NOSIGNAL))
+	runtime.KeepAlive(vs)
+	if e != 0 {
+		return -1, e
+	}
+	return int(n), nil
 }
 
 func (kernel) RecvMsg(fd int, m *socket.Msg, flags int) (int, error) {
 	control := make([]byte, 512)
-	n, oobn, got, from, err := unix.RecvmsgBuffers(fd, m.Iov, control, flags)
-	if err != nil {
-		return -1, err
+	h, vs := message(m.Iov, control)
+	var name unix.RawSockaddrInet4
+	h.Name, h.Namelen = (*byte)(unsafe.Pointer(&name)), uint32(unsafe.Sizeof(name))
+	n, _, e := unix.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(h)), uintptr(flags))
+	runtime.KeepAlive(vs)
+	if e != 0 {
+		return -1, e
 	}
-	m.Flags, m.Name = got, ap(from)
-	messages, err := unix.ParseSocketControlMessage(control[:oobn])
+	m.Flags = int(h.Flags)
+	if h.Namelen > 0 && name.Family == unix.AF_INET {
+		m.Name = netip.AddrPortFrom(netip.AddrFrom4(name.Addr), swapped(name.Port))
+	}
+	messages, err := unix.ParseSocketControlMessage(control[:h.Controllen])
 	if err != nil {
 		return -1, err
 	}
@@ -187,7 +221,12 @@ func (kernel) RecvMsg(fd int, m *socket.Msg, flags int) (int, error) {
 			m.Src, m.Meta.To = netip.AddrFrom4([4]byte(c.Data[4:])), netip.AddrFrom4([4]byte(c.Data[8:]))
 		}
 	}
-	return n, nil
+	return int(n), nil
+}
+
+// swapped is a port in the network's order.
+func swapped(port uint16) uint16 {
+	return binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, port))
 }
 
 // extended reads a struct sock_extended_err with the address behind it.

@@ -221,9 +221,6 @@ func (d *descriptor) fact(opt int) (v int, ok bool, err error) {
 }
 
 func (d *descriptor) takeError() (int, bool, error) {
-	if e, is := d.takeSendErr().(syscall.Errno); is {
-		return int(e), true, nil
-	}
 	if d.is(closed) {
 		return -1, true, syscall.EBADF
 	}
@@ -246,9 +243,9 @@ func (d *descriptor) getSocket(o *host.Options, opt int) (int, error) {
 	case SO_REUSEPORT:
 		return number(o.ReusePort), nil
 	case SO_KEEPALIVE:
-		return number(d.keeps(keptKeepAlive)), nil
+		return number(o.TCP.KeepAlive || !d.stream() && d.keeps(keptKeepAlive)), nil
 	case SO_OOBINLINE:
-		return number(d.keeps(keptOOBInline)), nil
+		return number(o.TCP.OOBInline || !d.stream() && d.keeps(keptOOBInline)), nil
 	case SO_MAX_PACING_RATE:
 		return d.pacingNumber(o), nil
 	case SO_RCVLOWAT:

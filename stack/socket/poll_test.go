@@ -235,7 +235,7 @@ func TestEpollAsOnLinux(t *testing.T) {
 	for _, p := range epollPrograms {
 		t.Run(p.name, func(t *testing.T) {
 			asOnLinux(t, func(t *testing.T, c calls, tr *transcript) {
-				e := newEpoller(t, c)
+				e := newEpoller(c)
 				p.run(t, c, e, tr)
 				require.NoError(t, e.Close())
 			})

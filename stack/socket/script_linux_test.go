@@ -162,40 +162,51 @@ func TestCallScriptsAreLinux(t *testing.T) {
 // ours do for many more of them with SOCKEYE_LONG=1.
 func TestRandomCallsAreLinux(t *testing.T) {
 	r := recorder{k: newApart(t)}
-	if *update {
-		var b strings.Builder
-		for seed := range randomRecorded {
-			results := r.play(randomSequence(seed), pace{3 * time.Millisecond, 0})
-			b.WriteString(strings.Join(results, ";") + "\n")
+	for _, d := range drawings {
+		if *update {
+			d.record(t, &r)
+			continue
 		}
-		require.NoError(t, os.WriteFile(goldenName(), []byte(b.String()), 0o644))
-		return
-	}
-	for seed, want := range golden(t) {
-		q := randomSequence(seed)
-		for i := range q.steps {
-			q.steps[i].want = want[i]
+		for seed, want := range d.recorded(t) {
+			q := d.of(seed)
+			for i := range q.steps {
+				q.steps[i].want = want[i]
+			}
+			require.Equal(t, want, r.patientlyPlay(q), q.name)
 		}
-		require.Equal(t, want, r.patientlyPlay(q), q.name)
+		if os.Getenv("SOCKEYE_LONG") != "" {
+			d.compare(t, &r)
+		}
 	}
-	if os.Getenv("SOCKEYE_LONG") == "" {
-		return
+}
+
+// record writes down what the kernel returns.
+func (d *drawing) record(t *testing.T, r *recorder) {
+	var b strings.Builder
+	for seed := range randomRecorded {
+		results := r.play(d.of(seed), pace{3 * time.Millisecond, 0})
+		b.WriteString(strings.Join(results, ";") + "\n")
 	}
+	require.NoError(t, os.WriteFile(d.golden(), []byte(b.String()), 0o644))
+}
+
+// longSeeds are the random sequences of a long run.
+const longSeeds = 20_000
+
+// compare plays what is not recorded on both.
+func (d *drawing) compare(t *testing.T, r *recorder) {
 	for seed := randomRecorded; seed < randomRecorded+longSeeds; seed++ {
-		q := randomSequence(seed)
+		q := d.of(seed)
 		ours := onOurs(t, q)
 		for i := range q.steps {
 			q.steps[i].want = ours[i]
 		}
-		d := q.first(r.patientlyPlay(q), ours)
-		if _, known := randomKnown[seed]; known != (d != "") {
-			t.Errorf("known: %v\n%s", known, d)
+		first := q.first(r.patientlyPlay(q), ours)
+		if _, known := d.known[seed]; known != (first != "") {
+			t.Errorf("%s: known: %v\n%s", d.name, known, first)
 		}
 		if seed%5000 == 0 {
 			t.Logf("%d sequences", seed)
 		}
 	}
 }
-
-// longSeeds are the random sequences of a long run.
-const longSeeds = 20_000

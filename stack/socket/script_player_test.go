@@ -24,10 +24,13 @@ type player struct {
 	fds    map[string]int
 	ports  map[uint16]string // those that the host chose, by their place in the sequence
 	others map[string]chan string
+	epolls map[string]epoller
+	lost   []int // those whose names others have now
 }
 
 func newPlayer(c calls, base int) *player {
 	return &player{c: c, base: base, fds: map[string]int{}, ports: map[uint16]string{}, others: map[string]chan string{},
+		epolls: map[string]epoller{},
 		settle: func(bool) {}, wait: time.Sleep}
 }
 
@@ -108,6 +111,13 @@ func (p *player) end() {
 	for _, done := range p.others {
 		<-done
 	}
+	for _, fd := range p.lost {
+		_ = p.c.SetLinger(fd, true, 0)
+		_ = p.c.Close(fd)
+	}
+	for _, e := range p.epolls {
+		_ = e.Close()
+	}
 }
 
 // call makes a call and writes down its result. A script that is no script panics.
@@ -121,6 +131,8 @@ func (p *player) call(w []string) string {
 		return p.connected(f, args[0])
 	case "fill":
 		return p.fill(f)
+	case "epoll", "epollctl", "epollwait":
+		return p.epoll(name, f, args)
 	}
 	if r, ok := p.making(name, f, args); ok {
 		return r
@@ -217,6 +229,9 @@ func (p *player) name(f string, fd int) {
 		if n == fd {
 			p.fds[other] = 1 << 20
 		}
+	}
+	if old, ok := p.fds[f]; ok {
+		p.lost = append(p.lost, old)
 	}
 	p.fds[f] = fd
 }

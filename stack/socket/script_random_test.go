@@ -12,8 +12,17 @@ import (
 )
 
 // Random sequences: what the kernel returned for the first seeds is recorded in
-// random.golden, a line each; with SOCKEYE_LONG=1, as root, both are asked for
-// thousands more (script_linux_test.go).
+// random.golden and wide.golden, a line each; with SOCKEYE_LONG=1, as root, both are
+// asked for thousands more (script_linux_test.go).
+
+// A drawing is a way to draw sequences.
+type drawing struct {
+	name  string
+	of    func(seed int) sequence
+	known map[int]string // seeds beyond those recorded that are known to end otherwise, and why
+}
+
+var drawings = []drawing{{"random", randomSequence, randomKnown}, {"wide", wideSequence, wideKnown}}
 
 const (
 	randomRecorded = 300
@@ -23,7 +32,7 @@ const (
 // randomSequence makes calls up, in and out of order, on few names and ports so that
 // they meet. What is known to differ, and why, is in the scripts; it is left out here.
 func randomSequence(seed int) sequence {
-	g := generator{r: rand.New(rand.NewPCG(uint64(seed), 5))}
+	g := generator{rand.New(rand.NewPCG(uint64(seed), 5)), []string{"a", "b", "c", "d"}, []string{"e"}}
 	q := sequence{name: fmt.Sprint("seed ", seed)}
 	kinds := [][]string{streamCalls, streamCalls, datagramCalls, append(streamCalls[:len(streamCalls):len(streamCalls)], datagramCalls...)}
 	calls := kinds[g.r.IntN(len(kinds))]
@@ -34,7 +43,11 @@ func randomSequence(seed int) sequence {
 }
 
 // A generator fills in what calls leave open.
-type generator struct{ r *rand.Rand }
+type generator struct {
+	r     *rand.Rand
+	names []string
+	made  []string // of those that accept and connected make
+}
 
 func (g *generator) of(list []string) string { return list[g.r.IntN(len(list))] }
 
@@ -75,20 +88,26 @@ var (
 		{"FLAGS", []string{"0", "MSG_PEEK", "MSG_DONTWAIT", "MSG_WAITALL", "MSG_TRUNC", "MSG_PEEK|MSG_TRUNC", "MSG_NOSIGNAL", "MSG_MORE"}},
 		{"HOW", []string{"SHUT_RD", "SHUT_WR", "SHUT_RDWR"}},
 		{"BOOL", []string{"0", "1"}},
+		{"EVENTS", []string{"POLLIN", "POLLIN|POLLOUT", "POLLIN|EPOLLET", "POLLIN|POLLOUT|EPOLLET", "POLLIN|POLLPRI|POLLRDHUP|EPOLLET", "POLLOUT|EPOLLET",
+			"POLLIN|EPOLLONESHOT", "POLLRDHUP|POLLPRI", "0"}},
 	}
 )
 
 // fill replaces each % by a name, and words for which there is a choice.
 func (g *generator) fill(call string) string {
-	names := []string{"a", "b", "c", "d"}
 	ws := strings.Split(call, " ")
 	for i, w := range ws {
 		if i == 2 && ws[0] == "accept" || i == 2 && ws[0] == "connected" {
-			w = "e"
+			w = g.made[0]
+			if len(g.made) > 1 {
+				w = g.of(g.made)
+			}
 		}
-		w = strings.ReplaceAll(w, "%", g.of(names))
+		w = strings.ReplaceAll(w, "%", g.of(g.names))
 		for _, c := range choices {
 			switch {
+			case strings.Contains(w, ":"+c.word+"<"):
+				w = strings.Replace(w, c.word+"<", g.of(c.of)+"<", 1)
 			case w == c.word, strings.HasSuffix(w, ":"+c.word):
 				w = strings.TrimSuffix(w, c.word) + g.of(c.of)
 			case w == c.word+","+c.word:
@@ -110,13 +129,13 @@ var randomKnown = map[int]string{
 
 const held = "a datagram that MSG_MORE holds goes where and when it can be sent; Linux sends what it has built, after shutdown and without a peer too"
 
-// goldenName is where the results of the first seeds are.
-func goldenName() string { return filepath.Join(callsDir, "random.golden") }
+// golden is where the results of the first seeds are.
+func (d *drawing) golden() string { return filepath.Join(callsDir, d.name+".golden") }
 
-// golden reads what was recorded, a line of results for each seed.
-func golden(t *testing.T) [][]string {
+// recorded reads what was recorded, a line of results for each seed.
+func (d *drawing) recorded(t *testing.T) [][]string {
 	t.Helper()
-	text, err := os.ReadFile(goldenName())
+	text, err := os.ReadFile(d.golden())
 	require.NoError(t, err)
 	var all [][]string
 	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
@@ -140,10 +159,12 @@ func (q sequence) first(linux, ours []string) string {
 
 // Random calls return what Linux's returned.
 func TestRandomCalls(t *testing.T) {
-	for seed, linux := range golden(t) {
-		q := randomSequence(seed)
-		if d := q.first(linux, onOurs(t, q)); d != "" {
-			t.Error(d)
+	for _, d := range drawings {
+		for seed, linux := range d.recorded(t) {
+			q := d.of(seed)
+			if d := q.first(linux, onOurs(t, q)); d != "" {
+				t.Error(d)
+			}
 		}
 	}
 }

@@ -35,6 +35,8 @@ var words = map[string]int{
 	"FIONREAD": socket.FIONREAD, "SIOCINQ": socket.SIOCINQ, "SIOCOUTQ": socket.SIOCOUTQ, "SIOCOUTQNSD": socket.SIOCOUTQNSD, "SIOCATMARK": socket.SIOCATMARK,
 	"POLLIN": socket.POLLIN, "POLLPRI": socket.POLLPRI, "POLLOUT": socket.POLLOUT, "POLLERR": socket.POLLERR, "POLLHUP": socket.POLLHUP,
 	"POLLNVAL": socket.POLLNVAL, "POLLRDHUP": socket.POLLRDHUP,
+	"EPOLLONESHOT": socket.EPOLLONESHOT,
+	"ADD":          socket.EPOLL_CTL_ADD, "MOD": socket.EPOLL_CTL_MOD, "DEL": socket.EPOLL_CTL_DEL,
 	"O_NONBLOCK": socket.O_NONBLOCK, "O_RDWR": socket.O_RDWR, "F_GETFL": socket.F_GETFL, "F_SETFL": socket.F_SETFL,
 	"ALL": socket.POLLIN | socket.POLLPRI | socket.POLLOUT | socket.POLLRDHUP,
 }

@@ -5,8 +5,8 @@ import "syscall"
 // Send sends p to the peer: a datagram, or on a stream all of p, waiting for room.
 // A stream returns less only where it may not wait or an error came in between,
 // which the next call then returns. flags: MSG_DONTWAIT, MSG_NOSIGNAL; on a stream
-// MSG_OOB (the last byte of p is urgent) and MSG_MORE, on others EOPNOTSUPP (Linux
-// joins datagrams by MSG_MORE; there is no such thing here). EBADF, EAGAIN, EPIPE,
+// MSG_OOB (the last byte of p is urgent; on others EOPNOTSUPP) and MSG_MORE (more
+// follows: a partial segment waits for it; datagrams are put together). EBADF, EAGAIN, EPIPE,
 // ECONNRESET, ETIMEDOUT, EDESTADDRREQ, EMSGSIZE.
 func (a *API) Send(fd int, p []byte, flags int) (int, error) {
 	return a.sendAs("send", fd, p, flags, SockAddr{})
@@ -43,9 +43,6 @@ func (d *descriptor) send(p []byte, flags int, to SockAddr, give way) (n int, er
 		if to, err = clean(to); err != nil {
 			return -1, err
 		}
-	}
-	if err := d.takeSendErr(); err != nil {
-		return -1, err
 	}
 	if err := d.beginSend(); err != nil {
 		return -1, d.errno(err)
@@ -84,7 +81,7 @@ func (d *descriptor) autobind() error {
 }
 
 // sent turns what the stack returned into what send returns: an error after
-// part of the work is kept for the next call, but for one that comes by itself.
+// part of the work is pending again, for whoever asks next.
 func (d *descriptor) sent(n int, err error) (int, error) {
 	e := d.errno(err)
 	if e == nil {
@@ -93,17 +90,8 @@ func (d *descriptor) sent(n int, err error) (int, error) {
 	if n <= 0 {
 		return -1, e
 	}
-	if e != syscall.EAGAIN && e != syscall.EBADF {
-		d.sendErr.Store(uint32(Errno(e)))
-	}
+	d.sock.KeepError(err)
 	return n, nil
-}
-
-func (d *descriptor) takeSendErr() error {
-	if e := d.sendErr.Swap(0); e != 0 {
-		return syscall.Errno(e)
-	}
-	return nil
 }
 
 // Recv receives into p and returns how much: 0 is the end of a stream, or an empty
@@ -147,7 +135,7 @@ func (d *descriptor) recv(p []byte, flags int) (n int, m Meta, err error) {
 	if err := d.beginRecv(); err != nil {
 		return -1, m, d.errno(err)
 	}
-	if flags&MSG_TRUNC != 0 && d.stream() && flags&MSG_OOB == 0 {
+	if flags&MSG_TRUNC != 0 && d.stream() {
 		p = make([]byte, len(p)) // as on Linux: nothing is copied
 	}
 	n, m, err = d.sock.RecvMsg(p, d.flags(flags))

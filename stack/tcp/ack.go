@@ -150,7 +150,7 @@ func (c *Conn) advance(now clock.Instant, s *arriving, n int) (delivered int) {
 	if text > 0 {
 		c.out.Discard(c.env.Budget, text)
 		if size := c.sendBuffer(); c.out.Len() <= size-size/4 {
-			c.events |= EvWritable
+			c.roomCame()
 		}
 		c.feed()
 	}

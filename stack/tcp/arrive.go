@@ -94,7 +94,9 @@ func (c *Conn) arriveRST(now clock.Instant, s *arriving) bool {
 	}
 	switch c.state {
 	case StateClosing, StateLastAck:
-		why = 0 // both sides had said all
+		if c.out.Len() == 0 {
+			why = 0 // both sides had said all
+		}
 	}
 	c.end(now, why)
 	return true

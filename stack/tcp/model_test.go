@@ -222,11 +222,21 @@ func (m *model) resets(seq int) {
 		m.state = StateListen
 	case m.state == StateSynReceived:
 		m.die(ErrRefused)
-	case m.in(StateClosing, StateLastAck):
-		m.die(0)
+	case m.in(StateClosing, StateLastAck) && m.outstanding() == 0:
+		m.die(0) // both sides had said all
 	default:
 		m.die(ErrReset)
 	}
+}
+
+// outstanding is the text that is not acknowledged: the owner has to hear that it
+// may never have arrived (RFC 9293 MUST-12).
+func (m *model) outstanding() int {
+	n := m.sndNxt - m.sndUna
+	if m.finSent {
+		n--
+	}
+	return n
 }
 
 // trim leaves what lies in the window; what was cut off beyond it, and the

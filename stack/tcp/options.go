@@ -187,7 +187,7 @@ func (c *Conn) SetOptions(now clock.Instant, o Options) {
 	if o.NoDelay && !old.NoDelay {
 		c.Push(now)
 	}
-	if old.NotSentLowat != o.NotSentLowat && c.WritableSoon() {
+	if (old.NotSentLowat != o.NotSentLowat || old.SendBuffer != o.SendBuffer) && c.WritableSoon() {
 		c.events |= EvWritable
 	}
 	if o.QuickACK && c.rcv.nxt != c.rcv.acked {

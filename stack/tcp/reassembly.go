@@ -188,10 +188,14 @@ func (c *Conn) arriveText(now clock.Instant, s *arriving) {
 	if !c.state.receives() || (len(s.text) == 0 && s.flags&wire.FIN == 0) {
 		return
 	}
-	if c.has&orphan != 0 && len(s.text) > 0 {
+	if len(s.text) > 0 && (c.has&orphan != 0 || s.in.Unwanted) {
 		// Nobody will read it (RFC 9293 3.6.1, SHLD-3): say so.
 		c.drop(now, trace.DropState, s.in)
-		c.abort(now, 0)
+		var why Error
+		if s.in.Unwanted {
+			why = ErrReset
+		}
+		c.abort(now, why)
 		return
 	}
 	c.noteSize(s.in)

@@ -17,6 +17,7 @@ type Arrival struct {
 	ECN      uint8   // ECN codepoint of the IP header
 	Segments int     // how many wire segments it stands for: above 1 for a super-segment
 	Reader   *Reader // who waits for it; nil: nobody, and the receive ring takes it
+	Unwanted bool    // the owner takes no text any more: it resets the connection, for him too
 	InOrder  bool    // Arrive tells by it that the text was the next, without a hole, and was taken
 
 	// Where a connection in TIME-WAIT made room for this SYN (Reopen): its SND.NXT.

@@ -34,6 +34,9 @@ func (c *Conn) Writable() int {
 // When the Budget refuses some, call Transmit, and EvWritable comes once there is memory.
 func (c *Conn) Write(now clock.Instant, p []byte) int {
 	n := c.mayQueue(min(len(p), c.Writable()))
+	if n < len(p) {
+		c.calls |= wantsRoom
+	}
 	if n == 0 {
 		return 0
 	}
@@ -49,7 +52,11 @@ func (c *Conn) Write(now clock.Instant, p []byte) int {
 // SendSpan lends up to n bytes of room in the send ring; SendCommit says how many
 // were filled. When the Budget has none, call Transmit, and EvWritable comes once it has.
 func (c *Conn) SendSpan(n int) [2][]byte {
-	n = c.mayQueue(min(n, c.Writable(), maxLend))
+	want := min(n, maxLend)
+	n = c.mayQueue(min(want, c.Writable()))
+	if n < want {
+		c.calls |= wantsRoom
+	}
 	if n <= 0 {
 		return [2][]byte{}
 	}

@@ -94,10 +94,20 @@ func (c *Conn) lowRoom(room int) int {
 // (poll's POLLOUT): there is room, memory was not refused to him, and less than
 // half of NotSentLowat is unsent, as on Linux.
 func (c *Conn) WritableSoon() bool {
-	if c.has&starved != 0 || c.Writable() == 0 {
+	if c.has&starved != 0 || c.Writable() == 0 || c.opts.NotSentLowat != 0 && 2*c.unsent() >= c.opts.NotSentLowat {
+		c.calls |= wantsRoom
 		return false
 	}
-	return c.opts.NotSentLowat == 0 || 2*c.unsent() < c.opts.NotSentLowat
+	return true
+}
+
+// roomCame tells an owner who found no room that there is some. To others each ACK
+// would be news (Linux's SOCK_NOSPACE).
+func (c *Conn) roomCame() {
+	if c.calls&wantsRoom != 0 {
+		c.calls &^= wantsRoom
+		c.events |= EvWritable
+	}
 }
 
 // lowSent tells the owner when enough of what he wrote has left.
@@ -107,6 +117,6 @@ func (c *Conn) lowSent(n int) {
 		return
 	}
 	if unsent := c.unsent(); 2*unsent < low && 2*(unsent+n) >= low {
-		c.events |= EvWritable
+		c.roomCame()
 	}
 }

@@ -23,6 +23,7 @@ const (
 	ecnSeen                         // the peer has sent something ECN-capable
 	adaptRTO                        // the next sample follows a spurious timeout
 	paced                           // there is a rate at which data leaves: pacingRate
+	wantsRoom                       // the owner found no room for more: EvWritable is news to him
 )
 
 // An urgentByte is what is known of the byte at RCV.UP: nothing, or one of the

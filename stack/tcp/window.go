@@ -80,6 +80,9 @@ func (c *Conn) readable() int {
 // AtEOF reports that everything up to the peer's FIN has been read.
 func (c *Conn) AtEOF() bool { return c.has&finReceived != 0 && c.readable() == 0 }
 
+// Finished reports that the peer's FIN has come, and all before it.
+func (c *Conn) Finished() bool { return c.has&finReceived != 0 }
+
 // Read copies received bytes to p and returns how many there were.
 func (c *Conn) Read(now clock.Instant, p []byte) int {
 	total := 0
