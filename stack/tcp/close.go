@@ -145,6 +145,9 @@ func (c *Conn) lingerTimeout(now clock.Instant) {
 // of this one in TIME-WAIT: its timestamp, or without that its sequence
 // number, shows that it is no old duplicate (RFC 6191 2, RFC 1122 4.2.2.13).
 // The owner then Releases c and gives the segment to the listener.
+//
+// Deviates from RFC 6191 s.2: where c had no timestamps, a SYN that has one goes by its
+// sequence number, as on Linux, and is not taken at any: an old duplicate may have one too.
 func (c *Conn) Reusable(now clock.Instant, in *Arrival) bool {
 	const control = wire.SYN | wire.ACK | wire.RST | wire.FIN
 	if c.state != StateTimeWait || in.Seg.Flags&control != wire.SYN {
