@@ -41,9 +41,12 @@ func (b *Browser) WebSocket(ctx context.Context, dial Dial, u *url.URL, fields [
 	config.NextProtos = []string{"http/1.1"} // RFC 6455 is HTTP/1.1's
 	at.User, at.Password, at.HasPassword, at.Fragment, at.HasFragment = "", "", false, "", false
 	transport := &nethttp.Transport{
-		DialContext: dial, TLSClientConfig: config, DisableKeepAlives: true,
+		TLSClientConfig: config, DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return b.talks(dial(ctx, network, addr))
+		},
 		DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return dialTLS(ctx, dial, network, addr, config)
+			return b.talks(b.dialTLS(ctx, dial, network, addr, config))
 		},
 	}
 	c, resp, err := websocket.Dial(ctx, at.String(), &websocket.DialOptions{
@@ -61,8 +64,16 @@ func (b *Browser) WebSocket(ctx context.Context, dial Dial, u *url.URL, fields [
 	return nil, opened(op, err)
 }
 
+// talks is a connection as Talks would have it.
+func (b *Browser) talks(c net.Conn, err error) (net.Conn, error) {
+	if err == nil && b.Talks != nil {
+		c = b.Talks(c)
+	}
+	return c, err
+}
+
 // dialTLS is TLS over dial.
-func dialTLS(ctx context.Context, dial Dial, network, addr string, config *tls.Config) (net.Conn, error) {
+func (b *Browser) dialTLS(ctx context.Context, dial Dial, network, addr string, config *tls.Config) (net.Conn, error) {
 	nc, err := dial(ctx, network, addr)
 	if err != nil {
 		return nil, err
@@ -71,6 +82,9 @@ func dialTLS(ctx context.Context, dial Dial, network, addr string, config *tls.C
 	if err := s.HandshakeContext(ctx); err != nil {
 		_ = nc.Close()
 		return nil, distrust(config.ServerName, err)
+	}
+	if b.Trusted != nil {
+		b.Trusted(s.ConnectionState())
 	}
 	return s, nil
 }

@@ -13,10 +13,10 @@ import (
 func (j *Journey) URL(raw string) {
 	j.end(func() {
 		j.heading("The URL")
-		if j.raw == "" {
-			j.raw = raw
-		}
 		u, err := url.Parse(raw)
+		if j.raw == "" && err == nil {
+			j.raw = shown(raw, u)
+		}
 		var bad *url.Error
 		if errors.As(err, &bad) {
 			j.pointAt(bad)

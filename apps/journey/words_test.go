@@ -81,3 +81,27 @@ func TestSumCountsTheArrows(t *testing.T) {
 	require.Contains(t, s.told(), "IPv6, which we do not speak --|")
 	require.Contains(t, s.told(), "101 and 2")
 }
+
+// An ACK that went because of the peer's FIN says so, although the ACK of data was owed as well; one with data is data.
+func TestAcknowledgesTheFIN(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		why  trace.Reason
+		data string
+		want string
+	}{
+		{"owed at once", trace.SendACK, "", "acknowledges the FIN"},
+		{"what was delayed goes with it", trace.SendDelACK, "", "acknowledges the FIN"},
+		{"the window opens with it", trace.SendWindow, "", "acknowledges the FIN"},
+		{"data carries it", trace.SendData, "x", "new data"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newScene()
+			s.handshake()
+			s.seg(link.In, trace.None, wire.PSH|wire.FIN|wire.ACK, 1, 1, "last", stamps)
+			s.seg(link.Out, row.why, wire.ACK, 1, 6, row.data, stamps)
+			s.End()
+			require.Regexp(t, `ACK seq 1 ack 6 .*\| `+row.want+`$`, s.told())
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +29,7 @@ type fetch struct {
 	s       *session
 	browser *browse.Browser
 	client  *http.Client            // the browser's
-	known   map[string][]netip.Addr // hosts that nobody has to be asked for
+	known   knownHosts
 	aside   *held                   // the page waits here for its place in the journey; nil: it does not
 	brief   bool                    // leave out what an earlier fetch has told
 	again   bool                    // leave out the way, which an earlier one has told
@@ -52,7 +53,9 @@ func newFetch(s *session) *fetch {
 	f.client = f.browser.Client
 	f.client.UserAgent = "sockeye"
 	f.client.Observe = f.step
+	f.client.Known = func(host string, port uint16) []netip.Addr { return f.known.at(host, port) }
 	f.browser.KeyLog = s.keyLog()
+	f.browser.Hopped = f.hopped
 	f.tellMore()
 	return f
 }
@@ -68,9 +71,6 @@ func (s *session) resolver() *dns.Resolver {
 
 // resolve is what the client asks for addresses.
 func (f *fetch) resolve(host string, deadline time.Time) ([]netip.Addr, error) {
-	if addrs := f.known[strings.ToLower(host)]; addrs != nil {
-		return addrs, nil
-	}
 	return f.s.addrs(host, deadline)
 }
 
@@ -129,7 +129,7 @@ func (s *session) way(to netip.Addr) journey.Way {
 // do sends r, copies the body to w and tells what was exchanged. It leaves
 // the connection open where the server does.
 func (f *fetch) do(r *http.Request, w io.Writer) (n int64, err error) {
-	f.timed.begun, f.timed.asked = time.Now(), r.URL
+	f.timed.begun, f.timed.asked, f.timed.method, f.timed.referer = time.Now(), r.URL, cmp.Or(r.Method, "GET"), http.Get(r.Fields, "Referer")
 	f.s.begin.Do(func() { f.s.from = f.timed.begun })
 	f.sets(r)
 	defer func() { f.timed.bytes, f.timed.all = n, time.Since(f.timed.begun) }()
@@ -138,6 +138,9 @@ func (f *fetch) do(r *http.Request, w io.Writer) (n int64, err error) {
 		return 0, err
 	}
 	f.resp, f.timed.resp, f.timed.headed = resp, resp, f.timed.since()
+	if resp.Raw == nil && r.Body != nil && len(resp.Via) == 0 { // HTTP/2 has no steps
+		f.timed.sent = max(r.Length, 0)
+	}
 	if f.begins != nil {
 		f.begins(resp)
 	}

@@ -133,6 +133,10 @@ func TestGetAsCurl(t *testing.T) {
 	m, ca := w.serveMirror()
 	post := filepath.Join(w.dir, "post")
 	require.NoError(t, os.WriteFile(post, []byte("two\r\nlines\n"), 0o644))
+	format := filepath.Join(w.dir, "format")
+	require.NoError(t, os.WriteFile(format, []byte("%{http_code}\\n%{method}\n"), 0o644))
+	heads := filepath.Join(w.dir, "heads")
+	require.NoError(t, os.WriteFile(heads, []byte("X-One: 1\r\nX-Two: 2\n"), 0o644))
 	const at = "http://" + kernelIP
 	for _, row := range []struct {
 		name string
@@ -147,6 +151,16 @@ func TestGetAsCurl(t *testing.T) {
 		{"all eight: PUT", []string{"-X", "PUT", "-d", "a", at + "/x"}, 0},
 		{"-H", []string{"-H", "Accept: text/html", "-H", "X-A: b", at + "/"}, 0},
 		{"-H Host", []string{"-H", "Host: other.test", at + "/"}, 0},
+		{"-H without", []string{"-H", "Accept:", "-H", "User-Agent:", at + "/"}, 0},
+		{"-H without a type", []string{"-H", "content-type:", "-d", "a", at + "/"}, 0},
+		{"-H empty", []string{"-H", "X-Empty;", at + "/"}, 0},
+		{"-H @FILE", []string{"-H", "@" + heads, at + "/"}, 0},
+		{"-H Connection: close", []string{"-H", "Connection: close", "-i", at + "/"}, 0},
+		{"-H Transfer-Encoding: chunked", []string{"-H", "Transfer-Encoding: chunked", "-d", "abc", at + "/"}, 0},
+		{"-H Expect", []string{"-H", "Expect: 100-continue", "-d", "abc", at + "/"}, 0},
+		{"-A with nothing", []string{"-A", "", at + "/"}, 0},
+		{"-A with nothing, h2", []string{"-k", "-A", "", "-H", "Accept:", "https://" + kernelIP + "/"}, 0},
+		{"-b with nothing keeps cookies", []string{"-L", "-b", "", at + "/login"}, 0},
 		{"-d", []string{"-d", "a=b", "-d", "c=d", at + "/form"}, 0},
 		{"-d @FILE", []string{"-d", "@" + post, at + "/form"}, 0},
 		{"--data-raw @", []string{"--data-raw", "@x", at + "/form"}, 0},
@@ -173,6 +187,10 @@ func TestGetAsCurl(t *testing.T) {
 		{"-f (22)", []string{"-f", at + "/404"}, 22},
 		{"a 404 is a page", []string{at + "/404"}, 0},
 		{"-w", []string{"-w", `%{http_code} %{size_download} %{content_type} %{num_redirects} %{url_effective} %{http_version} %{remote_ip}:%{remote_port} 100%%\n`, at + "/x"}, 0},
+		{"-w, what is rare", []string{"-w", `%{method} %{num_headers} %{size_upload} %{size_request} %{urlnum} %{exitcode} [%{errormsg}] %{referer} %{http_connect}\n`, "-d", "abc", "-e", "http://r/", "-A", "me", at + "/x"}, 0},
+		{"-w of headers", []string{"-w", `%header{content-TYPE} [%header{nothing}] %{header_json}\n`, at + "/x"}, 0},
+		{"-w of a file", []string{"-w", "%{filename_effective} %{stderr}%{stdout}!\n", "-o", "DIR/page", at + "/x"}, 0},
+		{"-w in a file", []string{"-w", "@" + format, at + "/x"}, 0},
 		{"-w with -L", []string{"-L", "-w", `%{http_code} %{num_redirects} %{url_effective}\n`, at + "/login"}, 0},
 		{"-w of a redirect", []string{"-w", `%{redirect_url} %{num_connects} %{size_header} %{response_code}` + "\\r\\t\\n", "--resolve", "x.test:80:" + kernelIP, at + "/login"}, 0},
 		{"-w without a response", []string{"-w", `%{http_code} %{size_download} %{num_redirects} %{url_effective} %{size_header} %{http_version}\n`, "http://" + kernelIP + ":81/"}, 7},
@@ -181,6 +199,9 @@ func TestGetAsCurl(t *testing.T) {
 		{"-C N", []string{"-C", "95", at + "/file"}, 0},
 		{"-C N of a server without ranges (33)", []string{"-C", "2", at + "/x"}, 33},
 		{"--resolve", []string{"--resolve", "name.test:80:" + kernelIP, "http://name.test/x"}, 0},
+		{"--resolve of another port (6)", []string{"--resolve", "none.test:81:" + kernelIP, "http://none.test/"}, 6},
+		{"--resolve of any host", []string{"--resolve", "*:80:" + kernelIP, "http://name.test/x"}, 0},
+		{"--resolve: the last one counts", []string{"--resolve", "name.test:80:192.0.2.77", "--resolve", "+name.test:80:" + kernelIP, "http://name.test/x"}, 0},
 		{"no such name (6)", []string{"http://none.test/"}, 6},
 		{"refused (7)", []string{"http://" + kernelIP + ":81/"}, 7},
 		{"cut (18)", []string{at + "/cut"}, 18},

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+)
+
+var updateStories = flag.Bool("update-stories", false, "write what the demos tell anew, into testdata/demos")
+
+// What each demo tells, in both languages: its chapters, its sentences and its facts, word by word. Packets, calls and
+// numbers are left out: they are held by showSays and demoSays.
+func TestDemosTell(t *testing.T) {
+	warmSignals(t)
+	for _, s := range shows() {
+		for _, lang := range []string{"en", "ko"} {
+			name := s.name
+			if name == "" {
+				name = "page"
+			}
+			t.Run(name+" in "+lang, func(t *testing.T) {
+				var got string
+				synctest.Test(t, func(t *testing.T) {
+					args := []string{"demo", "--link", "pipe", "--lang", lang}
+					if s.name != "" {
+						args = append(args, s.name)
+					}
+					out, errs, code := try(args...)
+					require.Zero(t, code, errs)
+					got = story(out)
+				})
+				path := filepath.Join("testdata", "demos", name+"."+lang+".txt")
+				if *updateStories {
+					require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+					require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+				}
+				want, err := os.ReadFile(path)
+				require.NoError(t, err)
+				require.Equal(t, string(want), got)
+			})
+		}
+	}
+}
+
+var (
+	storyTitle  = regexp.MustCompile(`^\d+  (.*?) -+$`)
+	storyBegins = regexp.MustCompile(`^ {3}[^ <>]`)
+	storyGoesOn = regexp.MustCompile(`^ {18}[^ ]`)
+	storyNumber = regexp.MustCompile(`RFC \d+( \d+(\.\d+)*)?|0x[0-9a-f]+|[A-Za-z0-9+/]{24,}=|[\d,.]*\d`)
+)
+
+// story is the chapters, paragraphs and facts of what was told, each a line.
+func story(text string) string {
+	var all []string
+	inside := false
+	for line := range strings.SplitSeq(text, "\n") {
+		switch title := storyTitle.FindStringSubmatch(line); {
+		case title != nil:
+			all = append(all, "", title[1])
+			inside = false
+		case storyGoesOn.MatchString(line) && inside && len(all) > 0:
+			all[len(all)-1] += " " + strings.TrimSpace(line)
+		case !storyBegins.MatchString(line):
+			inside = false
+		case inside && !strings.Contains(strings.TrimSpace(line), "  ") && !strings.Contains(all[len(all)-1], "  "):
+			all[len(all)-1] += " " + strings.TrimSpace(line) // a paragraph
+		default:
+			all = append(all, "   "+strings.TrimSpace(line))
+			inside = true
+		}
+	}
+	for i := range all {
+		if strings.HasPrefix(all[i], "   ") {
+			all[i] = "   " + strings.Join(strings.Fields(all[i]), " ")
+			all[i] = storyNumber.ReplaceAllStringFunc(all[i], func(n string) string {
+				if strings.HasPrefix(n, "RFC") {
+					return n
+				}
+				return "#"
+			})
+		}
+	}
+	return strings.Join(all, "\n") + "\n"
+}
