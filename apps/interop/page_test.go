@@ -288,6 +288,16 @@ func requirePage(t *testing.T, ctx context.Context, html, pcap string) {
 	first, err := chromedp.Run(short, chromedp.Text(chromedp.CSS("#detail")))
 	require.NoError(t, err)
 	require.Contains(t, first, "Click a packet")
+	hovered, err := chromedp.Run(short, chromedp.Evaluate[[]string](`[...document.querySelectorAll(".arrow")].map(g => {
+		g.dispatchEvent(new MouseEvent("mousemove", { clientX: 10, clientY: 10 }));
+		const said = document.querySelector("#tip").hidden ? "" : document.querySelector("#tip").innerText;
+		g.dispatchEvent(new MouseEvent("mouseleave"));
+		return document.querySelector("#tip").hidden ? said : "it stays";
+	})`))
+	require.NoError(t, err)
+	for i, said := range hovered {
+		require.Regexp(t, `(?s)^\S.*\d ms\n.*[\d,]+ bytes$`, said, "what is told of arrow %d under the pointer", i)
+	}
 	for i, w := range want {
 		require.NoError(t, chromedp.Do(short, chromedp.Click(chromedp.CSS(fmt.Sprintf(`.arrow[data-packet="%d"] .hit`, i)))))
 		rows, err := chromedp.Run(short, chromedp.Evaluate[[][]string](`[...document.querySelectorAll("#detail tr")].map(r => [...r.cells].map(c => c.innerText))`))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/apps/dns"
 	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/socket"
 	"github.com/sockeye-net/sockeye/stack/trace"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
@@ -104,4 +106,27 @@ func TestAcknowledgesTheFIN(t *testing.T) {
 			require.Regexp(t, `ACK seq 1 ack 6 .*\| `+row.want+`$`, s.told())
 		})
 	}
+}
+
+// The time left is set anew before each call, in both directions: each option is told once for a descriptor, and when it fails.
+func TestOptionsAreToldOnce(t *testing.T) {
+	s := newScene()
+	set := func(fd, option int, err error) { s.did(socket.Call{Name: "setsockopt", FD: fd, Len: option, Err: err}) }
+	for range 3 {
+		set(3, socket.SO_SNDTIMEO, nil)
+		set(3, socket.SO_RCVTIMEO, nil)
+	}
+	set(4, socket.SO_RCVTIMEO, nil)
+	set(3, socket.SO_RCVTIMEO, syscall.EBADF)
+	s.did(socket.Call{Name: "close", FD: 3})
+	set(3, socket.SO_RCVTIMEO, nil)
+	set(4, socket.SO_RCVTIMEO, nil)
+	s.End()
+	var told []string
+	for line := range strings.Lines(s.text.String()) {
+		_, call, _ := strings.Cut(line, "ms  ")
+		told = append(told, strings.TrimSpace(call))
+	}
+	require.Equal(t, []string{"setsockopt(3, SO_SNDTIMEO) = 0", "setsockopt(3, SO_RCVTIMEO) = 0", "setsockopt(4, SO_RCVTIMEO) = 0",
+		"setsockopt(3, SO_RCVTIMEO) = -1 bad file descriptor", "close(3) = 0", "setsockopt(3, SO_RCVTIMEO) = 0"}, told)
 }
