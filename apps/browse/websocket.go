@@ -6,8 +6,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	nethttp "net/http"
+	"sync/atomic"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -64,12 +67,39 @@ func (b *Browser) WebSocket(ctx context.Context, dial Dial, u *url.URL, fields [
 	return nil, opened(op, err)
 }
 
-// talks is a connection as Talks would have it.
+// talks is a connection for a WebSocket, as Talks would have it.
 func (b *Browser) talks(c net.Conn, err error) (net.Conn, error) {
-	if err == nil && b.Talks != nil {
+	if err != nil {
+		return nil, err
+	}
+	c = &lastToClose{Conn: c}
+	if b.Talks != nil {
 		c = b.Talks(c)
 	}
-	return c, err
+	return c, nil
+}
+
+// A lastToClose connection waits for the server's end once we have said CLOSE, so that TIME-WAIT is the server's
+// (RFC 6455 7.1.1).
+type lastToClose struct {
+	net.Conn
+	said atomic.Bool // CLOSE
+}
+
+const closeFrame = 0x88 // the last part of one, and CLOSE: how its first byte looks (RFC 6455 5.2)
+
+func (c *lastToClose) Write(p []byte) (int, error) {
+	if len(p) > 0 && p[0] == closeFrame {
+		c.said.Store(true)
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *lastToClose) Close() error {
+	if c.said.Swap(false) && c.SetReadDeadline(time.Now().Add(goodbyeWait)) == nil {
+		_, _ = io.CopyN(io.Discard, c.Conn, goodbyeMost) // whatever ends it
+	}
+	return c.Conn.Close()
 }
 
 // dialTLS is TLS over dial.

@@ -11,9 +11,9 @@ import (
 
 // A Request is what to ask for. URL is required.
 type Request struct {
-	Method string  // "": GET
-	URL    string  // as ParseURL takes it
-	Fields []Field // further header fields, sent as they are and in this order
+	Method string   // "": GET
+	URL    string   // as ParseURL takes it
+	Fields []Field  // further header fields, sent as they are and in this order
 	Omit   []string // of the client's own User-Agent, Accept and Expect, what is not to be sent
 
 	// Body is sent after the head: Length bytes of it or, where Length is negative, all

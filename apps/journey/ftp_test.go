@@ -26,32 +26,32 @@ type dialogue struct {
 
 // says has one side say a line, and the other acknowledge it.
 func (d *dialogue) says(ours bool, line string) {
-	const fd = 3
 	text := line + "\r\n"
 	if ours {
 		d.Line(d.now, true, line)
+		d.after(2 * time.Microsecond)
 		d.seg(link.Out, trace.SendData, wire.PSH|wire.ACK, d.n, d.m, text, stamps)
 		d.n += len(text)
-		d.did(socket.Call{Name: "send", FD: fd, Len: len(text), Result: len(text)})
+		d.did(socket.Call{Name: "send", FD: 3, Len: len(text), Result: len(text)})
 		return
 	}
 	d.after(300 * time.Microsecond)
 	d.seg(link.In, trace.None, wire.PSH|wire.ACK, d.m, d.n, text, stamps)
 	d.m += len(text)
 	d.seg(link.Out, trace.SendACK, wire.ACK, d.n, d.m, "", stamps)
-	d.did(socket.Call{Name: "recv", FD: fd, Len: 4096, Result: len(text)})
+	d.did(socket.Call{Name: "recv", FD: 3, Len: 4096, Result: len(text)})
 	d.Line(d.now, false, line)
 }
 
 // onto changes to another connection of the scene.
-func (s *scene) onto(local, peer string, conn uint64) {
-	s.local, s.peer, s.conn = netip.MustParseAddrPort(local), netip.MustParseAddrPort(peer), conn
+func (s *scene) onto(local, peer string, conn uint64, fd int) {
+	s.local, s.peer, s.conn, s.fd = netip.MustParseAddrPort(local), netip.MustParseAddrPort(peer), conn, fd
 }
 
 func ftpTold(lang string) string {
 	s := newScene()
 	s.o.Lang = lang
-	control := func() { s.onto("192.0.2.2:40000", "192.0.2.1:21", 7) }
+	control := func() { s.onto("192.0.2.2:40000", "192.0.2.1:21", 7, 3) }
 	control()
 	s.URL("ftp://joe:hush@192.0.2.1/pub/hello")
 	s.Connection(way)
@@ -62,7 +62,7 @@ func ftpTold(lang string) string {
 	for _, line := range []string{"<220 Hi.", ">USER joe", "<331 Who?", ">PASS (not shown)", "<230 In.", ">CWD pub", "<250 There.", ">EPSV", "<229 Here (|||30000|)."} {
 		d.says(line[0] == '>', line[1:])
 	}
-	data := func() { s.onto("192.0.2.2:40001", "192.0.2.1:30000", 8) }
+	data := func() { s.onto("192.0.2.2:40001", "192.0.2.1:30000", 8, 4) }
 	data()
 	s.Data(s.peer)
 	s.handshake()

@@ -130,3 +130,10 @@ func TestOptionsAreToldOnce(t *testing.T) {
 	require.Equal(t, []string{"setsockopt(3, SO_SNDTIMEO) = 0", "setsockopt(3, SO_RCVTIMEO) = 0", "setsockopt(4, SO_RCVTIMEO) = 0",
 		"setsockopt(3, SO_RCVTIMEO) = -1 bad file descriptor", "close(3) = 0", "setsockopt(3, SO_RCVTIMEO) = 0"}, told)
 }
+
+// A side's name begins a sentence, in any script.
+func TestUpper(t *testing.T) {
+	for in, want := range map[string]string{"the peer": "The peer", "다른 호스트": "다른 호스트", "éa": "Éa", "X": "X"} {
+		require.Equal(t, want, upper(in))
+	}
+}

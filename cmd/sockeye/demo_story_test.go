@@ -51,8 +51,10 @@ func TestDemosTell(t *testing.T) {
 var (
 	storyTitle  = regexp.MustCompile(`^\d+  (.*?) -+$`)
 	storyBegins = regexp.MustCompile(`^ {3}[^ <>]`)
-	storyGoesOn = regexp.MustCompile(`^ {18}[^ ]`)
-	storyNumber = regexp.MustCompile(`RFC \d+( \d+(\.\d+)*)?|0x[0-9a-f]+|[A-Za-z0-9+/]{24,}=|[\d,.]*\d`)
+	storyGoesOn = regexp.MustCompile(`^ {18,}[^ ]`)
+	storyPacket = regexp.MustCompile(`^ +\d+\.\d{3} ms  `)        // or a call, or a frame
+	storyName   = regexp.MustCompile(`(?i)\b[a-z0-9.-]+\.test\.`) // in the random letter case of a question
+	storyNumber = regexp.MustCompile(`RFC \d+( \d+(\.\d+)*)?|0x[0-9a-f]+|[A-Za-z0-9+/]{22,}={1,2}|[\d,.]*\d`)
 )
 
 // story is the chapters, paragraphs and facts of what was told, each a line.
@@ -66,9 +68,9 @@ func story(text string) string {
 			inside = false
 		case storyGoesOn.MatchString(line) && inside && len(all) > 0:
 			all[len(all)-1] += " " + strings.TrimSpace(line)
-		case !storyBegins.MatchString(line):
+		case !storyBegins.MatchString(line) || storyPacket.MatchString(line):
 			inside = false
-		case inside && !strings.Contains(strings.TrimSpace(line), "  ") && !strings.Contains(all[len(all)-1], "  "):
+		case inside && !strings.Contains(strings.TrimSpace(line), "  ") && !strings.Contains(strings.TrimSpace(all[len(all)-1]), "  "):
 			all[len(all)-1] += " " + strings.TrimSpace(line) // a paragraph
 		default:
 			all = append(all, "   "+strings.TrimSpace(line))
@@ -78,6 +80,7 @@ func story(text string) string {
 	for i := range all {
 		if strings.HasPrefix(all[i], "   ") {
 			all[i] = "   " + strings.Join(strings.Fields(all[i]), " ")
+			all[i] = storyName.ReplaceAllStringFunc(all[i], strings.ToLower)
 			all[i] = storyNumber.ReplaceAllStringFunc(all[i], func(n string) string {
 				if strings.HasPrefix(n, "RFC") {
 					return n

@@ -11,7 +11,6 @@ import (
 	"log"
 	"math/big"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/sockeye-net/sockeye/apps/browse"

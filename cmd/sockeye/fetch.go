@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -28,18 +27,18 @@ const shown = 800
 type fetch struct {
 	s       *session
 	browser *browse.Browser
-	client  *http.Client            // the browser's
+	client  *http.Client // the browser's
 	known   knownHosts
-	aside   *held                   // the page waits here for its place in the journey; nil: it does not
-	brief   bool                    // leave out what an earlier fetch has told
-	again   bool                    // leave out the way, which an earlier one has told
-	more    bool                    // another request follows: its streams are told later
-	whole   *whole                  // the page with its parts; nil: only what was asked for
-	page    atomic.Bool             // what comes now are the parts
-	zipped  bool                    // undo gzip
-	trusts  string                  // who is trusted, in place of what the browser's Roots say
-	begins  func(*browse.Response)  // called when the head is there; nil: nobody wants to know
-	heading func(netip.AddrPort)    // called before dial connects; nil: nobody wants to know
+	aside   *held                  // the page waits here for its place in the journey; nil: it does not
+	brief   bool                   // leave out what an earlier fetch has told
+	again   bool                   // leave out the way, which an earlier one has told
+	more    bool                   // another request follows: its streams are told later
+	whole   *whole                 // the page with its parts; nil: only what was asked for
+	page    atomic.Bool            // what comes now are the parts
+	zipped  bool                   // undo gzip
+	trusts  string                 // who is trusted, in place of what the browser's Roots say
+	begins  func(*browse.Response) // called when the head is there; nil: nobody wants to know
+	heading func(netip.AddrPort)   // called before dial connects; nil: nobody wants to know
 	timed   written
 	talk    telling
 	request []byte           // the head, as it was on the wire

@@ -81,7 +81,7 @@ func (p *program) writeOut(w *written, f *getFlags, file string, err error) erro
 		if rerr != nil {
 			return fail(curlRead, fmt.Errorf("-w: %w", rerr))
 		}
-		text = string(b)
+		text = strings.NewReplacer("\n", "", "\r", "").Replace(string(b)) // its line ends mean nothing
 	}
 	(&writing{written: w, out: p.out, err: p.err, failed: err, file: file}).write(text)
 	return nil // p.out remembers
@@ -208,7 +208,7 @@ func (w *written) value(name string) string {
 	case "size_upload":
 		return strconv.FormatInt(w.sent, 10)
 	case "size_request":
-		return strconv.FormatInt(w.request, 10)
+		return strconv.FormatInt(w.request+w.sent, 10)
 	case "speed_download":
 		return speed(w.bytes)
 	case "speed_upload":

@@ -247,7 +247,7 @@ func TestGetAsCurl(t *testing.T) {
 					require.NotEmpty(t, p.stderr())
 				}
 				page, _ := os.ReadFile(filepath.Join(dir, "page"))
-				return result{p.stdout(), m.told(), string(page), p.code}
+				return result{strings.ReplaceAll(p.stdout(), dir, "DIR"), m.told(), string(page), p.code}
 			}
 			want, got := run("curl"), run("sockeye")
 			require.Equal(t, row.code, want.Code, "curl itself")

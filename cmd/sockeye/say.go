@@ -20,4 +20,3 @@ func (s *session) chapter(en, ko string) { s.tell.Heading(s.text(en, ko)) }
 
 // say tells a paragraph.
 func (s *session) say(en, ko string, values ...any) { s.tell.Say("%s", s.text(en, ko, values...)) }
-
