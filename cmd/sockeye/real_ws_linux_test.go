@@ -151,7 +151,7 @@ func TestWebSocketJourney(t *testing.T) {
 	}
 	frames := []string{"ws > TEXT len 6 mask ", "salmon", "ws < TEXT len 6 salmon", "ws < TEXT len 6 salmon", "ws > CLOSE", "ws < CLOSE"}
 	requireTold(t, tell(0, "--lang", "en", "ws://"+kernelIP+"/"), append([]string{"THE URL", "scheme ws", "THE CONNECTION", "socket(AF_INET, SOCK_STREAM) = 3", "SYN seq 0",
-		"connect(3, 192.0.2.1:80) = 0", "window scale", "THE UPGRADE", "> GET / HTTP/1.1", "< HTTP/1.1 101", "101 The server agrees", "MESSAGES"}, append(frames, "(CLOSE-WAIT)", "who first The peer did.")...)...)
+		"connect(3, 192.0.2.1:80) = 0", "window scale", "THE UPGRADE", "> GET / HTTP/1.1", "< HTTP/1.1 101", "101 The server agrees", "MESSAGES"}, append(frames, "who first The peer did.", "CLOSE-WAIT -> LAST-ACK")...)...)
 	requireTold(t, tell(0, "--lang", "en", "-k", "wss://"+kernelIP+"/"), append([]string{"THE URL", "scheme wss", "THE CONNECTION", "connect(3, 192.0.2.1:443) = 0", "TLS", "SNI none",
 		"ALPN we offered http/1.1; the server chose http/1.1", "believed unchecked", "THE UPGRADE", "> GET / HTTP/1.1", "< HTTP/1.1 101", "MESSAGES"}, frames...)...)
 	requireTold(t, tell(60, "--lang", "en", "wss://"+kernelIP+"/"), "TLS", "certificate 1", "believed no: x509:")

@@ -135,7 +135,7 @@ function ladder() {
     g.append(sv("line", { x1: from, x2: r.lost ? to : to + d / 2, y1: y + 18, y2: y + 21 }),
       r.lost ? sv("path", { d: `M${to - 5},${y + 16} l10,10 m0,-10 l-10,10`, class: "lost" }) : sv("path", { d: `M${to},${y + 21} l${d},-4 l0,8 z` }),
       sv("text", { x: (L + R) / 2, y: y + 14, "text-anchor": "middle" }, r.x), sv("text", { x: R + 14, y: y + 17, class: "soft" }, cut(r.w || "", 42)));
-    if (many && r.f >= 0) g.append(sv("text", { x: 100, y: y + 15, fill: "none", style: `fill:hsl(${r.f * 137 % 360} 55% 48%)` }, "#" + (r.f + 1)));
+    if (many && r.f >= 0) g.append(sv("text", { x: 100, y: y + 15, fill: "none", style: `fill:hsl(${r.f * 137 % 360} 60% var(--label))` }, "#" + (r.f + 1)));
     hint(g, () => [r.x, r.w, ms(r.t), r.f >= 0 ? `${D.flows[r.f].local} - ${D.flows[r.f].remote}` : "", `${num(D.packets[r.p].n)} ${t("bytes")}`].filter(Boolean).join("\n"));
     g.addEventListener("click", () => pick(g, r));
     g.addEventListener("keydown", ev => {
@@ -175,14 +175,14 @@ function pick(g, r) {
 
 // plot draws axes and hands over the scales.
 function plot(title, xs, ys, unit, draw, legend) {
-  const W = 600, H = 250, l = 66, r = 14, b = 26, tp = 10;
+  const W = Math.max(320, Math.min(600, $("#flows .body").clientWidth)), H = 250, l = 66, r = 14, b = 26, tp = 10, ticks = W < 460 ? 2 : 4;
   const x0 = Math.min(...xs), x1 = Math.max(...xs, x0 + 1), y1 = Math.max(...ys, 1) * 1.05;
   const X = v => l + (v - x0) / (x1 - x0) * (W - l - r), Y = v => H - b - v / y1 * (H - b - tp);
   const svg = sv("svg", { viewBox: `0 0 ${W} ${H}`, width: W, height: H, class: "plot" });
-  for (let i = 0; i <= 4; i++) {
-    const y = y1 * i / 4, x = x0 + (x1 - x0) * i / 4;
+  for (let i = 0; i <= ticks; i++) {
+    const y = y1 * i / ticks, x = x0 + (x1 - x0) * i / ticks;
     svg.append(sv("line", { x1: l, x2: W - r, y1: Y(y), y2: Y(y), class: "grid" }), sv("text", { x: l - 6, y: Y(y) + 4, "text-anchor": "end", class: "faint" }, unit(y)),
-      sv("text", { x: X(x), y: H - 8, "text-anchor": i === 4 ? "end" : i ? "middle" : "start", class: "faint" }, ms(x / 1000).replace(/\.(\d\d?)\d* /, ".$1 ")));
+      sv("text", { x: X(x), y: H - 8, "text-anchor": i === ticks ? "end" : i ? "middle" : "start", class: "faint" }, ms(x / 1000).replace(/\.(\d\d?)\d* /, ".$1 ")));
   }
   draw(svg, X, Y);
   return el("div", {}, el("h3", {}, title), svg, key(legend));
