@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
@@ -28,6 +29,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	compare(t, name, got)
+	require.True(t, utf8.ValidString(got))
 	for _, l := range strings.Split(got, "\n") {
 		require.LessOrEqual(t, width(l), columns, "%q", l)
 	}
