@@ -155,6 +155,9 @@ func (j *Journey) what(u *url.URL) {
 		j.part("path", u.Path, j.t("what to ask that program for"))
 		j.part("file", url.Decode(u.File()), j.t("the last part of the path"))
 	}
+	if asked := u.Undotted(); asked.Path != u.Path && u.Scheme != "ftp" && u.Scheme != "file" {
+		j.part("asked for", asked.Path, j.t("the dots mean the directory and the one above it, and are resolved before anybody is asked"))
+	}
 	j.rest(u)
 }
 

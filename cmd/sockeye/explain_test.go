@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -53,6 +54,11 @@ func TestUnfetched(t *testing.T) {
 	copied, err := os.ReadFile(file + ".copy")
 	require.NoError(t, err)
 	require.Equal(t, "salmon\n", string(copied))
+	when := time.Unix(1e9, 0)
+	require.NoError(t, os.Chtimes(file, when, when))
+	out, errs, code = try("get", "-I", "-w", `%{http_code} %{size_download} %{exitcode}`, "file://localhost"+strings.ReplaceAll(file, " ", "%20"))
+	require.Zero(t, code, errs)
+	require.Equal(t, "Content-Length: 7\r\nAccept-ranges: bytes\r\nLast-Modified: Sun, 09 Sep 2001 01:46:40 GMT\r\n000 0 0", out)
 	for _, r := range []struct {
 		url  string
 		code int

@@ -144,6 +144,7 @@ func TestGetAsCurl(t *testing.T) {
 		code int
 	}{
 		{"plain", []string{at + "/x?y=z#f"}, 0},
+		{"dots in the path", []string{"-w", "%{url_effective}\n", at + "/a/./b/../../../c/..?d/../e"}, 0},
 		{"-X", []string{"-X", "PURGE", at + "/x"}, 0},
 		{"all eight: OPTIONS", []string{"-X", "OPTIONS", at + "/x"}, 0},
 		{"all eight: TRACE", []string{"-X", "TRACE", at + "/x"}, 0},

@@ -59,6 +59,7 @@ func (p *program) runWS(cmd *cobra.Command, f *wsFlags) error {
 	if err != nil {
 		return fail(3, err)
 	}
+	u = u.Undotted()
 	r := &http.Request{}
 	if f.stomp != "" {
 		f.protocols = append(f.protocols, "v12.stomp")
