@@ -96,16 +96,23 @@ func (f *fetch) step(st http.Step) {
 	case http.Resolved:
 		if st.Err == nil && !f.again {
 			tell.Connection(f.s.way(st.Addrs[0]))
+			f.tellProxy()
 		}
 	case http.Connected:
 		if !f.again {
 			tell.Agreed()
 		}
-		if f.talk.secure {
+		switch {
+		case f.talk.secure && f.client.Proxy != "":
+			f.tellTunnel()
+		case f.talk.secure:
 			tell.Secure()
-			return
+		default:
+			f.talks()
 		}
-		f.talks()
+	case http.Tunnelled:
+		f.tunnelled(st.Raw)
+		tell.Secure()
 	case http.Secured:
 		if st.Err != nil {
 			tell.Secured(f.handshake(nil, st.Err))
