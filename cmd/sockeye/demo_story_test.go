@@ -89,5 +89,11 @@ func story(text string) string {
 			})
 		}
 	}
+	const request = "   # GET /" // of streams: two go out at once, in any order
+	for i := 1; i < len(all); i++ {
+		for at := i; at > 0 && strings.HasPrefix(all[at-1], request) && strings.HasPrefix(all[at], request) && all[at] < all[at-1]; at-- {
+			all[at], all[at-1] = all[at-1], all[at]
+		}
+	}
 	return strings.Join(all, "\n") + "\n"
 }
