@@ -178,6 +178,7 @@ func (p *program) serveInside(f *runFlags, l *layout, ps []published, ls []io.Cl
 		}()
 		g, err = gateway.Start(stdnet.New(s.stack), gateway.Config{Out: l.out(f.loopback)})
 	}
+	var signals chan os.Signal
 	if err == nil {
 		defer g.Close()
 		for i, open := range ls {
@@ -189,6 +190,7 @@ func (p *program) serveInside(f *runFlags, l *layout, ps []published, ls []io.Cl
 				g.PublishDatagrams(open, stdnet.New(s.stack), to)
 			}
 		}
+		signals = setup.Signals()
 		_, err = ends.Write([]byte("go"))
 	}
 	if err != nil {
@@ -197,7 +199,7 @@ func (p *program) serveInside(f *runFlags, l *layout, ps []published, ls []io.Cl
 		return fail(runFailed, plain(err))
 	}
 	told := false
-	err = setup.Wait(child, func(os.Signal) { told = true })
+	err = setup.Wait(child, signals, func(os.Signal) { told = true })
 	if !told {
 		// What it wrote before it ended is on its way.
 		ctx, cancel := context.WithTimeout(context.Background(), lastWords)

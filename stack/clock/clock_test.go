@@ -25,3 +25,14 @@ func TestInstants(t *testing.T) {
 	require.False(t, at.Due(at-1))
 	require.Equal(t, at, Earliest(at+1, at))
 }
+
+func TestTicks(t *testing.T) {
+	at := Instant(7*time.Second + 999*time.Microsecond)
+	require.Equal(t, Tick(7000), at.Tick())
+	require.Zero(t, Never.Tick(), "no time")
+	require.Equal(t, Tick(1), Instant(1).Tick(), "a time")
+	require.Equal(t, 500*time.Millisecond, at.Add(500*time.Millisecond).Since(at.Tick()))
+	wraps := Instant(1<<32-1) * Instant(time.Millisecond)
+	require.Equal(t, 4*time.Second, wraps.Add(4*time.Second).Since(wraps.Tick()), "after 49 days, too")
+	require.NotZero(t, wraps.Add(time.Millisecond).Tick())
+}

@@ -205,7 +205,7 @@ func TestOffloadedSegments(t *testing.T) {
 // What the Budget is charged for an idle connection, and what it takes, is less
 // than the 1 KiB of which stack.Socket needs a tenth.
 func TestIdleConnectionIsSmall(t *testing.T) {
-	const conns, most = 1000, 976                            // what is kept for later, scoreboards with their rates above all, is in it
+	const conns, most = 1000, 912                            // what is kept for later, scoreboards with their rates above all, is in it
 	w := newWorld(t, func(c *Config) { c.Memory = 4 << 20 }) // few controllers are kept for later
 	l := w.listen(w.b, 16)
 	used, before := w.b.budget.Used(), heap()

@@ -76,6 +76,13 @@ func contest(b *testing.B, unit string, once func(testing.TB, func(testing.TB) d
 	b.ReportMetric(0, "ns/op")
 }
 
+func mean(v []float64) (m float64) {
+	for _, x := range v {
+		m += x / float64(len(v))
+	}
+	return m
+}
+
 func median(v []float64) float64 {
 	if len(v) == 0 {
 		return 0

@@ -54,7 +54,7 @@ func goodputCells() []goodputCell {
 	}
 	return []goodputCell{
 		{"loss=0", bounded(link.Faults{}), 3, 1},
-		{"loss=0.1%", bounded(link.Faults{Loss: .001}), 9, 1},
+		{"loss=0.1%", bounded(link.Faults{Loss: .001}), 24, 2},
 		{"loss=1%", bounded(link.Faults{Loss: .01}), 16, 4},
 		{"loss=5%", bounded(link.Faults{Loss: .05}), 32, 8},
 		{"late=1%", bounded(link.Faults{Reorder: .01, ReorderDelay: lateBy}), 5, 1},
@@ -111,10 +111,11 @@ func goodputContest(b *testing.B, algorithm string, cell goodputCell) {
 	all.Wait()
 	for _, who := range contestants {
 		b.ReportMetric(median(got[who]), who+"-Mbit/s")
-		b.Logf("%s: %.1f", who, got[who])
+		b.Logf("%s: mean %.1f of %.1f", who, mean(got[who]), got[who])
 	}
 	for _, who := range contestants[1:] {
 		b.ReportMetric(median(got["ours"])/median(got[who]), "ours/"+who)
+		b.ReportMetric(mean(got["ours"])/mean(got[who]), "mean-ours/"+who)
 	}
 	b.ReportMetric(0, "ns/op")
 }

@@ -3,17 +3,13 @@ package oracle
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -96,7 +92,7 @@ func TestSegmentsOnTheWireFitThePeersMSS(t *testing.T) {
 				}
 			}
 			require.Zero(t, large, "segments larger than %d bytes", row.most)
-			require.Greater(t, full, 200, "most are full; tshark need not have seen all")
+			require.Greater(t, full, 200, "most are full")
 		})
 	}
 }
@@ -141,36 +137,4 @@ func overForwarder(t *testing.T, plain bool, mtu int) (*setup.NetNS, func(contex
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	n := stdnet.New(s)
 	return far, func(ctx context.Context) (net.Conn, error) { return n.DialContext(ctx, "tcp4", farAt.String()) }
-}
-
-// sniff lets tshark capture in a namespace; the function returned ends that and
-// gives the IP length of every TCP segment with data.
-func sniff(t *testing.T, ns *setup.NetNS, device string) func() []int {
-	path := filepath.Join(t.TempDir(), "far.pcapng")
-	capture := exec.Command("tshark", "-q", "-i", device, "-s", "100", "-B", "64", "-w", path, "tcp")
-	said, err := capture.StderrPipe()
-	require.NoError(t, err)
-	require.NoError(t, ns.Start(capture))
-	begun := make([]byte, 0, 4096)
-	for !strings.Contains(string(begun), "Capturing on") {
-		b := make([]byte, 512)
-		n, err := said.Read(b)
-		require.NoError(t, err, "tshark: %s", begun)
-		begun = append(begun, b[:n]...)
-	}
-	require.Eventually(t, func() bool { _, err := os.Stat(path); return err == nil }, patience, 10*time.Millisecond)
-	return func() (sizes []int) {
-		require.NoError(t, capture.Process.Signal(os.Interrupt))
-		_, _ = io.Copy(io.Discard, said)
-		require.NoError(t, capture.Wait())
-		out, err := exec.Command("tshark", "-n", "-r", path, "-Y", "tcp.len > 0 && ip.dst == "+farAt.Addr().String(), "-T", "fields", "-e", "ip.len").Output()
-		require.NoError(t, err)
-		for line := range strings.Lines(string(out)) {
-			n := 0
-			_, err := fmt.Sscan(line, &n)
-			require.NoError(t, err)
-			sizes = append(sizes, n)
-		}
-		return sizes
-	}
 }

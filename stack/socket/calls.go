@@ -37,7 +37,7 @@ func (a *API) socket(domain, typ, proto int) (int, *descriptor, error) {
 	if kind == host.Stream {
 		d.typ = SOCK_STREAM
 	}
-	d.nonblock.Store(typ&SOCK_NONBLOCK != 0)
+	d.mark(nonblock, typ&SOCK_NONBLOCK != 0)
 	if d.sock, err = a.stack.Socket(kind); err != nil {
 		a.set(fd, nil)
 		return -1, nil, d.errno(err)
@@ -95,10 +95,10 @@ func (a *API) Listen(fd, backlog int) error {
 	if err == nil {
 		if !d.stream() {
 			err = syscall.EOPNOTSUPP
-		} else if d.unfit.Load() {
+		} else if d.is(unfit) {
 			err = syscall.EINVAL
 		} else if err = d.errno(d.sock.Listen(backlog)); err == nil {
-			d.listening.Store(true)
+			d.mark(listening, true)
 		}
 	}
 	a.tell(d, Call{Name: "listen", FD: fd, Len: backlog}, 0, err)
@@ -143,8 +143,8 @@ func (a *API) accept(d *descriptor) (nfd int, from SockAddr, err error) {
 
 // inherit takes over what the listener's descriptor keeps.
 func (d *descriptor) inherit(from *descriptor) {
-	d.recvTimeo.Store(from.recvTimeo.Load())
-	d.sendTimeo.Store(from.sendTimeo.Load())
+	d.setTimeout(SO_RCVTIMEO, from.timeout(SO_RCVTIMEO))
+	d.setTimeout(SO_SNDTIMEO, from.timeout(SO_SNDTIMEO))
 	d.told.Store(from.told.Load())
 	d.kept.Store(from.kept.Load())
 }
@@ -170,18 +170,16 @@ func (d *descriptor) connect(addr SockAddr) error {
 		return err
 	}
 	if !addr.Addr().IsValid() {
-		d.connecting.Store(false)
-		d.listening.Store(false)
-		d.unfit.Store(false)
+		d.mark(connecting|listening|unfit, false)
 		return d.errno(d.sock.Disconnect())
 	}
-	if d.unfit.Load() {
+	if d.is(unfit) {
 		return syscall.EINVAL
 	}
-	if d.listening.Load() {
+	if d.is(listening) {
 		return syscall.EISCONN
 	}
-	again := d.connecting.Load()
+	again := d.is(connecting)
 	if again {
 		if over, err := d.outcome(); over {
 			return err
@@ -199,7 +197,7 @@ func (d *descriptor) connect(addr SockAddr) error {
 	case late:
 		err = syscall.EINPROGRESS
 	}
-	d.connecting.Store(err == syscall.EINPROGRESS || err == syscall.EALREADY)
+	d.mark(connecting, err == syscall.EINPROGRESS || err == syscall.EALREADY)
 	if late {
 		// Linux ends the attempt as soon as a router says that there is no way.
 		// On the wire we go on trying (RFC 9293 MUST-56), but say so in the end.
@@ -220,7 +218,7 @@ func (d *descriptor) outcome() (over bool, err error) {
 	if m&(host.Writable|host.Failed|host.Hangup) == 0 {
 		return false, nil
 	}
-	d.connecting.Store(false)
+	d.mark(connecting, false)
 	if err = d.errno(d.sock.SocketError()); err == nil && m&host.Hangup != 0 {
 		if _, e := d.sock.RemoteAddr(); e != nil {
 			err = syscall.ECONNABORTED // SO_ERROR has been asked for
@@ -259,14 +257,14 @@ func (a *API) Shutdown(fd, how int) error {
 }
 
 func (d *descriptor) shutdown(how host.How) error {
-	if d.connecting.Swap(false) { // as on Linux; what came of an attempt is no longer connect's to tell
+	if d.mark(connecting, false) { // as on Linux; what came of an attempt is no longer connect's to tell
 		if i, err := d.sock.Info(); err == nil && i.State == tcp.StateClosed {
-			d.unfit.Store(true)
+			d.mark(unfit, true)
 		}
 	}
 	err := d.errno(d.sock.Shutdown(how))
 	if err == nil && how&host.ShutRead != 0 {
-		d.listening.Store(false)
+		d.mark(listening, false)
 	}
 	return err
 }

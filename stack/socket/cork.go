@@ -10,9 +10,11 @@ import (
 
 // A rest is what few descriptors have.
 type rest struct {
-	priority atomic.Int32                                          // SO_PRIORITY
-	unpacing atomic.Uint64                                         // SO_MAX_PACING_RATE, inverted: 0 is no bound
-	fault    atomic.Pointer[func([]byte) (int, host.Fault, error)] // see takeFault
+	recvTimeo atomic.Int64 // nanoseconds; 0: for ever, below: not at all
+	sendTimeo atomic.Int64
+	priority  atomic.Int32                                          // SO_PRIORITY
+	unpacing  atomic.Uint64                                         // SO_MAX_PACING_RATE, inverted: 0 is no bound
+	fault     atomic.Pointer[func([]byte) (int, host.Fault, error)] // see takeFault
 
 	mu     sync.Mutex
 	cork   cork

@@ -48,17 +48,11 @@ type descriptor struct {
 	sock       *stack.Socket
 	typ, proto uint16
 
-	closed     atomic.Bool // by Close
-	nonblock   atomic.Bool
-	listening  atomic.Bool
-	connecting atomic.Bool  // a non-blocking Connect has not been asked how it went
-	unfit      atomic.Bool  // shut down after a Connect that had failed, unasked: neither Connect nor Listen do any more
-	recvTimeo  atomic.Int64 // nanoseconds; 0: for ever, below: not at all
-	sendTimeo  atomic.Int64
-	told       atomic.Uint32 // see pathOption
-	kept       atomic.Uint32 // see keep
-	sendErr    atomic.Uint32 // errno, met after part of a Send was done: the next call's
-	rest       atomic.Pointer[rest]
+	marks   atomic.Uint32 // see mark
+	told    atomic.Uint32 // see pathOption
+	kept    atomic.Uint32 // see keep
+	sendErr atomic.Uint32 // errno, met after part of a Send was done: the next call's
+	rest    atomic.Pointer[rest]
 }
 
 func (d *descriptor) stream() bool { return d.typ == SOCK_STREAM }
@@ -117,7 +111,7 @@ func (a *API) take(fd int) (*descriptor, error) {
 	if err == nil {
 		a.table[fd-firstFD] = nil
 		a.free = min(a.free, fd-firstFD)
-		d.closed.Store(true)
+		d.mark(closed, true)
 	}
 	return d, err
 }
@@ -136,13 +130,13 @@ func (a *API) Close(fd int) error {
 
 // SetNonblock makes calls fail with EAGAIN (Connect: EINPROGRESS) instead of
 // waiting, as O_NONBLOCK does. EBADF.
-func (a *API) SetNonblock(fd int, nonblock bool) error {
+func (a *API) SetNonblock(fd int, on bool) error {
 	d, err := a.get(fd)
 	if err == nil {
-		d.nonblock.Store(nonblock)
+		d.mark(nonblock, on)
 	}
 	value := 0
-	if nonblock {
+	if on {
 		value = 1
 	}
 	a.tell(d, Call{Name: "fcntl", FD: fd, Len: value}, 0, err)
@@ -155,7 +149,7 @@ func (d *descriptor) errno(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case d.closed.Load():
+	case d.is(closed):
 		return syscall.EBADF
 	case err == stack.ErrClosed:
 		return syscall.ENETDOWN
@@ -165,7 +159,7 @@ func (d *descriptor) errno(err error) error {
 
 // flags returns how the stack has to do a call with Linux's flags.
 func (d *descriptor) flags(msg int) (f stack.Flags) {
-	if msg&MSG_DONTWAIT != 0 || d.nonblock.Load() {
+	if msg&MSG_DONTWAIT != 0 || d.is(nonblock) {
 		f |= stack.DontWait
 	}
 	if msg&MSG_PEEK != 0 {
@@ -189,15 +183,15 @@ func (d *descriptor) flags(msg int) (f stack.Flags) {
 // beginRecv and beginSend start SO_RCVTIMEO and SO_SNDTIMEO for a call. Calls that
 // wait at the same time in one direction share the later end.
 func (d *descriptor) beginRecv() error {
-	if t := d.recvTimeo.Load(); t != 0 {
-		return d.sock.SetReadDeadline(time.Now().Add(time.Duration(t)))
+	if t := d.timeout(SO_RCVTIMEO); t != 0 {
+		return d.sock.SetReadDeadline(time.Now().Add(t))
 	}
 	return nil
 }
 
 func (d *descriptor) beginSend() error {
-	if t := d.sendTimeo.Load(); t != 0 {
-		return d.sock.SetWriteDeadline(time.Now().Add(time.Duration(t)))
+	if t := d.timeout(SO_SNDTIMEO); t != 0 {
+		return d.sock.SetWriteDeadline(time.Now().Add(t))
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func (e *Epoll) Ctl(op, fd int, events uint32) error {
 		it = &epollItem{d: d, fd: fd, events: events}
 		it.watch = d.sock.Watch(e.set, it)
 		e.items[d] = it
-		if d.addEpoll(e); d.closed.Load() {
+		if d.addEpoll(e); d.is(closed) {
 			e.drop(it) // meanwhile
 			return syscall.EBADF
 		}
@@ -180,7 +180,7 @@ func (e *Epoll) collect(evs []EpollEvent) (n int, err error) {
 // bits is what holds of an item that is still waited for. The lock is held.
 func (e *Epoll) bits(it *epollItem) uint32 {
 	switch {
-	case it.d.closed.Load():
+	case it.d.is(closed):
 		e.drop(it)
 		return 0
 	case it.off:

@@ -51,9 +51,9 @@ func (a *API) Fcntl(fd, cmd, arg int) (value int, err error) {
 func (d *descriptor) fcntl(cmd, arg int) (int, error) {
 	switch cmd {
 	case F_GETFL:
-		return O_RDWR | O_NONBLOCK*number(d.nonblock.Load()), nil
+		return O_RDWR | O_NONBLOCK*number(d.is(nonblock)), nil
 	case F_SETFL:
-		d.nonblock.Store(arg&O_NONBLOCK != 0)
+		d.mark(nonblock, arg&O_NONBLOCK != 0)
 		return 0, nil
 	}
 	return -1, syscall.EINVAL

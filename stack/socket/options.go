@@ -2,6 +2,7 @@ package socket
 
 import (
 	"math"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -212,7 +213,7 @@ func (d *descriptor) fact(opt int) (v int, ok bool, err error) {
 	case SO_PROTOCOL:
 		return int(d.proto), true, nil
 	case SO_ACCEPTCONN:
-		return number(d.listening.Load()), true, nil
+		return number(d.is(listening)), true, nil
 	case SO_ERROR:
 		return d.takeError()
 	}
@@ -223,7 +224,7 @@ func (d *descriptor) takeError() (int, bool, error) {
 	if e, is := d.takeSendErr().(syscall.Errno); is {
 		return int(e), true, nil
 	}
-	if d.closed.Load() {
+	if d.is(closed) {
 		return -1, true, syscall.EBADF
 	}
 	return int(Errno(d.sock.SocketError())), true, nil
@@ -314,14 +315,14 @@ func (d *descriptor) setTimeval(level, opt int, t time.Duration) error {
 	if level != SOL_SOCKET || opt != SO_RCVTIMEO && opt != SO_SNDTIMEO {
 		return syscall.ENOPROTOOPT
 	}
-	timeo, disarm := &d.recvTimeo, d.sock.SetReadDeadline
+	if was := d.setTimeout(opt, t); was == 0 || t != 0 {
+		return nil
+	}
+	disarm := d.sock.SetReadDeadline
 	if opt == SO_SNDTIMEO {
-		timeo, disarm = &d.sendTimeo, d.sock.SetWriteDeadline
+		disarm = d.sock.SetWriteDeadline
 	}
-	if was := timeo.Swap(int64(t)); was != 0 && t == 0 {
-		return d.errno(disarm(time.Time{})) // the last call's may have passed
-	}
-	return nil
+	return d.errno(disarm(time.Time{})) // the last call's may have passed
 }
 
 // GetSockOptTimeval returns SO_RCVTIMEO or SO_SNDTIMEO. EBADF, ENOPROTOOPT.
@@ -335,13 +336,33 @@ func (a *API) GetSockOptTimeval(fd, level, opt int) (t time.Duration, err error)
 }
 
 func (d *descriptor) timeval(level, opt int) (time.Duration, error) {
-	switch {
-	case level == SOL_SOCKET && opt == SO_RCVTIMEO:
-		return time.Duration(max(d.recvTimeo.Load(), 0)), nil
-	case level == SOL_SOCKET && opt == SO_SNDTIMEO:
-		return time.Duration(max(d.sendTimeo.Load(), 0)), nil
+	if level != SOL_SOCKET || opt != SO_RCVTIMEO && opt != SO_SNDTIMEO {
+		return 0, syscall.ENOPROTOOPT
 	}
-	return 0, syscall.ENOPROTOOPT
+	return max(d.timeout(opt), 0), nil
+}
+
+// timeout returns SO_RCVTIMEO or SO_SNDTIMEO; 0: for ever, below: not at all.
+func (d *descriptor) timeout(opt int) time.Duration {
+	if r := d.rest.Load(); r != nil {
+		return time.Duration(r.timeout(opt).Load())
+	}
+	return 0
+}
+
+// setTimeout sets SO_RCVTIMEO or SO_SNDTIMEO and returns what it was.
+func (d *descriptor) setTimeout(opt int, t time.Duration) (was time.Duration) {
+	if t == 0 && d.rest.Load() == nil {
+		return 0
+	}
+	return time.Duration(d.more().timeout(opt).Swap(int64(t)))
+}
+
+func (r *rest) timeout(opt int) *atomic.Int64 {
+	if opt == SO_SNDTIMEO {
+		return &r.sendTimeo
+	}
+	return &r.recvTimeo
 }
 
 // SetLinger sets SO_LINGER: off, Close returns at once and the connection ends in

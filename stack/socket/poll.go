@@ -110,7 +110,7 @@ func (d *descriptor) ready() (bits int) {
 func (a *API) Ready(fd, events int) (revents int, err error) {
 	d, err := a.get(fd)
 	if err == nil {
-		if revents = d.ready() & (events | POLLHUP | POLLERR); d.closed.Load() {
+		if revents = d.ready() & (events | POLLHUP | POLLERR); d.is(closed) {
 			revents, err = 0, syscall.EBADF
 		}
 	}

@@ -97,10 +97,10 @@ const outsideEvery = 500 * time.Millisecond
 // data or a FIN always draws it: its sender waits for that.
 func (c *Conn) answerOutside(now clock.Instant, s *arriving) {
 	if len(s.in.Payload) == 0 && s.in.Seg.Flags&wire.FIN == 0 || s.in.Seg.Flags&wire.SYN != 0 {
-		if c.rcv.oow != clock.Never && now.Sub(c.rcv.oow) < outsideEvery {
+		if c.rcv.oow != 0 && now.Since(c.rcv.oow) < outsideEvery {
 			return
 		}
-		c.rcv.oow = now
+		c.rcv.oow = now.Tick()
 	}
 	c.has |= owesChallenge
 }
@@ -114,8 +114,8 @@ const (
 
 // challenge owes a challenge ACK (RFC 5961 3.2) within the limit.
 func (c *Conn) challenge(now clock.Instant) {
-	if c.rcv.challenged == clock.Never || now.Sub(c.rcv.challenged) >= challengeEvery {
-		c.rcv.challenged, c.rcv.challenges = now, 0
+	if c.rcv.challenged == 0 || now.Since(c.rcv.challenged) >= challengeEvery {
+		c.rcv.challenged, c.rcv.challenges = now.Tick(), 0
 	}
 	if c.rcv.challenges < challengeMost {
 		c.rcv.challenges++

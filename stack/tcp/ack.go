@@ -54,10 +54,10 @@ func (c *Conn) takeACK(now clock.Instant, s *arriving) {
 	if c.updateWindow(now, s) {
 		inFlight = c.inFlight()
 	}
-	if c.snd.wnd == 0 && c.snd.stalled != clock.Never && c.has&orphan == 0 && c.snd.una.LessEq(s.ack) {
+	if c.snd.wnd == 0 && c.snd.stalled != 0 && c.has&orphan == 0 && c.snd.una.LessEq(s.ack) {
 		// The peer answers: stay open while it does (MUST-37). An orphan has
 		// nobody who could give up for it, so it does not (C-31).
-		c.snd.stalled = now
+		c.snd.stalled = now.Tick()
 	}
 	delivered := news
 	if n > 0 {
@@ -266,7 +266,7 @@ func (c *Conn) updateWindow(now clock.Instant, s *arriving) (opened bool) {
 	c.snd.wl1, c.snd.wl2 = s.seq, s.ack
 	if was == 0 && c.snd.wnd > 0 {
 		c.snd.backoff = 0
-		c.snd.stalled = clock.Never
+		c.snd.stalled = 0
 		c.windowOpened(now)
 		return true
 	}

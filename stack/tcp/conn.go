@@ -29,36 +29,35 @@ const (
 // The order of the fields keeps 64-bit values aligned on 32-bit machines and
 // the whole small: an idle connection is this and nothing else.
 type Conn struct {
-	env      *Env
-	sb       *scoreboard           // nil while nothing is outstanding
-	re       *reassembly           // nil while nothing is out of order
-	search   *mtuSearch            // nil while the path is not suspected
-	cc       congestion.Controller // &rest while at rest
-	id       uint64
-	flow     tuple
-	opts     *settings
-	timers   [numTimers]clock.Instant
-	rtt      rtt
-	count    counters
-	busy     busyClock
-	snd      sendVars
-	rcv      recvVars
-	in       buffer.Ring // bytes received: the first is the next to be read
-	out      buffer.Ring // bytes to send: the first is the oldest unacknowledged
-	has      facts
-	rest     congestion.Rest
-	awake    int32  // place in Env.awake, counted from 1; 0: the controller is at rest
-	mtu      uint16 // path MTU, bytes
-	mss      uint16 // largest segment: the smaller of peer's MSS and path MTU, options not subtracted
-	tsOff    uint32
-	opt      agreed
-	ecnPoint wire.Seq // SND.NXT when the window fell, where ecnHeld
-	ecn      ecnFacts
-	calls    callFacts
-	state    State
-	events   Event
-	err      Error
-	soft     Error // the latest soft ICMP error
+	env    *Env
+	sb     *scoreboard           // nil while nothing is outstanding
+	re     *reassembly           // nil while nothing is out of order
+	search *mtuSearch            // nil while the path is not suspected
+	cc     congestion.Controller // &rest while at rest
+	id     uint64
+	flow   tuple
+	opts   *settings
+	timers [numTimers]clock.Instant
+	rtt    rtt
+	count  counters
+	busy   busyClock
+	snd    sendVars
+	rcv    recvVars
+	in     buffer.Ring // bytes received: the first is the next to be read
+	out    buffer.Ring // bytes to send: the first is the oldest unacknowledged
+	has    facts
+	rest   congestion.Rest
+	awake  int32  // place in Env.awake, counted from 1; 0: the controller is at rest
+	mtu    uint16 // path MTU, bytes
+	mss    uint16 // largest segment: the smaller of peer's MSS and path MTU, options not subtracted
+	tsOff  uint32
+	opt    agreed
+	ecn    ecnFacts
+	calls  callFacts
+	state  State
+	events Event
+	err    Error
+	soft   Error // the latest soft ICMP error
 
 	unclaimed bool // nobody has accepted it yet
 }
@@ -83,8 +82,9 @@ type sendVars struct {
 	up      wire.Seq // SND.UP: behind the last urgent byte, where urgentOut
 	dsacked wire.Seq // RACK.dsack_round, where dsackRound
 
+	ecn      wire.Seq      // SND.NXT when the window fell, where ecnHeld
+	stalled  clock.Tick    // first timeout or probe since the peer last acknowledged anything
 	lastSend clock.Instant // of data
-	stalled  clock.Instant // first timeout or probe since the peer last acknowledged anything
 	backoff  uint8         // how often the running timeout was doubled
 	probes   uint8         // keep-alive probes unanswered
 	dupacks  uint8         // duplicate ACKs in a row
@@ -111,8 +111,8 @@ type recvVars struct {
 	tsRecentAt clock.Instant // Never: TS.Recent is not valid
 	lastRecv   clock.Instant // last segment that was acceptable
 	lastText   clock.Instant // last one with data
-	oow        clock.Instant // last answer to a segment outside the window
-	challenged clock.Instant // begin of the period in which challenges counts
+	oow        clock.Tick    // last answer to a segment outside the window
+	challenged clock.Tick    // begin of the period in which challenges counts
 	challenges uint8
 	dupsOwed   uint8 // duplicate ACKs, one for each segment out of order
 	quick      uint8 // ACKs to be sent without delay

@@ -35,7 +35,7 @@ const (
 	ecnAnswers                      // marks on the peer's data are echoed
 	ecnEcho                         // ECE goes with each ACK until CWR comes
 	ecnOwesCWR                      // the next new data carries CWR
-	ecnHeld                         // the window fell when SND.NXT was ecnPoint: until beyond, ECE is no news
+	ecnHeld                         // the window fell when SND.NXT was snd.ecn: until beyond, ECE is no news
 	ecnReduced                      // ... and it was for ECE
 )
 
@@ -122,7 +122,7 @@ func (c *Conn) arriveMark(s *arriving) {
 // Deviates from RFC 3168 s.6.1.2: with a window of one segment the next one does
 // not wait for the retransmission timer, as on Linux.
 func (c *Conn) arriveECE(now clock.Instant, s *arriving) bool {
-	if c.ecn&ecnHeld != 0 && c.ecnPoint.Less(s.ack) {
+	if c.ecn&ecnHeld != 0 && c.snd.ecn.Less(s.ack) {
 		c.ecn &^= ecnHeld | ecnReduced
 	}
 	if c.ecn&ecnSends == 0 || s.flags&(wire.ECE|wire.SYN) != wire.ECE || s.ack.Less(c.snd.una) {
@@ -143,6 +143,6 @@ func (c *Conn) arriveECE(now clock.Instant, s *arriving) bool {
 func (c *Conn) reduced() {
 	if c.ecn&ecnSends != 0 {
 		c.ecn |= ecnOwesCWR | ecnHeld
-		c.ecnPoint = c.snd.nxt
+		c.snd.ecn = c.snd.nxt
 	}
 }

@@ -66,7 +66,7 @@ func (c *Conn) Delivered() int64 { return c.count.delivered }
 
 // Progresses reports whether c has something to send, and the peer takes it.
 func (c *Conn) Progresses() bool {
-	return c.state.sends() && c.snd.stalled == clock.Never && !c.persisting()
+	return c.state.sends() && c.snd.stalled == 0 && !c.persisting()
 }
 
 // GiveUp is Abort for the sake of others: why says so in the trace.

@@ -29,7 +29,7 @@ type rtt struct {
 	rttvar time.Duration
 	rto    time.Duration // without backoff
 	min    time.Duration // smallest sample of the last minutes, 0: none
-	minAt  clock.Instant // when it was taken
+	minAt  clock.Tick    // when it was taken
 	next   wire.Seq      // one sample per round trip: the next is beyond here
 }
 
@@ -106,8 +106,8 @@ func (c *Conn) backOff() {
 // giveUp ends the connection when the peer was silent for R2 (RFC 9293
 // 3.8.3), and notes when the silence began.
 func (c *Conn) giveUp(now clock.Instant) bool {
-	if c.snd.stalled == clock.Never {
-		c.snd.stalled = now
+	if c.snd.stalled == 0 {
+		c.snd.stalled = now.Tick()
 		return false
 	}
 	limit := max(r2, c.opts.UserTimeout) // the owner's may be the longer one (MUST-21); a shorter one has its timer
@@ -115,7 +115,7 @@ func (c *Conn) giveUp(now clock.Instant) bool {
 		limit = r2Orphan
 	}
 	// A RTO near R2 must not end it before three retransmissions (SHLD-10).
-	if now.Sub(c.snd.stalled) < limit || c.snd.backoff < 3 {
+	if now.Since(c.snd.stalled) < limit || c.snd.backoff < 3 {
 		return false
 	}
 	c.timedOut(now)
@@ -135,7 +135,7 @@ func (c *Conn) timedOut(now clock.Instant) {
 // progress notes that the peer acknowledged something new.
 func (c *Conn) progress(now clock.Instant) {
 	c.snd.backoff = 0
-	c.snd.stalled = clock.Never
+	c.snd.stalled = 0
 	c.timers[timerUser] = clock.Never
 	c.soft = 0
 	c.armUser(now)

@@ -13,8 +13,8 @@ const minWindow = 5 * time.Minute
 // noteMin keeps the smallest round-trip time. One that is too old gives way to
 // the present one, whatever that is.
 func (r *rtt) noteMin(now clock.Instant, m time.Duration) {
-	if m > 0 && (r.min == 0 || m <= r.min || now.Sub(r.minAt) > minWindow) {
-		r.min, r.minAt = m, now
+	if m > 0 && (r.min == 0 || m <= r.min || now.Since(r.minAt) > minWindow) {
+		r.min, r.minAt = m, now.Tick()
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // were, because neither side sends text any more.
 type TimeWait struct {
 	until      clock.Instant // the end of 2 MSL
-	answered   clock.Instant // last answer to a segment outside the window
+	answered   clock.Tick    // last answer to a segment outside the window
 	tsRecentAt clock.Instant // Never: TS.Recent is not valid
 
 	sndNxt   wire.Seq // SND.NXT, and SND.UNA
@@ -166,10 +166,10 @@ func (t *TimeWait) refuse(now clock.Instant, e *Env, in *Arrival, why trace.Reas
 // all else every outsideEvery.
 func (t *TimeWait) outside(now clock.Instant, in *Arrival, why trace.Reason) waitAnswer {
 	if len(in.Payload) == 0 && in.Seg.Flags&wire.FIN == 0 || in.Seg.Flags&wire.SYN != 0 {
-		if t.answered != clock.Never && now.Sub(t.answered) < outsideEvery {
+		if t.answered != 0 && now.Since(t.answered) < outsideEvery {
 			return waitAnswer{drop: why}
 		}
-		t.answered = now
+		t.answered = now.Tick()
 	}
 	return waitAnswer{drop: why, send: trace.SendChallenge}
 }

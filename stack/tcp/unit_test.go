@@ -81,7 +81,7 @@ func TestWindowShift(t *testing.T) { // RFC 7323 2
 
 func TestSizes(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) == 8 {
-		require.LessOrEqual(t, unsafe.Sizeof(Conn{}), uintptr(720))
+		require.LessOrEqual(t, unsafe.Sizeof(Conn{}), uintptr(568), "with the 8 bytes of the runtime its size class is 576, else 640")
 	}
 	require.LessOrEqual(t, unsafe.Sizeof(Handshake{}), uintptr(160))
 }

@@ -34,11 +34,18 @@ func StartInside(cmd *exec.Cmd) error {
 	return nil
 }
 
-// Wait waits for cmd. SIGINT, SIGTERM, SIGHUP and SIGQUIT are passed on to it, but for
-// those that a terminal sends to it as well. told is called with the first one.
-func Wait(cmd *exec.Cmd, told func(os.Signal)) error {
+// Signals catches SIGINT, SIGTERM, SIGHUP and SIGQUIT for Wait. It comes before the
+// child begins its work, or a signal in between would end us and not the child's way.
+func Signals() chan os.Signal {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
+	return signals
+}
+
+// Wait waits for cmd. What signals has (see Signals) is passed on to it, but for
+// what a terminal sends to it as well, and no longer caught when Wait returns. told
+// is called with each.
+func Wait(cmd *exec.Cmd, signals chan os.Signal, told func(os.Signal)) error {
 	defer signal.Stop(signals)
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()

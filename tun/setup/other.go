@@ -35,7 +35,9 @@ func EnterUserNet() (int, error)           { return 0, ErrNotSupported }
 func RunInNamespace(*exec.Cmd, bool) error { return ErrNotSupported }
 func WhyNot() error                        { return ErrNotSupported }
 
-func StartInside(*exec.Cmd) error           { return ErrNotSupported }
-func Wait(*exec.Cmd, func(os.Signal)) error { return ErrNotSupported }
-func MakeInside(Inside) (*os.File, error)   { return nil, ErrNotSupported }
-func LeaveInside() error                    { return ErrNotSupported }
+func StartInside(*exec.Cmd) error { return ErrNotSupported }
+func Signals() chan os.Signal     { return nil }
+
+func Wait(*exec.Cmd, chan os.Signal, func(os.Signal)) error { return ErrNotSupported }
+func MakeInside(Inside) (*os.File, error)                   { return nil, ErrNotSupported }
+func LeaveInside() error                                    { return ErrNotSupported }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"syscall"
 
@@ -48,10 +49,12 @@ func RunInNamespace(cmd *exec.Cmd, userns bool) error {
 	// The kernel sends Pdeathsig when the thread that started cmd ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	signals := Signals()
 	if err := cmd.Start(); err != nil {
+		signal.Stop(signals)
 		return fmt.Errorf("setup: cannot make a namespace: %w", system.refused(err, userns))
 	}
-	return Wait(cmd, nil)
+	return Wait(cmd, signals, nil)
 }
 
 func prepare(cmd *exec.Cmd, userns bool) {

@@ -143,17 +143,20 @@ func (c *cubic) OnCongestion(_ clock.Instant, why Signal, inFlight int) {
 		// the newcomer. The plateau lies half way down to the new window.
 		c.wMax = c.wMax * (1000 + beta) / 2000
 	}
-	c.onCongestion(why, inFlight, beta)
-	if why == Loss {
-		c.whole()
-		c.setCwnd(int64(min(c.cwnd, c.ssthresh)))
+	if why != Loss {
+		c.onCongestion(why, inFlight, beta)
+		return
 	}
+	c.onCongestion(why, c.whole(inFlight), beta)
+	c.ssthresh = max(c.whole(c.ssthresh), 2*c.mss)
+	c.setCwnd(int64(min(c.cwnd, c.ssthresh)))
 }
 
-// whole takes from ssthresh what is less than a segment, as Linux: RFC 9438
-// counts windows in segments. It would never be sent, but W_est would grow from
-// it, and small windows be larger than Reno's, to which W_est is to be fair.
-func (c *cubic) whole() { c.ssthresh = max(c.ssthresh-c.ssthresh%c.mss, 2*c.mss) }
+// whole takes from a flight, and from the ssthresh that it leaves, what is less
+// than a segment, as Linux: RFC 9438 counts windows in segments. It is never
+// sent, but W_est would grow from it, and small windows be larger than Reno's, to
+// which W_est is to be fair.
+func (c *cubic) whole(bytes int) int { return bytes - bytes%c.mss }
 
 func (c *cubic) OnRecovered(clock.Instant) { c.onRecovered() }
 
@@ -161,8 +164,8 @@ func (c *cubic) OnRecovered(clock.Instant) { c.onRecovered() }
 func (c *cubic) OnTimeout(_ clock.Instant, inFlight int) {
 	c.remember()
 	c.wMax = 0
-	c.onTimeout(inFlight, betaCubic)
-	c.whole()
+	c.onTimeout(c.whole(inFlight), betaCubic)
+	c.ssthresh = max(c.whole(c.ssthresh), 2*c.mss)
 }
 
 // remember keeps what OnSpurious brings back, and ends the stage.
