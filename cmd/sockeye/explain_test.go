@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,7 +10,45 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/stack/capture"
+	"github.com/sockeye-net/sockeye/stack/link"
 )
+
+// Each packet of a connection of ours has a comment: why it was sent if it is ours, and the state with the congestion window.
+func TestCommentsOfOurCapture(t *testing.T) {
+	pcap := filepath.Join(t.TempDir(), "demo.pcapng")
+	_, errs, code := try("demo", "--link", "pipe", "--pcap", pcap)
+	require.Zero(t, code, errs)
+	f, err := os.Open(pcap)
+	require.NoError(t, err)
+	defer f.Close()
+	state := regexp.MustCompile(`^(SYN-SENT|ESTABLISHED|FIN-WAIT-[12]|CLOSE-WAIT|LAST-ACK|TIME-WAIT|CLOSED)(, cwnd [1-9]\d+)?(, srtt [1-9].*)?$`)
+	windows, seen := 0, map[string]bool{}
+	for r := capture.NewReader(f); ; {
+		p, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		require.NoError(t, err)
+		if p.Datagram()[9] != 6 { // TCP
+			continue
+		}
+		comments := p.Comments
+		if p.Dir == link.Out {
+			require.NotEmpty(t, comments)
+			seen[comments[0]], comments = true, comments[1:]
+		}
+		if len(comments) > 0 { // none, where the connection has ended
+			require.Regexp(t, state, comments[0])
+			windows += strings.Count(comments[0], "cwnd")
+		}
+	}
+	require.Greater(t, windows, 10)
+	for _, why := range []string{"active open", "acknowledgment", "new data", "no more to send"} {
+		require.True(t, seen[why], "%s: %v", why, seen)
+	}
+}
 
 // What --pcap wrote is told again with as many arrows, our reasons and our states; only the peer's are inferred.
 func TestExplainOfOurCapture(t *testing.T) {
