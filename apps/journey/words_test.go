@@ -137,3 +137,12 @@ func TestUpper(t *testing.T) {
 		require.Equal(t, want, upper(in))
 	}
 }
+
+func TestLastPart(t *testing.T) {
+	for in, want := range map[string]string{
+		"http://a.test": "a.test/", "http://a.test/": "a.test/", "http://a.test/b/c.png#d": "/c.png", "http://a.test/b/": "/b/", "http://a.test/b/?q": "/b/?q",
+		"http://a.test/?u=http://b.test/c": "a.test/?u=http://b.test/c", "http://a.test/b?c/d": "/b?c/d", "urn:x": "urn:x",
+	} {
+		require.Equal(t, want, lastPart(in), in)
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/pem"
 	"fmt"
@@ -42,6 +43,9 @@ func (m *mirror) note(r *nethttp.Request) {
 	slices.Sort(fields)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if len(body) > 1<<16 {
+		body = []byte(sum(body))
+	}
 	m.log = append(m.log, fmt.Sprintf("%s %s %s %s %q %v", r.Method, r.RequestURI, r.Proto, r.Host, body, fields))
 }
 
@@ -135,6 +139,8 @@ func TestGetAsCurl(t *testing.T) {
 	require.NoError(t, os.WriteFile(post, []byte("two\r\nlines\n"), 0o644))
 	format := filepath.Join(w.dir, "format")
 	require.NoError(t, os.WriteFile(format, []byte("%{http_code}\\n%{method}\n"), 0o644))
+	long := filepath.Join(w.dir, "long")
+	require.NoError(t, os.WriteFile(long, bytes.Repeat([]byte("x"), mib+1), 0o644))
 	heads := filepath.Join(w.dir, "heads")
 	require.NoError(t, os.WriteFile(heads, []byte("X-One: 1\r\nX-Two: 2\n"), 0o644))
 	const at = "http://" + kernelIP
@@ -163,6 +169,9 @@ func TestGetAsCurl(t *testing.T) {
 		{"-A with nothing, h2", []string{"-k", "-A", "", "-H", "Accept:", "https://" + kernelIP + "/"}, 0},
 		{"-b with nothing keeps cookies", []string{"-L", "-b", "", at + "/login"}, 0},
 		{"-d", []string{"-d", "a=b", "-d", "c=d", at + "/form"}, 0},
+		{"-d, long: the server is asked first", []string{"--data-binary", "@" + long, at + "/form"}, 0},
+		{"-d, long, and it is not asked", []string{"-H", "Expect:", "--data-binary", "@" + long, at + "/form"}, 0},
+		{"-d, not so long", []string{"--data-raw", strings.Repeat("x", 60_000), at + "/form"}, 0},
 		{"-d @FILE", []string{"-d", "@" + post, at + "/form"}, 0},
 		{"--data-raw @", []string{"--data-raw", "@x", at + "/form"}, 0},
 		{"--data-binary @FILE", []string{"--data-binary", "@" + post, at + "/form"}, 0},
