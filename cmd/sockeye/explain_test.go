@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/binary"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/stack/capture"
 	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 // Each packet of a connection of ours has a comment: why it was sent if it is ours, and the state with the congestion window.
@@ -113,4 +116,33 @@ func TestUnfetched(t *testing.T) {
 		require.Contains(t, unwrapped(out), want)
 		require.Contains(t, out, "Nothing is sent")
 	}
+}
+
+// A long ladder is told in short, and with --all whole.
+func TestExplainAll(t *testing.T) {
+	file := binary.LittleEndian.AppendUint32(nil, 0xa1b2c3d4) // a pcap, of bare IP packets
+	for _, n := range []uint32{2 | 4<<16, 0, 0, 65535, 101} {
+		file = binary.LittleEndian.AppendUint32(file, n)
+	}
+	for i := range 200 {
+		seg := wire.TCP{SrcPort: 40000, DstPort: 80, Seq: wire.Seq(1000 * i), Ack: 1, Flags: wire.ACK, Window: 1000}
+		ip := wire.IPv4{TTL: 64, Protocol: wire.ProtoTCP, Src: netip.MustParseAddr("192.0.2.2"), Dst: netip.MustParseAddr("192.0.2.1")}
+		p := make([]byte, 20+seg.HeaderLen()+1000)
+		ip.Encode(p, seg.HeaderLen()+1000)
+		seg.Encode(p[20:])
+		for _, n := range []int{0, i, len(p), len(p)} {
+			file = binary.LittleEndian.AppendUint32(file, uint32(n))
+		}
+		file = append(file, p...)
+	}
+	path := filepath.Join(t.TempDir(), "long.pcap")
+	require.NoError(t, os.WriteFile(path, file, 0o644))
+	arrows := regexp.MustCompile(`(?m)ms  \|--.*\|`)
+	short, errs, code := try("explain", path)
+	require.Zero(t, code, errs)
+	require.Contains(t, short, "more lines")
+	require.Less(t, len(arrows.FindAllString(short, -1)), 100)
+	all, errs, code := try("explain", "--all", path)
+	require.Zero(t, code, errs)
+	require.Len(t, arrows.FindAllString(all, -1), 200)
 }
