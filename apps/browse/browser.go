@@ -1,12 +1,14 @@
 package browse
 
 import (
+	"cmp"
 	"compress/gzip"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"io"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -38,6 +40,10 @@ type Browser struct {
 
 	// Hopped hears of each redirect, before it is followed to next. nil: nobody.
 	Hopped func(h Hop, next *url.URL)
+
+	// Talks hears of each connection on which a WebSocket is about to begin, over TLS where it is secure, and
+	// returns the one to use. nil: nobody.
+	Talks func(net.Conn) net.Conn
 
 	// Frames hears of each frame of HTTP/2, in the goroutine that reads or writes it. nil: nobody.
 	Frames func(Frame)
@@ -81,6 +87,7 @@ type Hop struct {
 	Code   int
 	Fields []http.Field
 	Raw    []byte // its Head
+	Then   string // the method of the request that followed
 }
 
 // Decoded is the body without its content coding; see http.Response.
@@ -133,7 +140,7 @@ func (b *Browser) Do(r *http.Request) (*Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		h := Hop{URL: u, Code: resp.Code, Fields: resp.Fields, Raw: resp.Head()}
+		h := Hop{URL: u, Code: resp.Code, Fields: resp.Fields, Raw: resp.Head(), Then: cmp.Or(next.Method, "GET")}
 		via = append(via, h)
 		if b.Hopped != nil {
 			b.Hopped(h, next.at)

@@ -76,6 +76,39 @@ func TestFrames(t *testing.T) {
 	require.Equal(t, "salmon", http.Get(heads[false][1].Fields, "x-fish"))
 }
 
+// Fields come in the order in which the server sent them, of several at a time each its own; what is no final head is
+// nobody's.
+func TestOrderOfFields(t *testing.T) {
+	field := func(pairs ...string) (all []http.Field) {
+		for i := 0; i < len(pairs); i += 2 {
+			all = append(all, http.Field{Name: pairs[i], Value: pairs[i+1]})
+		}
+		return all
+	}
+	h := &headsSeen{}
+	for _, f := range []Frame{
+		{Fields: field(":status", "103", "link", "x")},
+		{Sent: true, Fields: field(":method", "GET", "z", "1")},
+		{Fields: field(":status", "200", "z", "1", "a", "2", "z", "3", "trailer", "t")},
+		{Fields: field(":status", "404", "z", "1", "a", "2", "z", "3")},
+		{Fields: field("t", "after the body")},
+		{Type: FrameData},
+	} {
+		h.note(f)
+	}
+	header := func() nethttp.Header { return nethttp.Header{"A": {"2"}, "Z": {"1", "3"}} }
+	require.Nil(t, h.of(&nethttp.Response{StatusCode: 200, Header: nethttp.Header{"A": {"2"}}}), "another one")
+	require.Nil(t, h.of(&nethttp.Response{StatusCode: 103, Header: nethttp.Header{"Link": {"x"}}}))
+	require.Equal(t, field("z", "1", "a", "2", "z", "3"), h.of(&nethttp.Response{StatusCode: 404, Header: header()}))
+	require.Equal(t, field("z", "1", "a", "2", "z", "3", "trailer", "t"), h.of(&nethttp.Response{StatusCode: 200, Header: header()}))
+	require.Nil(t, h.of(&nethttp.Response{StatusCode: 200, Header: header()}), "each once")
+	require.Equal(t, field("a", "2", "z", "1", "z", "3"), sorted(header()))
+	for range 2 * mostWaiting {
+		h.note(Frame{Fields: field(":status", "200")})
+	}
+	require.Len(t, h.all, mostWaiting)
+}
+
 // However the bytes are cut, the frames are the same; what is no HTTP/2 does no harm.
 func FuzzFrames(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 1, 4, 0, 0, 0, 1, 0x82}, uint8(3))

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 
 	nethttp "net/http"
 	neturl "net/url"
@@ -35,25 +34,29 @@ func newTransport() *nethttp.Transport {
 type overTwo struct {
 	*nethttp.ClientConn
 	local, remote netip.AddrPort
-	again         bool // it has served a request
+	again         bool       // it has served a request
+	heads         *headsSeen // of the responses
 }
 
-// newOverTwo makes one of a TLS connection. Where its frames are to be told of it is wrapped; net/http then
-// takes it for one in the clear, and still asks it for its ConnectionState.
+// newOverTwo makes one of a TLS connection, whose frames are looked at: net/http takes it for one in the clear, and
+// still asks it for its ConnectionState.
 func (b *Browser) newOverTwo(to http.Peer, s *tls.Conn) (*overTwo, error) {
-	var nc net.Conn = s
-	t, scheme := newTransport(), "https"
-	if b.Frames != nil {
-		nc, scheme = newWatched(s, b.Frames), "http"
-		t.Protocols = new(nethttp.Protocols)
-		t.Protocols.SetUnencryptedHTTP2(true)
-	}
-	cc, err := t.NewClientConn(context.WithValue(context.Background(), joined{}, nc), scheme, to.Addr.String())
+	seen := &headsSeen{}
+	nc := newWatched(s, func(f Frame) {
+		seen.note(f)
+		if b.Frames != nil {
+			b.Frames(f)
+		}
+	})
+	t := newTransport()
+	t.Protocols = new(nethttp.Protocols)
+	t.Protocols.SetUnencryptedHTTP2(true)
+	cc, err := t.NewClientConn(context.WithValue(context.Background(), joined{}, net.Conn(nc)), "http", to.Addr.String())
 	if err != nil {
 		return nil, err
 	}
 	local, _ := b.API.GetSockName(to.FD)
-	return &overTwo{ClientConn: cc, local: local, remote: to.Addr}, nil
+	return &overTwo{ClientConn: cc, local: local, remote: to.Addr, heads: seen}, nil
 }
 
 // keepHTTP2 keeps a connection on which ALPN said h2.
@@ -105,7 +108,7 @@ func (b *Browser) overHTTP2(r *http.Request, u *url.URL) (*Response, error) {
 		}
 		resp, err := cc.RoundTrip(b.request2(r, u).WithContext(ctx))
 		if err == nil {
-			return b.answered(cc, fromHTTP2(u, resp, cancel)), nil
+			return b.answered(cc, fromHTTP2(u, resp, cc.heads.of(resp), cancel)), nil
 		}
 		cancel()
 		// The server had ended the connection: what is idempotent goes again, each time on another one.
@@ -139,6 +142,12 @@ func (b *Browser) request2(r *http.Request, u *url.URL) *nethttp.Request {
 		agent = "sockeye"
 	}
 	q.Header["User-Agent"], q.Header["Accept"] = []string{agent}, []string{"*/*"}
+	if r.Omits("User-Agent") {
+		q.Header["User-Agent"] = []string{""} // else net/http names itself
+	}
+	if r.Omits("Accept") {
+		delete(q.Header, "Accept")
+	}
 	for _, f := range r.Fields {
 		key := nethttp.CanonicalHeaderKey(f.Name)
 		switch {
@@ -172,19 +181,12 @@ func failed2(u *url.URL, err error) error {
 	return e
 }
 
-// fromHTTP2 is a response of net/http as ours.
-func fromHTTP2(u *url.URL, r *nethttp.Response, cancel func()) *Response {
-	resp := &Response{URL: u, Proto: r.Proto, Code: r.StatusCode, Length: r.ContentLength, TLS: r.TLS}
-	names := make([]string, 0, len(r.Header))
-	for name := range r.Header {
-		names = append(names, name)
+// fromHTTP2 is a response of net/http as ours, with its fields in their order; nil: that is not known.
+func fromHTTP2(u *url.URL, r *nethttp.Response, fields []http.Field, cancel func()) *Response {
+	if fields == nil {
+		fields = sorted(r.Header)
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		for _, v := range r.Header[name] {
-			resp.Fields = append(resp.Fields, http.Field{Name: strings.ToLower(name), Value: v})
-		}
-	}
+	resp := &Response{URL: u, Proto: r.Proto, Code: r.StatusCode, Fields: fields, Length: r.ContentLength, TLS: r.TLS}
 	resp.Body = &body2{ReadCloser: r.Body, u: u, cancel: cancel}
 	resp.decoded = func() (io.Reader, error) { return http.Decode(resp.Fields, resp.Body, gunzip) }
 	return resp

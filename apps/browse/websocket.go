@@ -6,8 +6,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	nethttp "net/http"
+	"sync/atomic"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -41,9 +44,12 @@ func (b *Browser) WebSocket(ctx context.Context, dial Dial, u *url.URL, fields [
 	config.NextProtos = []string{"http/1.1"} // RFC 6455 is HTTP/1.1's
 	at.User, at.Password, at.HasPassword, at.Fragment, at.HasFragment = "", "", false, "", false
 	transport := &nethttp.Transport{
-		DialContext: dial, TLSClientConfig: config, DisableKeepAlives: true,
+		TLSClientConfig: config, DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return b.talks(dial(ctx, network, addr))
+		},
 		DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return dialTLS(ctx, dial, network, addr, config)
+			return b.talks(b.dialTLS(ctx, dial, network, addr, config))
 		},
 	}
 	c, resp, err := websocket.Dial(ctx, at.String(), &websocket.DialOptions{
@@ -61,8 +67,43 @@ func (b *Browser) WebSocket(ctx context.Context, dial Dial, u *url.URL, fields [
 	return nil, opened(op, err)
 }
 
+// talks is a connection for a WebSocket, as Talks would have it.
+func (b *Browser) talks(c net.Conn, err error) (net.Conn, error) {
+	if err != nil {
+		return nil, err
+	}
+	c = &lastToClose{Conn: c}
+	if b.Talks != nil {
+		c = b.Talks(c)
+	}
+	return c, nil
+}
+
+// A lastToClose connection waits for the server's end once we have said CLOSE, so that TIME-WAIT is the server's
+// (RFC 6455 7.1.1).
+type lastToClose struct {
+	net.Conn
+	said atomic.Bool // CLOSE
+}
+
+const closeFrame = 0x88 // the last part of one, and CLOSE: how its first byte looks (RFC 6455 5.2)
+
+func (c *lastToClose) Write(p []byte) (int, error) {
+	if len(p) > 0 && p[0] == closeFrame {
+		c.said.Store(true)
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *lastToClose) Close() error {
+	if c.said.Swap(false) && c.SetReadDeadline(time.Now().Add(goodbyeWait)) == nil {
+		_, _ = io.CopyN(io.Discard, c.Conn, goodbyeMost) // whatever ends it
+	}
+	return c.Conn.Close()
+}
+
 // dialTLS is TLS over dial.
-func dialTLS(ctx context.Context, dial Dial, network, addr string, config *tls.Config) (net.Conn, error) {
+func (b *Browser) dialTLS(ctx context.Context, dial Dial, network, addr string, config *tls.Config) (net.Conn, error) {
 	nc, err := dial(ctx, network, addr)
 	if err != nil {
 		return nil, err
@@ -71,6 +112,9 @@ func dialTLS(ctx context.Context, dial Dial, network, addr string, config *tls.C
 	if err := s.HandshakeContext(ctx); err != nil {
 		_ = nc.Close()
 		return nil, distrust(config.ServerName, err)
+	}
+	if b.Trusted != nil {
+		b.Trusted(s.ConnectionState())
 	}
 	return s, nil
 }

@@ -19,6 +19,10 @@ type Client struct {
 	// (*dns.Resolver).LookupA serves.
 	Resolve func(host string, deadline time.Time) ([]netip.Addr, error)
 
+	// Known gives the addresses of a host at a port for which nobody has to be asked; nil: there are none.
+	// nil: nothing is known.
+	Known func(host string, port uint16) []netip.Addr
+
 	// Secure makes TLS over a connected socket for https, before until. The Stream's Close ends TLS; the
 	// client closes the socket after it. An error that is no *Error is one of kind TLSFailed. nil: https is refused.
 	Secure func(to Peer, until time.Time) (Stream, error)

@@ -19,7 +19,7 @@ func (c *Client) dial(u *url.URL, deadline time.Time) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	addrs, err := c.addresses(host, until)
+	addrs, err := c.addresses(host, port, until)
 	if err != nil {
 		return nil, err
 	}
@@ -40,9 +40,9 @@ func (c *Client) dial(u *url.URL, deadline time.Time) (*conn, error) {
 }
 
 // resolve gives the IPv4 addresses of a host.
-func (c *Client) resolve(host string, until time.Time) ([]netip.Addr, error) {
+func (c *Client) resolve(host string, port uint16, until time.Time) ([]netip.Addr, error) {
 	op := "resolve " + host
-	all, err := c.literal(host, until)
+	all, err := c.literal(host, port, until)
 	if err != nil {
 		return nil, &Error{Kind: c.unresolved(), Op: op, Err: err}
 	}
@@ -58,10 +58,15 @@ func (c *Client) resolve(host string, until time.Time) ([]netip.Addr, error) {
 	return v4, nil
 }
 
-// literal asks the resolver unless the host is an address.
-func (c *Client) literal(host string, until time.Time) ([]netip.Addr, error) {
+// literal asks the resolver unless the host is an address, or is known.
+func (c *Client) literal(host string, port uint16, until time.Time) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{a}, nil
+	}
+	if c.Known != nil {
+		if addrs := c.Known(host, port); len(addrs) > 0 {
+			return addrs, nil
+		}
 	}
 	if c.Resolve == nil {
 		return nil, &Error{Kind: c.unresolved(), Text: "no resolver is configured; use an address"}

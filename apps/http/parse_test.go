@@ -167,6 +167,8 @@ func TestParseURL(t *testing.T) {
 		{"example.test/x", "example.test 80 /x", 0},
 		{"example.test/x?u=http://y", "example.test 80 /x?u=http://y", 0},
 		{"https://h/", "h 443 /", 0},
+		{"http://h/a/./b/../c?x/../y", "h 80 /a/c?x/../y", 0},
+		{"http://h/../..", "h 80 /", 0},
 		{"http://u:p@h/", "h 80 /", 0},
 		{"http://h:/", "h 80 /", 0},
 		{"http://[2001:db8::1]:81/", "2001:db8::1 81 /", 0},

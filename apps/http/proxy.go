@@ -97,8 +97,8 @@ func (c *Client) unresolved() Kind {
 }
 
 // addresses resolves the host to connect to.
-func (c *Client) addresses(host string, until time.Time) ([]netip.Addr, error) {
-	addrs, err := c.resolve(host, until)
+func (c *Client) addresses(host string, port uint16, until time.Time) ([]netip.Addr, error) {
+	addrs, err := c.resolve(host, port, until)
 	c.observe(Step{Kind: Resolved, FD: -1, Host: host, Addrs: addrs, Err: err})
 	return addrs, err
 }

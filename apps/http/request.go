@@ -11,9 +11,10 @@ import (
 
 // A Request is what to ask for. URL is required.
 type Request struct {
-	Method string  // "": GET
-	URL    string  // as ParseURL takes it
-	Fields []Field // further header fields, sent as they are and in this order
+	Method string   // "": GET
+	URL    string   // as ParseURL takes it
+	Fields []Field  // further header fields, sent as they are and in this order
+	Omit   []string // of the client's own User-Agent, Accept and Expect, what is not to be sent
 
 	// Body is sent after the head: Length bytes of it or, where Length is negative, all
 	// of it in chunks. nil: there is none. A body that is an io.Seeker can be sent again.
@@ -47,7 +48,7 @@ func (c *Client) encode(r *Request, u *url.URL) ([]byte, error) {
 func (c *Client) fields(r *Request, u *url.URL) []Field {
 	var fs []Field
 	mine := func(name, value string) {
-		if value != "" && !present(r.Fields, name) {
+		if value != "" && !present(r.Fields, name) && !r.Omits(name) {
 			fs = append(fs, Field{name, value})
 		}
 	}
@@ -75,6 +76,16 @@ func (c *Client) fields(r *Request, u *url.URL) []Field {
 		fs = append(fs, Field{"Connection", "close"})
 	}
 	return fs
+}
+
+// Omits says whether a field that the client would send by itself is not to be sent.
+func (r *Request) Omits(name string) bool {
+	for _, o := range r.Omit {
+		if name != "Host" && ascii.EqualFold(o, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // writeHead writes a request line and fields.
@@ -112,7 +123,9 @@ func (r *Request) length() int64 {
 }
 
 // expects: Expect is for a request with a body and in HTTP/1.1 only (RFC 9110 10.1.1).
-func (r *Request) expects() bool { return r.Expect && r.Body != nil && r.Length != 0 && !r.Old }
+func (r *Request) expects() bool {
+	return r.Expect && r.Body != nil && r.Length != 0 && !r.Old && !r.Omits("Expect")
+}
 
 // Idempotent: doing it twice is doing it once (RFC 9110 9.2.2), so it may be sent again unasked.
 func (r *Request) Idempotent() bool {

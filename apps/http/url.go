@@ -3,7 +3,7 @@ package http
 import "github.com/sockeye-net/sockeye/apps/url"
 
 // ParseURL takes a URL apart that this client can fetch: http and, where Client.Secure is set, https.
-// Without a scheme http is meant, as with curl. The error is an *Error around an *url.Error.
+// Without a scheme http is meant, and the dots of a path are resolved, as with curl. The error is an *Error around an *url.Error.
 func ParseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
@@ -12,7 +12,7 @@ func ParseURL(s string) (*url.URL, error) {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, &Error{Kind: UnsupportedScheme, Op: quote(s), Text: `only http and https are fetched here, not "` + u.Scheme + `"`}
 	}
-	return u, nil
+	return u.Undotted(), nil
 }
 
 // decimal reads 1*DIGIT up to limit: no sign, no blank, nothing empty.

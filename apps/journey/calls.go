@@ -2,27 +2,28 @@ package journey
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/socket"
 )
 
-// fdNames remembers what is left out because it was said already: the last
-// option set on each descriptor.
-type fdNames map[int]int
+// fdNames remembers what is left out because it was said already: the options
+// set on each descriptor.
+type fdNames map[[2]int]bool
 
 // tellCall prints one Berkeley call with its result, as strace does.
 func (j *Journey) tellCall(at clock.Instant, c socket.Call) {
 	switch c.Name {
 	case "setsockopt", "getsockopt":
 		// The time left is set anew before each call; once is enough to see.
-		if last, ok := j.names[c.FD]; ok && last == c.Len && c.Err == nil {
+		if j.names[[2]int{c.FD, c.Len}] && c.Err == nil {
 			return
 		}
-		j.names[c.FD] = c.Len
-	case "close", "socket":
-		delete(j.names, c.FD)
+		j.names[[2]int{c.FD, c.Len}] = true
+	case "close":
+		maps.DeleteFunc(j.names, func(k [2]int, _ bool) bool { return k[0] == c.FD })
 	}
 	j.record("call", at, callText(c))
 	line := fmt.Sprintf("%*s  %s", timeColumn, j.time(at), j.call(callText(c)))

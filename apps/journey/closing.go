@@ -3,6 +3,8 @@ package journey
 import (
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/sockeye-net/sockeye/stack/tcp"
 	"github.com/sockeye-net/sockeye/stack/wire"
@@ -181,9 +183,8 @@ func (j *Journey) State() tcp.State {
 	return j.recent.last()
 }
 
+// upper is a name at the beginning of a sentence.
 func upper(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	first, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[n:]
 }

@@ -199,7 +199,7 @@ func (j *Journey) datagramLayer(at int, u *wire.UDP, b []byte) layer {
 func payloadLayer(title string, at int, b []byte) layer {
 	l := layer{Name: "data", Title: title, From: at, Len: len(b)}
 	if len(b) > 0 {
-		l.add("", clean(string(b[:min(len(b), 200)]), 160))
+		l.add("", clean(string(hushed(b[:min(len(b), 200)])), 160))
 	}
 	return l
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
@@ -28,6 +29,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	compare(t, name, got)
+	require.True(t, utf8.ValidString(got))
 	for _, l := range strings.Split(got, "\n") {
 		require.LessOrEqual(t, width(l), columns, "%q", l)
 	}
@@ -56,10 +58,11 @@ type scene struct {
 	isn    [2]wire.Seq // ours, the peer's
 	window uint16      // of each segment
 	last   []byte      // the packet that was made last
+	fd     int         // of the connection
 }
 
 func newScene() *scene {
-	s := &scene{now: 1, conn: 7, window: 1000, isn: [2]wire.Seq{1000, 0xFFFFFFF0},
+	s := &scene{now: 1, conn: 7, fd: 3, window: 1000, isn: [2]wire.Seq{1000, 0xFFFFFFF0},
 		local: netip.MustParseAddrPort("192.0.2.2:40000"), peer: netip.MustParseAddrPort("192.0.2.1:80")}
 	s.Journey = New(Options{Out: &s.text, Us: "sockeye", Peer: "the kernel"})
 	return s
@@ -130,7 +133,7 @@ func (s *scene) udp(dir link.Direction, payload []byte) {
 
 // handshake opens the connection.
 func (s *scene) handshake() {
-	s.did(socket.Call{Name: "socket", FD: -1, Len: socket.SOCK_STREAM, Result: 3})
+	s.did(socket.Call{Name: "socket", FD: -1, Len: socket.SOCK_STREAM, Result: s.fd})
 	s.after(10 * time.Microsecond)
 	s.state(tcp.StateSynSent)
 	s.seg(link.Out, trace.SendSYN, wire.SYN, 0, -int(s.isn[1]), "", synOptions)
@@ -139,7 +142,7 @@ func (s *scene) handshake() {
 	s.state(tcp.StateEstablished)
 	s.seg(link.Out, trace.SendACK, wire.ACK, 1, 1, "", stamps)
 	s.after(5 * time.Microsecond)
-	s.did(socket.Call{Name: "connect", FD: 3, Addr: s.peer})
+	s.did(socket.Call{Name: "connect", FD: s.fd, Addr: s.peer})
 }
 
 const (

@@ -198,10 +198,10 @@ func reason(why trace.Reason, s *segment) string {
 		return "sent again: no answer"
 	case s.shared:
 		return "ACK and FIN in one"
+	case s.ackFIN && s.len == 0 && s.Flags&(wire.FIN|wire.RST) == 0: // whatever else was owed went with it
+		return "acknowledges the FIN"
 	case s.ours && why != trace.None && why != trace.SendACK:
 		return why.String()
-	case s.ackFIN && s.Flags&wire.FIN == 0:
-		return "acknowledges the FIN"
 	case s.Flags&wire.RST != 0:
 		return "reset"
 	case s.Flags&wire.FIN != 0:

@@ -2,6 +2,7 @@ package journey
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -93,4 +94,30 @@ func TestPageIsBounded(t *testing.T) {
 	_, d := s.page(t)
 	require.Len(t, d.Rows, mostRows)
 	require.Equal(t, 3+mostRows+100, d.Missing+len(d.Packets))
+}
+
+// A page is shown to others: no password is in it, neither in its title nor in what its packets carry.
+func TestPageHasNoPassword(t *testing.T) {
+	s := newPageScene()
+	s.URL("http://joe:hush-hush@www.sockeye.test/")
+	s.handshake()
+	request := "GET / HTTP/1.1\r\nProxy-authorization: Basic aHVzaC1odXNo\r\nAuthorization: Bearer hush-hush hush-hush\r\nHost: a\r\n\r\n"
+	s.seg(link.Out, trace.SendData, wire.PSH|wire.ACK, 1, 1, request, stamps)
+	s.seg(link.Out, trace.SendData, wire.PSH|wire.ACK, 1+len(request), 1, "PASS hush-hush\r\n", stamps)
+	s.End()
+	html, d := s.page(t)
+	require.Contains(t, html, "<title>http://joe:***@www.sockeye.test/</title>")
+	var octets []byte
+	for _, p := range d.Packets {
+		b, err := hex.DecodeString(p.Octets)
+		require.NoError(t, err)
+		octets = append(octets, b...)
+	}
+	for _, text := range []string{html, string(octets)} {
+		require.NotContains(t, text, "hush")
+		require.NotContains(t, text, "aHVzaC1odXNo")
+	}
+	require.Contains(t, string(octets), "Authorization: Bearer ********* *********\r\nHost: a")
+	require.Contains(t, string(octets), "PASS *********\r\n")
+	require.Contains(t, html, "PASS *********")
 }

@@ -137,7 +137,7 @@ func (j *Journey) recordPacket(ours bool, text, why string) {
 		r.Flows[f].known[p.Conn] = true
 	}
 	r.Rows = append(r.Rows, row{Kind: "packet", At: j.since(p.At), Text: text, Why: why, Ours: ours, Lost: j.lost, Flow: f, Packet: len(r.Packets)})
-	r.Packets = append(r.Packets, seen{Layers: layers, Octets: hex.EncodeToString(p.Data[:min(len(p.Data), shownOctets)]),
+	r.Packets = append(r.Packets, seen{Layers: layers, Octets: hex.EncodeToString(hushedPacket(p.Data, layers)[:min(len(p.Data), shownOctets)]),
 		Length: p.Length, at: p.At, conn: p.Conn, flow: f})
 }
 

@@ -13,10 +13,10 @@ import (
 func (j *Journey) URL(raw string) {
 	j.end(func() {
 		j.heading("The URL")
-		if j.raw == "" {
-			j.raw = raw
-		}
 		u, err := url.Parse(raw)
+		if j.raw == "" && err == nil {
+			j.raw = shown(raw, u)
+		}
 		var bad *url.Error
 		if errors.As(err, &bad) {
 			j.pointAt(bad)
@@ -154,6 +154,9 @@ func (j *Journey) what(u *url.URL) {
 	default:
 		j.part("path", u.Path, j.t("what to ask that program for"))
 		j.part("file", url.Decode(u.File()), j.t("the last part of the path"))
+	}
+	if asked := u.Undotted(); asked.Path != u.Path && u.Scheme != "ftp" && u.Scheme != "file" {
+		j.part("asked for", asked.Path, j.t("the dots mean the directory and the one above it, and are resolved before anybody is asked"))
 	}
 	j.rest(u)
 }

@@ -19,6 +19,7 @@ func toldURLs(lang string) string {
 		"https://www.sockeye.test/fish/",
 		"www.sockeye.test",
 		"https://192.0.2.1",
+		"http://www.sockeye.test/fish/./trout/../../salmon.html",
 		"wss://chat.sockeye.test/room",
 		"ftp://ftp.sockeye.test/pub/fish%20list.txt",
 		"file:///etc/hosts",

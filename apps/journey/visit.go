@@ -92,15 +92,19 @@ func bar(r *Request, end time.Duration) string {
 	return "|" + string(b) + "|"
 }
 
-// lastPart is what people call a resource: the end of its path, or its host.
+// lastPart is what people call a resource: the end of its path, with its query, or its host.
 func lastPart(u string) string {
 	u, _, _ = strings.Cut(u, "#")
 	_, rest, ok := strings.Cut(u, "://")
 	if !ok {
 		return u
 	}
-	if i := strings.LastIndexByte(strings.TrimSuffix(rest, "/"), '/'); i >= 0 {
-		return rest[i:]
+	path, query, has := strings.Cut(rest, "?")
+	if has {
+		query = "?" + query
 	}
-	return strings.TrimSuffix(rest, "/") + "/"
+	if i := strings.LastIndexByte(strings.TrimSuffix(path, "/"), '/'); i >= 0 {
+		return path[i:] + query
+	}
+	return strings.TrimSuffix(path, "/") + "/" + query
 }

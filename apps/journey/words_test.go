@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/apps/dns"
 	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/socket"
 	"github.com/sockeye-net/sockeye/stack/trace"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
@@ -80,4 +82,67 @@ func TestSumCountsTheArrows(t *testing.T) {
 	s.Sum(func(ours, theirs int) string { return fmt.Sprintf("%d and %d", ours, theirs) })
 	require.Contains(t, s.told(), "IPv6, which we do not speak --|")
 	require.Contains(t, s.told(), "101 and 2")
+}
+
+// An ACK that went because of the peer's FIN says so, although the ACK of data was owed as well; one with data is data.
+func TestAcknowledgesTheFIN(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		why  trace.Reason
+		data string
+		want string
+	}{
+		{"owed at once", trace.SendACK, "", "acknowledges the FIN"},
+		{"what was delayed goes with it", trace.SendDelACK, "", "acknowledges the FIN"},
+		{"the window opens with it", trace.SendWindow, "", "acknowledges the FIN"},
+		{"data carries it", trace.SendData, "x", "new data"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newScene()
+			s.handshake()
+			s.seg(link.In, trace.None, wire.PSH|wire.FIN|wire.ACK, 1, 1, "last", stamps)
+			s.seg(link.Out, row.why, wire.ACK, 1, 6, row.data, stamps)
+			s.End()
+			require.Regexp(t, `ACK seq 1 ack 6 .*\| `+row.want+`$`, s.told())
+		})
+	}
+}
+
+// The time left is set anew before each call, in both directions: each option is told once for a descriptor, and when it fails.
+func TestOptionsAreToldOnce(t *testing.T) {
+	s := newScene()
+	set := func(fd, option int, err error) { s.did(socket.Call{Name: "setsockopt", FD: fd, Len: option, Err: err}) }
+	for range 3 {
+		set(3, socket.SO_SNDTIMEO, nil)
+		set(3, socket.SO_RCVTIMEO, nil)
+	}
+	set(4, socket.SO_RCVTIMEO, nil)
+	set(3, socket.SO_RCVTIMEO, syscall.EBADF)
+	s.did(socket.Call{Name: "close", FD: 3})
+	set(3, socket.SO_RCVTIMEO, nil)
+	set(4, socket.SO_RCVTIMEO, nil)
+	s.End()
+	var told []string
+	for line := range strings.Lines(s.text.String()) {
+		_, call, _ := strings.Cut(line, "ms  ")
+		told = append(told, strings.TrimSpace(call))
+	}
+	require.Equal(t, []string{"setsockopt(3, SO_SNDTIMEO) = 0", "setsockopt(3, SO_RCVTIMEO) = 0", "setsockopt(4, SO_RCVTIMEO) = 0",
+		"setsockopt(3, SO_RCVTIMEO) = -1 bad file descriptor", "close(3) = 0", "setsockopt(3, SO_RCVTIMEO) = 0"}, told)
+}
+
+// A side's name begins a sentence, in any script.
+func TestUpper(t *testing.T) {
+	for in, want := range map[string]string{"the peer": "The peer", "다른 호스트": "다른 호스트", "éa": "Éa", "X": "X"} {
+		require.Equal(t, want, upper(in))
+	}
+}
+
+func TestLastPart(t *testing.T) {
+	for in, want := range map[string]string{
+		"http://a.test": "a.test/", "http://a.test/": "a.test/", "http://a.test/b/c.png#d": "/c.png", "http://a.test/b/": "/b/", "http://a.test/b/?q": "/b/?q",
+		"http://a.test/?u=http://b.test/c": "a.test/?u=http://b.test/c", "http://a.test/b?c/d": "/b?c/d", "urn:x": "urn:x",
+	} {
+		require.Equal(t, want, lastPart(in), in)
+	}
 }

@@ -50,6 +50,13 @@ func (t *URL) merge(base, r *URL) {
 	}
 }
 
+// Undotted is u without the segments . and .. of its path, as it is to be asked for (RFC 3986 6.2.2.3).
+func (u *URL) Undotted() *URL {
+	t := *u
+	t.Path = clean(u.Path, u.Authority)
+	return &t
+}
+
 // clean is remove_dot_segments (RFC 3986 5.2.4) of a path in a hierarchy.
 func clean(path string, hierarchy bool) string {
 	if !hierarchy && !strings.HasPrefix(path, "/") {

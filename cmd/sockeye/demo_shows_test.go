@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -59,12 +60,12 @@ var showSays = map[string][]string{
 	"websocket": {
 		"1 THE URL", "2 THE CONNECTION", "3 THE UPGRADE", "> GET /river HTTP/1.1", "> Sec-Websocket-Key: ", "< HTTP/1.1 101 Switching Protocols", "< Sec-Websocket-Accept: ", "101 The server agrees.",
 		"4 MESSAGES", "ws > TEXT len 21 mask ", "Where are the salmon?", "ws < TEXT len 21 Where are the salmon?", "ws < TEXT", "ws > BINARY len 4 mask ", "00 01 fe ff", "ws < BINARY len 4 00 01 fe ff",
-		"5 PING AND PONG", "ws > PING", "ws < PONG", "6 THE CLOSE", "ws > CLOSE len 2 mask ", "ws < CLOSE len 2 1000", "who first ", "That was all",
+		"5 PING AND PONG", "ws > PING", "ws < PONG", "6 THE CLOSE", "ws > CLOSE len 2 mask ", "ws < CLOSE len 2 1000", "who first The ", "CLOSE-WAIT -> LAST-ACK", "That was all",
 	},
 	"stomp": {
 		"3 THE UPGRADE", "Sec-Websocket-Protocol: v12.stomp", "4 THE SESSION", "stomp > CONNECT", "stomp < CONNECTED", "> accept-version:1.2", "< version:1.2",
 		"5 SUBSCRIBE", "stomp > SUBSCRIBE /topic/river", "stomp < MESSAGE /topic/river The ice breaks.", "stomp > SEND /topic/river The salmon come.", "stomp < MESSAGE /topic/river The salmon come.",
-		"6 DISCONNECT", "stomp > DISCONNECT", "stomp < RECEIPT", "ws > CLOSE", "ws < CLOSE", "That was all",
+		"6 DISCONNECT", "stomp > DISCONNECT", "stomp < RECEIPT", "ws > CLOSE", "ws < CLOSE", "who first The ", "CLOSE-WAIT -> LAST-ACK", "That was all",
 	},
 	"balance": {
 		"1 ONE CONNECTION", "This is server A.", "2 ROUND ROBIN", "A 192.0.2.1:8081 2 0 0 B 192.0.2.1:8082 2 0 0 C 192.0.2.1:8083 2 0 0", "3 LEAST CONNECTIONS",
@@ -89,6 +90,7 @@ func requireShow(t *testing.T, name, out string, exactly bool) {
 	}
 	requireColumns(t, out)
 	require.NotContains(t, out, "\x1b", "colour without a terminal")
+	require.True(t, utf8.ValidString(out))
 }
 
 // requireColumns checks that no line is wider than a terminal; Hangul takes two columns.
@@ -148,6 +150,7 @@ func TestShowsInKorean(t *testing.T) {
 				ko, errs, code := try(append(args, "ko")...)
 				require.Zero(t, code, errs)
 				requireColumns(t, ko)
+				require.True(t, utf8.ValidString(ko))
 				titles := chapter.FindAllStringSubmatch(ko, -1)
 				require.Len(t, titles, len(chapter.FindAllString(en, -1)))
 				for _, title := range titles {

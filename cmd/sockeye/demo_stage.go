@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/netip"
 
@@ -41,23 +40,6 @@ func (s stackSide) listenSmall(address string, bytes int) (net.Listener, error) 
 	c := stdnet.ListenConfig{Net: s.Net, Control: func(_, _ string, o *host.Options) { o.TCP.RecvBuffer = bytes }}
 	return c.Listen(context.Background(), "tcp4", address)
 }
-
-// text is one of two, with its values.
-func (st *stage) text(en, ko string, values ...any) string {
-	if st.lang == "ko" {
-		en = ko
-	}
-	if len(values) == 0 {
-		return en
-	}
-	return fmt.Sprintf(en, values...)
-}
-
-// chapter begins one.
-func (st *stage) chapter(en, ko string) { st.tell.Heading(st.text(en, ko)) }
-
-// say tells a paragraph.
-func (st *stage) say(en, ko string, values ...any) { st.tell.Say("%s", st.text(en, ko, values...)) }
 
 // mark notes what happens now, between the packets; quoted is from the network.
 func (st *stage) mark(quoted, en, ko string, values ...any) {

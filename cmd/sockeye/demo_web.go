@@ -11,7 +11,6 @@ import (
 	"log"
 	"math/big"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/sockeye-net/sockeye/apps/browse"
@@ -43,7 +42,7 @@ func (st *stage) serve(port int, h http.Handler, secure *tls.Config) (io.Closer,
 // fetch is one that knows where the demos' web server is.
 func (st *stage) fetch() *fetch {
 	f := newFetch(st.session)
-	f.known = map[string][]netip.Addr{demoHost: {st.peer}}
+	f.known = knownHosts{{demoHost, 80}: {st.peer}, {demoHost, 443}: {st.peer}}
 	return f
 }
 

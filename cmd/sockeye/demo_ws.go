@@ -4,10 +4,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha1"
-	"encoding/base64"
-	"fmt"
-	"net"
 	nethttp "net/http"
 	"time"
 
@@ -112,49 +108,5 @@ func (st *stage) openSocket(ctx context.Context, at string, protocols []string) 
 	if err != nil {
 		return nil, err
 	}
-	st.tell.URL(at)
-	f := st.fetch()
-	st.tell.Connection(st.way(st.peer))
-	seen := &framesSeen{st: st}
-	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := f.dial(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		st.tell.Agreed()
-		st.chapter("The upgrade", "업그레이드")
-		st.say("A GET that asks to speak another protocol from here on.", "여기서부터 다른 프로토콜로 말하자는 GET 요청이다.")
-		return &framedConn{Conn: c, seen: seen}, nil
-	}
-	c, err := f.browser.WebSocket(ctx, dial, u, nil, protocols)
-	if err != nil {
-		return nil, err
-	}
-	request, reply := seen.heads()
-	st.tell.Messages(request, reply, nil, 0)
-	key := headField(request, "Sec-WebSocket-Key")
-	st.tell.Fact("101", st.text("The server agrees. Sec-WebSocket-Accept shows that it has understood, and is no cache that repeats something: the Base64 of the SHA-1 of our key %s and a text that RFC 6455 names. We expect %s.",
-		"서버가 받아들였다. Sec-WebSocket-Accept는 서버가 알아들었고, 무언가를 되풀이하는 캐시가 아님을 보인다. 우리 키 %s와 RFC 6455가 정한 글의 SHA-1을 Base64로 쓴 것이다. 우리가 기다리는 값: %s.",
-		key, acceptOf(key)))
-	st.tell.Blank()
-	return c, nil
-}
-
-// acceptOf is what a server answers to a key (RFC 6455 4.2.2).
-func acceptOf(key string) string {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	return base64.StdEncoding.EncodeToString(sum[:])
-}
-
-// tellFrame tells a frame of a WebSocket, both ways.
-func (st *stage) tellFrame(f *wsFrame, sent bool) {
-	way := "ws <"
-	if sent {
-		way = "ws >"
-	}
-	text := fmt.Sprintf("%s %s  len %d", way, f.name(), len(f.payload))
-	if f.masked {
-		text += st.text("  mask %x", "  마스크 %x", f.mask)
-	}
-	st.tell.Mark(st.stack.Now(), text, f.shown())
+	return st.fetch().openTold(ctx, at, u, nil, protocols)
 }

@@ -77,7 +77,7 @@ func parseWSFrame(b []byte) (f *wsFrame, n int) {
 
 // framesSeen is what went over a WebSocket: a head each way, then frames, told as they go.
 type framesSeen struct {
-	st     *stage
+	s      *session
 	mu     sync.Mutex
 	head   [2][]byte // sent, received
 	rest   [2][]byte // what is not whole yet
@@ -106,7 +106,7 @@ func (s *framesSeen) take(way int, b []byte) {
 			return
 		}
 		s.rest[way] = s.rest[way][n:]
-		s.st.tellFrame(f, way == 0)
+		s.s.tellFrame(f, way == 0)
 	}
 }
 

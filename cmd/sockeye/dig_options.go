@@ -159,11 +159,11 @@ func (f *digFlags) parse(args []string) (*digAsk, error) {
 			return nil, noType(w)
 		}
 	}
-	switch {
-	case a.name == "" && typed:
+	if a.name == "" { // as dig: of the root, its name servers
 		a.name = "."
-	case a.name == "":
-		return nil, fmt.Errorf("name what to ask for, such as example.com")
+		if !typed {
+			a.t = dns.TypeNS
+		}
 	}
 	return a, nil
 }

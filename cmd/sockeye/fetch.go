@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -27,18 +27,18 @@ const shown = 800
 type fetch struct {
 	s       *session
 	browser *browse.Browser
-	client  *http.Client            // the browser's
-	known   map[string][]netip.Addr // hosts that nobody has to be asked for
-	aside   *held                   // the page waits here for its place in the journey; nil: it does not
-	brief   bool                    // leave out what an earlier fetch has told
-	again   bool                    // leave out the way, which an earlier one has told
-	more    bool                    // another request follows: its streams are told later
-	whole   *whole                  // the page with its parts; nil: only what was asked for
-	page    atomic.Bool             // what comes now are the parts
-	zipped  bool                    // undo gzip
-	trusts  string                  // who is trusted, in place of what the browser's Roots say
-	begins  func(*browse.Response)  // called when the head is there; nil: nobody wants to know
-	heading func(netip.AddrPort)    // called before dial connects; nil: nobody wants to know
+	client  *http.Client // the browser's
+	known   knownHosts
+	aside   *held                  // the page waits here for its place in the journey; nil: it does not
+	brief   bool                   // leave out what an earlier fetch has told
+	again   bool                   // leave out the way, which an earlier one has told
+	more    bool                   // another request follows: its streams are told later
+	whole   *whole                 // the page with its parts; nil: only what was asked for
+	page    atomic.Bool            // what comes now are the parts
+	zipped  bool                   // undo gzip
+	trusts  string                 // who is trusted, in place of what the browser's Roots say
+	begins  func(*browse.Response) // called when the head is there; nil: nobody wants to know
+	heading func(netip.AddrPort)   // called before dial connects; nil: nobody wants to know
 	timed   written
 	talk    telling
 	request []byte           // the head, as it was on the wire
@@ -52,7 +52,9 @@ func newFetch(s *session) *fetch {
 	f.client = f.browser.Client
 	f.client.UserAgent = "sockeye"
 	f.client.Observe = f.step
+	f.client.Known = func(host string, port uint16) []netip.Addr { return f.known.at(host, port) }
 	f.browser.KeyLog = s.keyLog()
+	f.browser.Hopped = f.hopped
 	f.tellMore()
 	return f
 }
@@ -68,9 +70,6 @@ func (s *session) resolver() *dns.Resolver {
 
 // resolve is what the client asks for addresses.
 func (f *fetch) resolve(host string, deadline time.Time) ([]netip.Addr, error) {
-	if addrs := f.known[strings.ToLower(host)]; addrs != nil {
-		return addrs, nil
-	}
 	return f.s.addrs(host, deadline)
 }
 
@@ -97,16 +96,23 @@ func (f *fetch) step(st http.Step) {
 	case http.Resolved:
 		if st.Err == nil && !f.again {
 			tell.Connection(f.s.way(st.Addrs[0]))
+			f.tellProxy()
 		}
 	case http.Connected:
 		if !f.again {
 			tell.Agreed()
 		}
-		if f.talk.secure {
+		switch {
+		case f.talk.secure && f.client.Proxy != "":
+			f.tellTunnel()
+		case f.talk.secure:
 			tell.Secure()
-			return
+		default:
+			f.talks()
 		}
-		f.talks()
+	case http.Tunnelled:
+		f.tunnelled(st.Raw)
+		tell.Secure()
 	case http.Secured:
 		if st.Err != nil {
 			tell.Secured(f.handshake(nil, st.Err))
@@ -129,7 +135,7 @@ func (s *session) way(to netip.Addr) journey.Way {
 // do sends r, copies the body to w and tells what was exchanged. It leaves
 // the connection open where the server does.
 func (f *fetch) do(r *http.Request, w io.Writer) (n int64, err error) {
-	f.timed.begun, f.timed.asked = time.Now(), r.URL
+	f.timed.begun, f.timed.asked, f.timed.method, f.timed.referer = time.Now(), r.URL, cmp.Or(r.Method, "GET"), http.Get(r.Fields, "Referer")
 	f.s.begin.Do(func() { f.s.from = f.timed.begun })
 	f.sets(r)
 	defer func() { f.timed.bytes, f.timed.all = n, time.Since(f.timed.begun) }()
@@ -138,6 +144,9 @@ func (f *fetch) do(r *http.Request, w io.Writer) (n int64, err error) {
 		return 0, err
 	}
 	f.resp, f.timed.resp, f.timed.headed = resp, resp, f.timed.since()
+	if resp.Raw == nil && r.Body != nil && len(resp.Via) == 0 { // HTTP/2 has no steps
+		f.timed.sent = max(r.Length, 0)
+	}
 	if f.begins != nil {
 		f.begins(resp)
 	}

@@ -40,7 +40,6 @@ func (f *fetch) tellMore() {
 		f.s.tell.Secured(f.handshake(&st, nil))
 		f.talks()
 	}
-	b.Hopped = f.hopped
 	b.Frames = f.frame
 }
 
@@ -71,15 +70,19 @@ func (f *fetch) talks() {
 
 // hopped tells the exchange that ended with a redirect, and begins the next one's.
 func (f *fetch) hopped(h browse.Hop, next *url.URL) {
-	if f.brief || f.page.Load() {
+	if f.page.Load() {
+		return
+	}
+	f.timed.hopped, f.timed.method = f.timed.since(), h.Then
+	if f.s.tell == nil || f.brief {
 		return
 	}
 	tell := f.s.tell
 	request, head := f.heard(h.Raw)
 	tell.Messages(request, head, nil, 0)
 	method := ""
-	if h.Code <= 303 && f.talk.method != "GET" && f.talk.method != "HEAD" {
-		method, f.talk.method = "GET", "GET"
+	if h.Then != f.talk.method {
+		method, f.talk.method = h.Then, h.Then
 	}
 	tell.Redirect(h.Code, next.Public(), method)
 	f.request = nil

@@ -21,8 +21,10 @@ type getFlags struct {
 	data     []string // each with a first letter that says how it is meant: see dataFlag
 	user     string
 	agent    string
+	noAgent  bool // -A ""
 	referer  string
 	cookie   string
+	engine   bool // -b "": cookies are kept, and none is there to begin with
 	head     bool
 	old      bool // HTTP/1.0
 	only1    bool // HTTP/1.1 at most
@@ -157,6 +159,7 @@ func (p *program) runGet(cmd *cobra.Command, f *getFlags) error {
 	if u.Scheme == "ftp" {
 		return f.quiet(p.runFTP(cmd, f, u))
 	}
+	f.noAgent, f.engine = cmd.Flags().Changed("user-agent"), cmd.Flags().Changed("cookie") && f.cookie == ""
 	r, err := f.request()
 	if err != nil {
 		return usage(cmd, err)

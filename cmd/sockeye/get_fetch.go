@@ -70,7 +70,7 @@ func (f *getFlags) cookies() (*browse.Jar, error) {
 	if strings.Contains(file, "=") {
 		file = ""
 	}
-	if file == "" && f.jar == "" {
+	if file == "" && f.jar == "" && !f.engine {
 		return nil, nil
 	}
 	jar := &browse.Jar{}
@@ -135,8 +135,8 @@ func (p *program) fetchSeen(s *session, f *getFlags, r *http.Request, jar *brows
 	}
 	err = p.exchange(s, f, job, &q, out)
 	seen.note(job.resp)
-	if f.writeOut != "" {
-		fmt.Fprint(p.out, job.timed.text(f.writeOut))
+	if werr := p.writeOut(&job.timed, f, out.name(), err); err == nil {
+		err = werr
 	}
 	return err
 }

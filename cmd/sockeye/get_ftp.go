@@ -42,10 +42,8 @@ func (p *program) runFTP(cmd *cobra.Command, f *getFlags, u *url.URL) error {
 		job.timed.begun = time.Now()
 		j := &ftpJob{p: p, f: f, job: job, out: out, at: u}
 		err := j.run(ctx)
-		if f.writeOut != "" {
-			fmt.Fprint(p.out, job.timed.text(f.writeOut))
-		}
-		return stop.interrupted(errors.Join(err, out.close()))
+		werr := p.writeOut(&job.timed, f, out.name(), err)
+		return stop.interrupted(errors.Join(err, out.close(), werr))
 	})
 }
 

@@ -76,3 +76,11 @@ func (o *output) close() error {
 	}
 	return nil
 }
+
+// name is the file that was written; "": none.
+func (o *output) name() string {
+	if o.file == nil {
+		return ""
+	}
+	return o.path
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/sockeye-net/sockeye/apps/browse"
@@ -45,12 +46,15 @@ func (f *getFlags) request() (*http.Request, error) {
 		return nil, err
 	}
 	if len(f.data) > 0 {
-		r.Body, r.Length = strings.NewReader(body), int64(len(body))
+		r.Body = strings.NewReader(body)
+		if r.Length == 0 {
+			r.Length = int64(len(body))
+		}
 		if !given(f.headers, "Content-Type") {
 			r.Fields = append(r.Fields, http.Field{Name: "Content-Type", Value: "application/x-www-form-urlencoded"})
 		}
 		const large = 1 << 20 // from there on curl asks first, too
-		r.Expect = len(body) > large
+		r.Expect = r.Expect || len(body) > large
 	}
 	return r, nil
 }
@@ -67,6 +71,9 @@ func (f *getFlags) fields(r *http.Request) error {
 		add("Authorization", browse.Basic(user, password))
 	}
 	add("User-Agent", f.agent)
+	if f.agent == "" && f.noAgent {
+		r.Omit = append(r.Omit, "User-Agent")
+	}
 	referer, _ := strings.CutSuffix(f.referer, autoReferer)
 	add("Referer", referer)
 	if strings.Contains(f.cookie, "=") {
@@ -75,14 +82,60 @@ func (f *getFlags) fields(r *http.Request) error {
 	if f.zipped {
 		add(http.AcceptGzip.Name, http.AcceptGzip.Value)
 	}
-	for _, h := range f.headers {
-		name, value, ok := strings.Cut(h, ":")
-		if !ok {
+	headers, err := f.eachHeader()
+	if err != nil {
+		return err
+	}
+	for _, h := range headers {
+		switch name, value, ok := strings.Cut(h, ":"); {
+		case ok && strings.Trim(value, " \t") == "":
+			r.Omit = append(r.Omit, name) // "Accept:": without it
+		case ok && meant(r, name, strings.Trim(value, " \t")):
+		case ok:
+			r.Fields = append(r.Fields, http.Field{Name: name, Value: strings.Trim(value, " \t")})
+		case strings.HasSuffix(h, ";"):
+			r.Fields = append(r.Fields, http.Field{Name: strings.TrimSuffix(h, ";")}) // "Name;": with nothing in it
+		default:
 			return fmt.Errorf("-H %q: a header is a name, a colon and a value", h)
 		}
-		r.Fields = append(r.Fields, http.Field{Name: name, Value: strings.Trim(value, " \t")})
 	}
 	return nil
+}
+
+// meant does what a header asks for that is the client's own to send, and whether it is one.
+func meant(r *http.Request, name, value string) bool {
+	switch strings.ToLower(name + ": " + value) {
+	case "connection: close":
+		r.Close = true
+	case "expect: 100-continue":
+		r.Expect = true
+	case "transfer-encoding: chunked":
+		r.Length = -1
+	default:
+		return false
+	}
+	return true
+}
+
+// eachHeader are the headers that -H gives, those of a file (@FILE) a line each.
+func (f *getFlags) eachHeader() (all []string, err error) {
+	for _, h := range f.headers {
+		file, ok := strings.CutPrefix(h, "@")
+		if !ok {
+			all = append(all, h)
+			continue
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("-H: %w", err)
+		}
+		for line := range strings.Lines(string(b)) {
+			if line = strings.TrimRight(line, "\r\n"); line != "" {
+				all = append(all, line)
+			}
+		}
+	}
+	return all, nil
 }
 
 // autoReferer after -e's URL, or alone, has each redirect's Referer name what led there, as with curl.
@@ -91,7 +144,7 @@ const autoReferer = ";auto"
 // given says whether -H names a field.
 func given(headers []string, name string) bool {
 	for _, h := range headers {
-		if n, _, _ := strings.Cut(h, ":"); strings.EqualFold(n, name) {
+		if n, _, _ := strings.Cut(h, ":"); strings.EqualFold(strings.TrimSuffix(n, ";"), name) {
 			return true
 		}
 	}
@@ -158,21 +211,35 @@ func (f *getFlags) through(c *http.Client) error {
 	return nil
 }
 
-// known are the addresses that --resolve gives, by host.
-func (f *getFlags) known() (map[string][]netip.Addr, error) {
-	known := make(map[string][]netip.Addr)
+// known are the addresses that --resolve gives: HOST:PORT:ADDR, of which HOST may be *, and as with curl
+// a + before it changes nothing here and -HOST:PORT forgets what an earlier one has said.
+func (f *getFlags) known() (knownHosts, error) {
+	known := knownHosts{}
 	for _, r := range f.resolve {
-		part := strings.SplitN(r, ":", 3)
-		if len(part) != 3 {
+		text, forget := strings.CutPrefix(r, "-")
+		part := strings.SplitN(strings.TrimPrefix(text, "+"), ":", 3)
+		want := 3
+		if forget {
+			want = 2
+		}
+		if len(part) != want {
 			return nil, fail(curlOption, fmt.Errorf("--resolve %s: it is HOST:PORT:ADDR", r))
+		}
+		port, err := strconv.ParseUint(part[1], 10, 16)
+		if err != nil {
+			return nil, fail(curlOption, fmt.Errorf("--resolve %s: %q is no port", r, part[1]))
+		}
+		at := hostPort{strings.ToLower(part[0]), uint16(port)}
+		delete(known, at) // the last one counts
+		if forget {
+			continue
 		}
 		for a := range strings.SplitSeq(part[2], ",") {
 			addr, err := netip.ParseAddr(strings.Trim(a, "[]"))
 			if err != nil {
 				return nil, fail(curlOption, fmt.Errorf("--resolve %s: %q is no address", r, a))
 			}
-			host := strings.ToLower(part[0])
-			known[host] = append(known[host], addr)
+			known[at] = append(known[at], addr)
 		}
 	}
 	return known, nil

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	nethttp "net/http"
 	"os"
+	"time"
 
 	"github.com/sockeye-net/sockeye/apps/journey"
 	"github.com/sockeye-net/sockeye/apps/url"
@@ -37,7 +39,7 @@ func (p *program) unfetched(f *getFlags) (done bool, err error) {
 }
 
 // printFile is get of a file: URL (RFC 8089).
-func (p *program) printFile(f *getFlags, u *url.URL) error {
+func (p *program) printFile(f *getFlags, u *url.URL) (err error) {
 	if u.Host != "" && u.Host != "localhost" {
 		return fail(curlReadFile, fmt.Errorf("%s is a file of the host %s, and a file: URL does not say how to get there", u.Public(), u.Host))
 	}
@@ -54,11 +56,30 @@ func (p *program) printFile(f *getFlags, u *url.URL) error {
 		return err
 	}
 	out.refuse = func() error { return nil }
+	w := &written{begun: time.Now(), at: u}
+	defer func() { // as it then is
+		w.all = w.since()
+		werr := p.writeOut(w, f, out.name(), err)
+		err = errors.Join(err, werr)
+	}()
+	if f.head {
+		return p.fileHead(in, out)
+	}
 	if _, err = in.Seek(out.from, io.SeekStart); err == nil {
-		_, err = io.Copy(out, in)
+		w.bytes, err = io.Copy(out, in)
 	}
 	if err == nil {
 		err = out.begin() // an empty file is one, too
 	}
+	return errors.Join(pageLost(err), out.close())
+}
+
+// fileHead is -I of a file.
+func (p *program) fileHead(in *os.File, out *output) error {
+	st, err := in.Stat()
+	if err != nil {
+		return fail(curlReadFile, err)
+	}
+	_, err = fmt.Fprintf(out, "Content-Length: %d\r\nAccept-ranges: bytes\r\nLast-Modified: %s\r\n", st.Size(), st.ModTime().UTC().Format(nethttp.TimeFormat))
 	return errors.Join(pageLost(err), out.close())
 }

@@ -115,7 +115,7 @@ func (p *program) open(f *linkFlags) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{us: pl.us, gateway: pl.gateway, device: dev.Name(), granted: granted(dev), system: f.dns == "" && pl.state != nil && pl.state.NAT != ""}
+	s := &session{lang: f.lang, us: pl.us, gateway: pl.gateway, device: dev.Name(), granted: granted(dev), system: f.dns == "" && pl.state != nil && pl.state.NAT != ""}
 	if f.verbose {
 		s.tellDevice(p.err)
 	}

@@ -51,7 +51,7 @@ func (p *program) openOutside(f *linkFlags) (*session, error) {
 	}
 	fmt.Fprintln(p.err, "sockeye: no TUN device: going out through the system's own sockets")
 	near, far := link.NewPipe(link.Features{MTU: 1500, MaxGSO: 65535, ChecksumOffload: true}, 1024)
-	s := &session{us: netip.PrefixFrom(l.guest, l.net.Bits()), gateway: l.gateway}
+	s := &session{lang: f.lang, us: netip.PrefixFrom(l.guest, l.net.Bits()), gateway: l.gateway}
 	s.servers = l.reachable()
 	if f.dns != "" {
 		if s.servers, err = f.servers(&plan{}); err != nil {

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -176,12 +175,8 @@ func TestGetFromApache(t *testing.T) {
 			args := append([]string{"-I"}, how...)
 			want, got := w.run(curl(t, args...)), get(args...)
 			require.Zero(t, want.code)
-			sorted := func(head string) []string { // net/http keeps no order of HTTP/2's fields
-				lines := strings.Split(regexp.MustCompile(`(?mi)^date:.*\n`).ReplaceAllString(head, ""), "\r\n")
-				slices.Sort(lines[1:])
-				return lines
-			}
-			require.Equal(t, sorted(want.stdout()), sorted(got.stdout()), got.stderr())
+			undated := func(head string) string { return regexp.MustCompile(`(?mi)^date:.*\n`).ReplaceAllString(head, "") }
+			require.Equal(t, undated(want.stdout()), undated(got.stdout()), got.stderr())
 		}
 	})
 	t.Run("304 of an ETag and of a date", func(t *testing.T) {

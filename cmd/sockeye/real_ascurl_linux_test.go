@@ -47,7 +47,7 @@ func requireAskedAsCurl(t *testing.T, w *world, args []string, code int, asked f
 			require.NotEmpty(t, p.stderr())
 		}
 		page, _ := os.ReadFile(filepath.Join(dir, "page"))
-		return result{p.stdout(), asked(), string(page), p.code}
+		return result{strings.ReplaceAll(p.stdout(), dir, "DIR"), asked(), string(page), p.code}
 	}
 	want, got := run("curl"), run("sockeye")
 	require.Equal(t, code, want.Code, "curl itself: %.200s", want.Out)

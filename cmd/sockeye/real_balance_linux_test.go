@@ -53,3 +53,43 @@ func TestBalance(t *testing.T) {
 	b.wait(t)
 	require.Zero(t, b.code, b.stderr())
 }
+
+// Each policy that --by names does what it says.
+func TestBalanceBy(t *testing.T) {
+	w := newWorld(t)
+	for _, port := range []string{"81", "82"} {
+		var l net.Listener
+		w.do(func() (err error) {
+			l, err = net.Listen("tcp4", kernelIP+":"+port)
+			return err
+		})
+		s := httptest.NewUnstartedServer(nethttp.HandlerFunc(func(rw nethttp.ResponseWriter, _ *nethttp.Request) { io.WriteString(rw, port+" ") }))
+		s.Listener.Close()
+		s.Listener = l
+		s.Start()
+		t.Cleanup(s.Close)
+	}
+	for _, row := range []struct {
+		by, to string
+		want   string // of eight fetches, one after the other
+	}{
+		{"round-robin", kernelIP + ":81," + kernelIP + ":82", "4 4"},
+		{"weighted", kernelIP + ":81=3," + kernelIP + ":82=1", "6 2"},
+		{"hash", kernelIP + ":81," + kernelIP + ":82", "(8 0|0 8)"},
+	} {
+		t.Run(row.by, func(t *testing.T) {
+			b := w.start(sockeye(on("balance", "--by", row.by, "--to", row.to)...))
+			w.eventually("it listens", func() bool { return strings.Contains(b.stderr(), "balancing "+ourIP) })
+			got := ""
+			for range 8 {
+				p := w.run(curl(t, "http://"+ourIP+"/"))
+				require.Zero(t, p.code, p.stderr())
+				got += p.stdout()
+			}
+			require.Regexp(t, "^"+row.want+"$", fmt.Sprint(strings.Count(got, "81 "), " ", strings.Count(got, "82 ")))
+			require.NoError(t, b.cmd.Process.Signal(os.Interrupt))
+			b.wait(t)
+			require.Zero(t, b.code, b.stderr())
+		})
+	}
+}

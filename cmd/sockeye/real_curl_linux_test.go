@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/pem"
 	"fmt"
@@ -42,6 +43,9 @@ func (m *mirror) note(r *nethttp.Request) {
 	slices.Sort(fields)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if len(body) > 1<<16 {
+		body = []byte(sum(body))
+	}
 	m.log = append(m.log, fmt.Sprintf("%s %s %s %s %q %v", r.Method, r.RequestURI, r.Proto, r.Host, body, fields))
 }
 
@@ -133,6 +137,12 @@ func TestGetAsCurl(t *testing.T) {
 	m, ca := w.serveMirror()
 	post := filepath.Join(w.dir, "post")
 	require.NoError(t, os.WriteFile(post, []byte("two\r\nlines\n"), 0o644))
+	format := filepath.Join(w.dir, "format")
+	require.NoError(t, os.WriteFile(format, []byte("%{http_code}\\n%{method}\n"), 0o644))
+	long := filepath.Join(w.dir, "long")
+	require.NoError(t, os.WriteFile(long, bytes.Repeat([]byte("x"), mib+1), 0o644))
+	heads := filepath.Join(w.dir, "heads")
+	require.NoError(t, os.WriteFile(heads, []byte("X-One: 1\r\nX-Two: 2\n"), 0o644))
 	const at = "http://" + kernelIP
 	for _, row := range []struct {
 		name string
@@ -140,6 +150,7 @@ func TestGetAsCurl(t *testing.T) {
 		code int
 	}{
 		{"plain", []string{at + "/x?y=z#f"}, 0},
+		{"dots in the path", []string{"-w", "%{url_effective}\n", at + "/a/./b/../../../c/..?d/../e"}, 0},
 		{"-X", []string{"-X", "PURGE", at + "/x"}, 0},
 		{"all eight: OPTIONS", []string{"-X", "OPTIONS", at + "/x"}, 0},
 		{"all eight: TRACE", []string{"-X", "TRACE", at + "/x"}, 0},
@@ -147,7 +158,20 @@ func TestGetAsCurl(t *testing.T) {
 		{"all eight: PUT", []string{"-X", "PUT", "-d", "a", at + "/x"}, 0},
 		{"-H", []string{"-H", "Accept: text/html", "-H", "X-A: b", at + "/"}, 0},
 		{"-H Host", []string{"-H", "Host: other.test", at + "/"}, 0},
+		{"-H without", []string{"-H", "Accept:", "-H", "User-Agent:", at + "/"}, 0},
+		{"-H without a type", []string{"-H", "content-type:", "-d", "a", at + "/"}, 0},
+		{"-H empty", []string{"-H", "X-Empty;", at + "/"}, 0},
+		{"-H @FILE", []string{"-H", "@" + heads, at + "/"}, 0},
+		{"-H Connection: close", []string{"-H", "Connection: close", "-i", at + "/"}, 0},
+		{"-H Transfer-Encoding: chunked", []string{"-H", "Transfer-Encoding: chunked", "-d", "abc", at + "/"}, 0},
+		{"-H Expect", []string{"-H", "Expect: 100-continue", "-d", "abc", at + "/"}, 0},
+		{"-A with nothing", []string{"-A", "", at + "/"}, 0},
+		{"-A with nothing, h2", []string{"-k", "-A", "", "-H", "Accept:", "https://" + kernelIP + "/"}, 0},
+		{"-b with nothing keeps cookies", []string{"-L", "-b", "", at + "/login"}, 0},
 		{"-d", []string{"-d", "a=b", "-d", "c=d", at + "/form"}, 0},
+		{"-d, long: the server is asked first", []string{"--data-binary", "@" + long, at + "/form"}, 0},
+		{"-d, long, and it is not asked", []string{"-H", "Expect:", "--data-binary", "@" + long, at + "/form"}, 0},
+		{"-d, not so long", []string{"--data-raw", strings.Repeat("x", 60_000), at + "/form"}, 0},
 		{"-d @FILE", []string{"-d", "@" + post, at + "/form"}, 0},
 		{"--data-raw @", []string{"--data-raw", "@x", at + "/form"}, 0},
 		{"--data-binary @FILE", []string{"--data-binary", "@" + post, at + "/form"}, 0},
@@ -173,6 +197,10 @@ func TestGetAsCurl(t *testing.T) {
 		{"-f (22)", []string{"-f", at + "/404"}, 22},
 		{"a 404 is a page", []string{at + "/404"}, 0},
 		{"-w", []string{"-w", `%{http_code} %{size_download} %{content_type} %{num_redirects} %{url_effective} %{http_version} %{remote_ip}:%{remote_port} 100%%\n`, at + "/x"}, 0},
+		{"-w, what is rare", []string{"-w", `%{method} %{num_headers} %{size_upload} %{size_request} %{urlnum} %{exitcode} [%{errormsg}] %{referer} %{http_connect}\n`, "-d", "abc", "-e", "http://r/", "-A", "me", at + "/x"}, 0},
+		{"-w of headers", []string{"-w", `%header{content-TYPE} [%header{nothing}] %{header_json}\n`, at + "/x"}, 0},
+		{"-w of a file", []string{"-w", "%{filename_effective} %{stderr}%{stdout}!\n", "-o", "DIR/page", at + "/x"}, 0},
+		{"-w in a file", []string{"-w", "@" + format, at + "/x"}, 0},
 		{"-w with -L", []string{"-L", "-w", `%{http_code} %{num_redirects} %{url_effective}\n`, at + "/login"}, 0},
 		{"-w of a redirect", []string{"-w", `%{redirect_url} %{num_connects} %{size_header} %{response_code}` + "\\r\\t\\n", "--resolve", "x.test:80:" + kernelIP, at + "/login"}, 0},
 		{"-w without a response", []string{"-w", `%{http_code} %{size_download} %{num_redirects} %{url_effective} %{size_header} %{http_version}\n`, "http://" + kernelIP + ":81/"}, 7},
@@ -181,6 +209,9 @@ func TestGetAsCurl(t *testing.T) {
 		{"-C N", []string{"-C", "95", at + "/file"}, 0},
 		{"-C N of a server without ranges (33)", []string{"-C", "2", at + "/x"}, 33},
 		{"--resolve", []string{"--resolve", "name.test:80:" + kernelIP, "http://name.test/x"}, 0},
+		{"--resolve of another port (6)", []string{"--resolve", "none.test:81:" + kernelIP, "http://none.test/"}, 6},
+		{"--resolve of any host", []string{"--resolve", "*:80:" + kernelIP, "http://name.test/x"}, 0},
+		{"--resolve: the last one counts", []string{"--resolve", "name.test:80:192.0.2.77", "--resolve", "+name.test:80:" + kernelIP, "http://name.test/x"}, 0},
 		{"no such name (6)", []string{"http://none.test/"}, 6},
 		{"refused (7)", []string{"http://" + kernelIP + ":81/"}, 7},
 		{"cut (18)", []string{at + "/cut"}, 18},

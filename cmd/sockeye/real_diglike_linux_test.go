@@ -44,7 +44,7 @@ func TestDigPrintsAsDigDoes(t *testing.T) {
 		"@10.53.2.1 +noall +answer mail.z0.one", "@10.53.2.1 +short c1.z0.one", "@10.53.2.1 +noall +answer +nottlid +noclass z0.one MX",
 		"@10.53.2.1 +nottlid mail.z0.one", "@10.53.2.1 +noclass mail.z0.one", "@10.53.2.1 +nocomments mail.z0.one", "@10.53.2.1 +noquestion mail.z0.one", "@10.53.2.1 +tcp mail.z0.one", "@10.53.2.1 big.z0.one TXT",
 		"@10.53.2.1 +noedns mail.z0.one", "@10.53.2.1 +nostats mail.z0.one", "@10.53.2.1 -t MX z0.one", "@10.53.2.1 -x 192.0.2.1", "@10.53.2.1 ptr.z0.one PTR",
-		"@10.53.9.1 www.z6.one", "@10.53.9.1 +short mail.z0.one", "@10.53.9.1 dangling.z0.one", "@10.53.2.1 MiXed.z0.one",
+		"@10.53.0.1", "@10.53.9.1 www.z6.one", "@10.53.9.1 +short mail.z0.one", "@10.53.9.1 dangling.z0.one", "@10.53.2.1 MiXed.z0.one",
 	} {
 		t.Run(args, func(t *testing.T) {
 			words, cached := strings.Fields(args), strings.Contains(args, unboundIP)

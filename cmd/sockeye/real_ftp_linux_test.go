@@ -90,6 +90,8 @@ func TestGetOverFTPAsCurl(t *testing.T) {
 		{"-w of what is not there", []string{"-w", `%{response_code} %{size_download}\n`, at + "/nothing"}, 78},
 		{"--resolve", []string{"--resolve", "name.test:21:" + kernelIP, "ftp://name.test/hello"}, 0},
 		{"refused (7)", []string{"ftp://" + kernelIP + ":22/hello"}, 7},
+		{"nobody is there (28)", []string{"--connect-timeout", "1", "ftp://192.0.2.77/hello"}, 28},
+		{"no such name (6)", []string{"--connect-timeout", "5", "ftp://none.test/hello"}, 6},
 		{"a control character (3)", []string{at + "/hello%0d%0aDELE%20x"}, 3},
 	} {
 		t.Run(row.name, func(t *testing.T) { requireAsCurl(t, w, row.args, row.code) })
@@ -118,10 +120,10 @@ func ftpJourney(t *testing.T, w *world) {
 	require.Zero(t, p.code, p.stderr())
 	told, from := strings.Join(strings.Fields(p.stderr()), " "), 0
 	for _, part := range []string{
-		"THE URL", "on one TCP connection and the file on another", "USER and PASS", "THE CONNECTION", "SYN", "window scale",
-		"THE COMMANDS AND THE REPLIES", "ftp > USER joe", "ftp < 331", "ftp > PASS (not shown)", "ftp < 230", "ftp > CWD pub", "ftp > EPSV", "ftp < 229",
-		"THE DATA CONNECTION", "Passive mode", "SYN", "window scale", "ftp > RETR hello", "< hello",
-		"THE CLOSE", "ftp > QUIT", "the control connection", "who first", "the data connection", "who first", "The peer did",
+		"THE URL", "on one TCP connection and the file on another", "USER and PASS", "THE CONNECTION", "socket(AF_INET, SOCK_STREAM) = 3", "SYN", "connect(3, 192.0.2.1:21) = 0", "window scale",
+		"THE COMMANDS AND THE REPLIES", "recv(3, buf, ", "ftp > USER joe", "send(3, buf, 10) = 10", "ftp < 331", "ftp > PASS (not shown)", "ftp < 230", "ftp > CWD pub", "ftp > EPSV", "ftp < 229",
+		"THE DATA CONNECTION", "Passive mode", "socket(AF_INET, SOCK_STREAM) = 4", "SYN", "connect(4, 192.0.2.1:30", "window scale", "ftp > RETR hello", "recv(4, buf, ", "(the end)", "close(4) = 0", "< hello",
+		"THE CLOSE", "ftp > QUIT", "close(3) = 0", "the control connection", "who first", "the data connection", "who first", "The peer did",
 	} {
 		i := strings.Index(told[from:], part)
 		require.GreaterOrEqual(t, i, 0, "%s is not told after the rest: %s", part, told)

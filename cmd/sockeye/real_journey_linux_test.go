@@ -54,3 +54,20 @@ func TestJourneyOfDistrust(t *testing.T) {
 	require.Contains(t, p.stderr(), "certificate 1")
 	require.Contains(t, p.stderr(), "SNI            none")
 }
+
+// What becomes of the method at a redirect is told where something becomes of it (RFC 9110 15.4).
+func TestJourneyOfRedirectedMethods(t *testing.T) {
+	w := newWorld(t)
+	w.serveMirror()
+	get := func(args ...string) string {
+		p := w.run(sockeye(on(append([]string{"get", "-v", "-L", "--lang", "en"}, args...)...)...))
+		require.Zero(t, p.code, p.stderr())
+		return strings.Join(strings.Fields(p.stderr()), " ")
+	}
+	const at = "http://" + kernelIP
+	requireTold(t, get("-d", "x=y", at+"/login"), "> POST /login", "redirect 303:", "method GET, from now on", "> GET /home")
+	requireTold(t, get("-X", "DELETE", at+"/login"), "> DELETE /login", "redirect 303:", "method GET, from now on", "> GET /home")
+	told := get("-d", "x=y", at+"/307")
+	requireTold(t, told, "> POST /307", "redirect 307:", "> POST /home")
+	require.NotContains(t, told, "from now on")
+}

@@ -2,9 +2,13 @@ package main
 
 import (
 	"fmt"
+	"net"
+	nethttp "net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,4 +61,38 @@ func TestGetPage(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 12, strings.Count(string(told), `"proto":"HTTP/1.1"`))
 	})
+}
+
+// Over TLS the parts of a page share its connection, each says which page it belongs to, and the waterfall shows when
+// the name, the connection and TLS were there.
+func TestGetPageOverTLS(t *testing.T) {
+	w := newWorld(t)
+	var l net.Listener
+	w.do(func() (err error) {
+		l, err = net.Listen("tcp4", kernelIP+":443")
+		return err
+	})
+	var mu sync.Mutex
+	asked := map[string]string{}
+	s := httptest.NewUnstartedServer(nethttp.HandlerFunc(func(rw nethttp.ResponseWriter, r *nethttp.Request) {
+		mu.Lock()
+		asked[r.URL.Path] = r.Header.Get("Referer") + " " + r.Proto
+		mu.Unlock()
+		if r.URL.Path == "/dir/" {
+			rw.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(rw, "<img src=a.png><link rel=stylesheet href=../b.css><img src=https://joe:pw@example.com/c.png>")
+		}
+	}))
+	s.Listener.Close()
+	s.Listener, s.EnableHTTP2 = l, true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	html := filepath.Join(w.dir, "page.html")
+	p := w.run(sockeye(on("get", "--page", "-k", "--lang", "en", "--html", html, "--resolve", "example.com:443:"+kernelIP, "https://example.com/dir/?q#f")...))
+	require.Zero(t, p.code, p.stderr())
+	require.Regexp(t, `(?m)^   /dir/\?q .* 200 .* #1 +\|n*c+t+\.*=*`, p.stdout())
+	require.Contains(t, p.stdout(), "4 requests over 1 connection,")
+	const from = "https://example.com/dir/?q HTTP/2.0"
+	require.Equal(t, map[string]string{"/dir/": " HTTP/2.0", "/dir/a.png": from, "/b.css": from, "/c.png": from}, asked)
+	requirePage(t, html)
 }

@@ -127,6 +127,41 @@ func TestProgressBar(t *testing.T) {
 	require.EqualValues(t, 4<<20, st.Size())
 }
 
+// Who does not look at a terminal, or wants silence, sees no bar.
+func TestNoProgressBar(t *testing.T) {
+	w := newWorld(t)
+	goOn := w.serveSlowly()
+	for _, row := range []struct {
+		name     string
+		args     []string
+		terminal bool
+	}{{"no terminal", nil, false}, {"-s", []string{"-s"}, true}, {"a journey is told", []string{"-v"}, true}} {
+		t.Run(row.name, func(t *testing.T) {
+			cmd := sockeye(on(append([]string{"get", "-o", filepath.Join(w.dir, "page"), "http://" + kernelIP + "/trickle"}, row.args...)...)...)
+			cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=")
+			var tm *terminal
+			if row.terminal {
+				tm = openTerminal(t)
+				cmd.Stderr = tm.inner
+			}
+			p := w.start(cmd)
+			page := filepath.Join(w.dir, "page")
+			w.eventually("it lasts as long as one with a bar", func() bool {
+				st, err := os.Stat(page)
+				return err == nil && st.Size() >= 50<<10 // of 1 KiB each 20 ms
+			})
+			goOn <- struct{}{}
+			p.wait(t)
+			require.Zero(t, p.code)
+			require.NotContains(t, p.stderr(), "MiB")
+			if tm != nil {
+				require.NotContains(t, tm.shown(), "of 4.0 MiB")
+			}
+			require.NoError(t, os.Remove(page))
+		})
+	}
+}
+
 func TestProgressBarLines(t *testing.T) {
 	for _, row := range []struct {
 		total, done int64

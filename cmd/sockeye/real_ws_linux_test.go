@@ -109,6 +109,57 @@ func TestWebSocket(t *testing.T) {
 	}
 }
 
+// requireTold checks that a journey tells things in their order.
+func requireTold(t *testing.T, told string, parts ...string) {
+	t.Helper()
+	told, from := strings.Join(strings.Fields(told), " "), 0
+	for _, part := range parts {
+		i := strings.Index(told[from:], part)
+		require.GreaterOrEqual(t, i, 0, "%s is not told, or not in its place: %s", part, told)
+		from += i
+	}
+}
+
+// The journey of a WebSocket: where to, how, the upgrade, the frames and the end; a password of STOMP is not in it.
+func TestWebSocketJourney(t *testing.T) {
+	w := newWorld(t)
+	for port, secure := range map[string]bool{"80": false, "443": true} {
+		var l net.Listener
+		w.do(func() (err error) {
+			l, err = net.Listen("tcp4", kernelIP+":"+port)
+			return err
+		})
+		s := httptest.NewUnstartedServer(nethttp.HandlerFunc(talk))
+		s.Listener.Close()
+		s.Listener = l
+		if secure {
+			s.StartTLS()
+		} else {
+			s.Start()
+		}
+		t.Cleanup(s.Close)
+	}
+	tell := func(code int, args ...string) string {
+		cmd := sockeye(on(append([]string{"ws", "-v"}, args...)...)...)
+		cmd.Stdin = strings.NewReader("salmon\n")
+		p := w.run(cmd)
+		require.Equal(t, code, p.code, p.stderr())
+		if strings.HasPrefix(args[len(args)-1], "ws:") { // over TLS the server is gone when our close_notify comes
+			require.NotContains(t, p.stderr(), "RST")
+		}
+		return p.stderr()
+	}
+	frames := []string{"ws > TEXT len 6 mask ", "salmon", "ws < TEXT len 6 salmon", "ws < TEXT len 6 salmon", "ws > CLOSE", "ws < CLOSE"}
+	requireTold(t, tell(0, "--lang", "en", "ws://"+kernelIP+"/"), append([]string{"THE URL", "scheme ws", "THE CONNECTION", "socket(AF_INET, SOCK_STREAM) = 3", "SYN seq 0",
+		"connect(3, 192.0.2.1:80) = 0", "window scale", "THE UPGRADE", "> GET / HTTP/1.1", "< HTTP/1.1 101", "101 The server agrees", "MESSAGES"}, append(frames, "who first The peer did.", "CLOSE-WAIT -> LAST-ACK")...)...)
+	requireTold(t, tell(0, "--lang", "en", "-k", "wss://"+kernelIP+"/"), append([]string{"THE URL", "scheme wss", "THE CONNECTION", "connect(3, 192.0.2.1:443) = 0", "TLS", "SNI none",
+		"ALPN we offered http/1.1; the server chose http/1.1", "believed unchecked", "THE UPGRADE", "> GET / HTTP/1.1", "< HTTP/1.1 101", "MESSAGES"}, frames...)...)
+	requireTold(t, tell(60, "--lang", "en", "wss://"+kernelIP+"/"), "TLS", "certificate 1", "believed no: x509:")
+	told := tell(0, "--lang", "ko", "--stomp", "/topic/x", "-u", "me:hush", "ws://"+kernelIP+"/stomp")
+	requireTold(t, told, "업그레이드", "메시지", "ws > TEXT", "CONNECT ...", "SUBSCRIBE", "ws > CLOSE")
+	require.NotContains(t, told, "hush")
+}
+
 // What get has of TLS and of who we are ws has too.
 func TestWebSocketOverTLS(t *testing.T) {
 	w := newWorld(t)

@@ -59,6 +59,7 @@ func (p *program) runWS(cmd *cobra.Command, f *wsFlags) error {
 	if err != nil {
 		return fail(3, err)
 	}
+	u = u.Undotted()
 	r := &http.Request{}
 	if f.stomp != "" {
 		f.protocols = append(f.protocols, "v12.stomp")
@@ -81,10 +82,18 @@ func (p *program) runWS(cmd *cobra.Command, f *wsFlags) error {
 			return stop.interrupted(fail(curlCode(err), err))
 		}
 		defer c.CloseNow()
+		if s.tell != nil {
+			s.chapter("Messages", "메시지")
+		}
 		if f.stomp != "" {
 			err = p.talkSTOMP(ctx, c, f, u.Host, user)
 		} else {
 			err = p.talkWS(ctx, c, f.binary)
+		}
+		if s.tell != nil && wsError(ctx, err) == nil {
+			s.tell.Heading("The close")
+			s.closed()
+			s.tell.End() // the rest is cleaning up
 		}
 		return stop.interrupted(finish(wsError(ctx, err), 0))
 	})
@@ -105,6 +114,10 @@ func (p *program) openWS(ctx context.Context, s *session, f *wsFlags, u *url.URL
 	}
 	if job.browser.Jar, err = f.cookies(); err != nil {
 		return nil, err
+	}
+	if s.tell != nil {
+		job.browser.OnlyHTTP1 = true // RFC 6455 is HTTP/1.1's, and that is all that is offered
+		return job.openTold(ctx, f.url, u, r.Fields, f.protocols)
 	}
 	return job.browser.WebSocket(ctx, job.dial, u, r.Fields, f.protocols)
 }

@@ -5,6 +5,17 @@ const $ = s => document.querySelector(s);
 const num = n => n.toLocaleString("en-US");
 const ms = n => n >= 1000 ? (n / 1000).toFixed(3) + " s" : n.toFixed(3) + " ms";
 
+// wide is how many columns a text takes: Hangul takes two each. cut is as much of it as has room.
+const wide = c => /[\u1100-\u115f\u2e80-\ud7a3\uff01-\uff60]/.test(c) ? 2 : 1;
+function cut(s, most) {
+  let n = 0, out = "";
+  for (const c of s) {
+    if ((n += wide(c)) > most) return [...out].slice(0, -1).join("") + "\u2026";
+    out += c;
+  }
+  return out;
+}
+
 // el makes an element of HTML, sv one of SVG; text never becomes markup.
 function el(name, attrs, ...kids) { return fill(document.createElement(name), attrs, kids); }
 function sv(name, attrs, ...kids) { return fill(document.createElementNS("http://www.w3.org/2000/svg", name), attrs, kids); }
@@ -52,7 +63,7 @@ function layers() {
 
 function requests() {
   if (!D.visits.length) { $("#requests").hidden = true; return; }
-  const W = 1240, left = 330, row = 26, top = 26, H = top + row * D.visits.length + 8;
+  const W = Math.max(820, Math.min(1240, $("#requests .body").clientWidth)), left = 330, row = 26, top = 26, H = top + row * D.visits.length + 8;
   const end = Math.max(0.001, ...D.visits.map(v => v.end));
   const x = v => left + v / end * (W - left - 90);
   const svg = sv("svg", { viewBox: `0 0 ${W} ${H}`, width: W, height: H, role: "img" });
@@ -64,7 +75,7 @@ function requests() {
   const conns = [...new Set(D.visits.map(v => v.via))];
   D.visits.forEach((v, i) => {
     const y = top + i * row, g = sv("g", { class: "visit" });
-    g.append(sv("text", { x: 4, y: y + 15 }, v.name.slice(0, 28)), sv("text", { x: 216, y: y + 15, class: v.code >= 400 || !v.code ? "call" : "soft" }, String(v.code || "-")),
+    g.append(sv("text", { x: 4, y: y + 15 }, cut(v.name, 28)), sv("text", { x: 216, y: y + 15, class: v.code >= 400 || !v.code ? "call" : "soft" }, String(v.code || "-")),
       sv("text", { x: 322, y: y + 15, "text-anchor": "end", class: "soft" }, (v.via ? "#" + (conns.indexOf(v.via) + 1) + "  " : "") + v.proto.replace("HTTP/", "h")));
     let from = v.begun;
     const lines = [v.url, `${v.proto} ${v.code}  ${v.kind}`, `${num(v.bytes)} ${t("bytes")}` + (v.reused ? `, ${t("connection")}: ${t("reused")}` : "")];
@@ -115,7 +126,7 @@ function ladder() {
     const y = top + i * row;
     svg.append(sv("text", { x: 92, y: y + 15, "text-anchor": "end", class: "faint" }, r.t.toFixed(3)));
     if (r.k !== "packet") {
-      svg.append(sv("text", { x: L + 12, y: y + 15, class: r.k }, r.x));
+      svg.append(sv("text", { x: L + 12, y: y + 15, class: r.k }, cut(r.x, 96)));
       return;
     }
     const g = sv("g", { class: "arrow " + (r.o ? "us" : "peer"), tabindex: 0, "data-packet": r.p });
@@ -123,8 +134,8 @@ function ladder() {
     const [from, to] = r.o ? [L + 2, r.lost ? L + (R - L) * .7 : R - 2] : [R - 2, L + 2], d = r.o ? -8 : 8;
     g.append(sv("line", { x1: from, x2: r.lost ? to : to + d / 2, y1: y + 18, y2: y + 21 }),
       r.lost ? sv("path", { d: `M${to - 5},${y + 16} l10,10 m0,-10 l-10,10`, class: "lost" }) : sv("path", { d: `M${to},${y + 21} l${d},-4 l0,8 z` }),
-      sv("text", { x: (L + R) / 2, y: y + 14, "text-anchor": "middle" }, r.x), sv("text", { x: R + 14, y: y + 17, class: "soft" }, (r.w || "").slice(0, 43)));
-    if (many && r.f >= 0) g.append(sv("text", { x: 100, y: y + 15, fill: "none", style: `fill:hsl(${r.f * 137 % 360} 55% 48%)` }, "#" + (r.f + 1)));
+      sv("text", { x: (L + R) / 2, y: y + 14, "text-anchor": "middle" }, r.x), sv("text", { x: R + 14, y: y + 17, class: "soft" }, cut(r.w || "", 42)));
+    if (many && r.f >= 0) g.append(sv("text", { x: 100, y: y + 15, fill: "none", style: `fill:hsl(${r.f * 137 % 360} 60% var(--label))` }, "#" + (r.f + 1)));
     hint(g, () => [r.x, r.w, ms(r.t), r.f >= 0 ? `${D.flows[r.f].local} - ${D.flows[r.f].remote}` : "", `${num(D.packets[r.p].n)} ${t("bytes")}`].filter(Boolean).join("\n"));
     g.addEventListener("click", () => pick(g, r));
     g.addEventListener("keydown", ev => {
@@ -164,14 +175,14 @@ function pick(g, r) {
 
 // plot draws axes and hands over the scales.
 function plot(title, xs, ys, unit, draw, legend) {
-  const W = 600, H = 250, l = 66, r = 14, b = 26, tp = 10;
+  const W = Math.max(320, Math.min(600, $("#flows .body").clientWidth)), H = 250, l = 66, r = 14, b = 26, tp = 10, ticks = W < 460 ? 2 : 4;
   const x0 = Math.min(...xs), x1 = Math.max(...xs, x0 + 1), y1 = Math.max(...ys, 1) * 1.05;
   const X = v => l + (v - x0) / (x1 - x0) * (W - l - r), Y = v => H - b - v / y1 * (H - b - tp);
   const svg = sv("svg", { viewBox: `0 0 ${W} ${H}`, width: W, height: H, class: "plot" });
-  for (let i = 0; i <= 4; i++) {
-    const y = y1 * i / 4, x = x0 + (x1 - x0) * i / 4;
+  for (let i = 0; i <= ticks; i++) {
+    const y = y1 * i / ticks, x = x0 + (x1 - x0) * i / ticks;
     svg.append(sv("line", { x1: l, x2: W - r, y1: Y(y), y2: Y(y), class: "grid" }), sv("text", { x: l - 6, y: Y(y) + 4, "text-anchor": "end", class: "faint" }, unit(y)),
-      sv("text", { x: X(x), y: H - 8, "text-anchor": i === 4 ? "end" : i ? "middle" : "start", class: "faint" }, ms(x / 1000).replace(/\.(\d\d?)\d* /, ".$1 ")));
+      sv("text", { x: X(x), y: H - 8, "text-anchor": i === ticks ? "end" : i ? "middle" : "start", class: "faint" }, ms(x / 1000).replace(/\.(\d\d?)\d* /, ".$1 ")));
   }
   draw(svg, X, Y);
   return el("div", {}, el("h3", {}, title), svg, key(legend));
