@@ -1,9 +1,11 @@
 package stack
 
 import (
+	"runtime"
 	"sync"
 	"time"
 
+	"github.com/sockeye-net/sockeye/stack/clock"
 	"github.com/sockeye-net/sockeye/stack/link"
 )
 
@@ -17,20 +19,28 @@ import (
 // that an application that comes straight back finds the lead free.
 const idleTime = time.Millisecond
 
+// idleMost is how long it is where applications have come back again and again: a timer
+// that is near wakes a thread, which may take the next packet to another processor.
+const idleMost = 4 * idleTime
+
 // A lead is who waits for the link. The shard's lock guards it.
 type lead struct {
-	link    link.Link
-	taken   bool  // somebody leads
-	terms   uint  // how often somebody began to
-	side    *side // what the leader waits for; nil: the background leads
-	waiting bool  // the leader is in link.Wait, or about to be: only Wake reaches it
-	woke    bool  // the batch under way has news for one of them
-	free    sync.Cond
-	held    []*side       // whose waiters have bytes, and may get more before they are woken
-	batches int           // since held was empty
-	feeding bool          // a batch is in the host's hands
-	nudged  chan struct{} // with room for one
-	in      [batch]link.Packet
+	link     link.Link
+	taken    bool  // somebody leads
+	side     *side // what the leader waits for; nil: the background leads
+	waiting  bool  // the leader is in link.Wait, or about to be: only Wake reaches it
+	woke     bool  // the batch under way has news for one of them
+	called   int   // beds whose sleepers were woken and have not come yet
+	free     sync.Cond
+	held     []*side       // whose waiters have bytes, and may get more before they are woken
+	batches  int           // since held was empty
+	feeding  bool          // a batch is in the host's hands
+	idle     alarm         // goes off when nobody has led for patience
+	patience time.Duration // idleTime to idleMost; the background's lead begins it anew
+	idling   bool          // it is set, and was not heard of
+	idleAt   clock.Instant // when it was set
+	nudged   chan struct{} // with room for one
+	in       [batch]link.Packet
 }
 
 // maxHeld is for how many batches who has bytes sleeps on.
@@ -92,6 +102,10 @@ func (sh *shard) sleep(d *side) {
 	b.asleep++
 	b.cond.Wait()
 	b.asleep--
+	if b.called {
+		b.called = false
+		sh.lead.called--
+	}
 	sh.rise(d)
 }
 
@@ -110,13 +124,24 @@ func (sh *shard) leadFor(d *side, seen uint32) {
 // begin takes the lead.
 func (sh *shard) begin(d *side) {
 	sh.lead.taken, sh.lead.side = true, d
-	sh.lead.terms++
 }
 
-// resign gives the lead up and tells the background, and Close.
+// resign gives the lead up, tells Close, and the background if nobody takes it. It is
+// called with each request: to set the alarm each time costs more than to have the
+// idle time end a little early, and to wake the background, which goes back to sleep, a
+// thread's wake-up.
 func (sh *shard) resign() {
-	sh.lead.taken, sh.lead.side = false, nil
-	sh.lead.free.Broadcast()
+	l := &sh.lead
+	l.taken, l.side = false, nil
+	l.free.Broadcast()
+	if l.idling {
+		if sh.now.Sub(l.idleAt) <= l.patience/2 {
+			return
+		}
+		l.patience = min(2*l.patience, idleMost)
+	}
+	l.idling, l.idleAt = true, sh.now
+	l.idle.Reset(l.patience)
 }
 
 // feed waits for the link and walks one batch through the host. The lock is
@@ -126,7 +151,13 @@ func (sh *shard) resign() {
 func (sh *shard) feed() {
 	l := &sh.lead
 	l.waiting, l.woke = true, false
+	called := l.called > 0
 	sh.mu.Unlock()
+	if called {
+		// Whoever was woken comes first: his memory is full, or not there, and what
+		// is read before he has come goes to the ring, another copy.
+		runtime.Gosched()
+	}
 	var err error
 	if len(l.held) == 0 {
 		err = sh.link.Wait(false)
@@ -165,39 +196,42 @@ func (sh *shard) feed() {
 func (sh *shard) background() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	idle := time.AfterFunc(time.Hour, sh.nudge)
-	defer idle.Stop()
+	l := &sh.lead
+	defer l.idle.Stop()
 	for sh.failed == nil {
-		if sh.lead.taken {
-			sh.lead.free.Wait()
-			continue
+		if !l.taken {
+			sh.leadAlone()
 		}
-		terms := sh.lead.terms
-		if terms > 0 && !sh.stayedIdle(idle, terms) {
-			continue
+		if sh.failed == nil {
+			sh.mu.Unlock()
+			<-l.nudged
+			sh.mu.Lock()
+			l.idling = false
 		}
-		sh.begin(nil)
-		for sh.failed == nil && !sh.lead.woke {
-			sh.feed()
-		}
-		sh.lead.woke = false
-		sh.resign()
 	}
 }
 
-// nudge ends the background's wait for idleTime: the time is over, or the shard.
+// leadAlone reads and feeds until an application was woken.
+func (sh *shard) leadAlone() {
+	l := &sh.lead
+	sh.begin(nil)
+	l.idle.Stop()
+	l.idling, l.patience = false, idleTime
+	select {
+	case <-l.nudged: // that was before
+	default:
+	}
+	for sh.failed == nil && !l.woke {
+		sh.feed()
+	}
+	l.woke = false
+	sh.resign()
+}
+
+// nudge tells the background that idleTime is over, or the shard.
 func (sh *shard) nudge() {
 	select {
 	case sh.lead.nudged <- struct{}{}:
 	default:
 	}
-}
-
-// stayedIdle waits for idleTime and reports whether nobody has led meanwhile.
-func (sh *shard) stayedIdle(idle *time.Timer, terms uint) bool {
-	idle.Reset(idleTime)
-	sh.mu.Unlock()
-	<-sh.lead.nudged
-	sh.mu.Lock()
-	return !sh.lead.taken && sh.lead.terms == terms && sh.failed == nil
 }

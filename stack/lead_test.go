@@ -87,3 +87,39 @@ func TestLeaderIsInterrupted(t *testing.T) {
 		require.ErrorIs(t, <-ended, stack.ErrClosed)
 	})
 }
+
+// An application that comes back to its link again and again keeps the lead; when it
+// stays away the background takes it, some milliseconds later at the most.
+func TestBackgroundIsPatientWithWhoComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := two(t, 100, stack.Config{})
+		l := listen(t, b, 80)
+		c, s := connect(t, a, l, port(addrB, 80))
+		go func() {
+			var p [1]byte
+			for {
+				if n, err := c.Recv(p[:], 0); n == 0 || err != nil {
+					return
+				}
+				if _, err := c.Send(p[:], 0); err != nil {
+					return
+				}
+			}
+		}()
+		var p [2]byte
+		for range 100 { // far longer than any patience
+			time.Sleep(200 * time.Microsecond)
+			_, err := s.Send(p[:1], 0)
+			require.NoError(t, err)
+			n, err := s.Recv(p[:], 0)
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+		}
+		_, err := s.Send(p[:1], 0)
+		require.NoError(t, err)
+		time.Sleep(6 * time.Millisecond) // nobody waits on this side any more
+		n, err := s.Recv(p[:], stack.DontWait)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+	})
+}

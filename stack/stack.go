@@ -104,7 +104,7 @@ func newStack(cfg *Config, links []link.Link) (*Stack, error) {
 func (s *Stack) newShard(cfg *Config, l link.Link, share host.Share) (*shard, error) {
 	sh := &shard{link: l, read: cfg.Clock, deliver: cfg.Trace, over: make(chan struct{})}
 	sh.lead.link, sh.lead.free.L = l, &sh.mu
-	sh.lead.nudged = make(chan struct{}, 1)
+	sh.lead.patience, sh.lead.nudged = idleTime, make(chan struct{}, 1)
 	if cfg.Trace != nil {
 		sh.log = trace.NewLog(traceLog)
 	}
@@ -117,7 +117,7 @@ func (s *Stack) newShard(cfg *Config, l link.Link, share host.Share) (*shard, er
 	if sh.host, err = host.New(c, sh.feat); err != nil {
 		return nil, err
 	}
-	sh.timer = newAlarm(sh.expire)
+	sh.timer, sh.lead.idle = newAlarm(sh.expire), newAlarm(sh.nudge)
 	return sh, nil
 }
 

@@ -26,6 +26,7 @@ type bed struct {
 	users  int
 	lent   bool       // the call at work copies outside the lock
 	held   bool       // news are held back: see shard.hold
+	called bool       // sleepers were woken and have not come yet
 	reader tcp.Reader // of the call that waits for bytes; no Buf: none does
 }
 
@@ -64,6 +65,10 @@ func (sh *shard) rouse(d *side) {
 		b.held = false
 		if b.asleep > 0 {
 			sh.lead.woke = true
+			if b.reader.Buf != nil && !b.called {
+				b.called = true
+				sh.lead.called++
+			}
 			b.cond.Broadcast()
 		}
 	}

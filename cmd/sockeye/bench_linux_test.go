@@ -21,6 +21,9 @@ func TestBench(t *testing.T) {
 		var r bench.Result
 		require.NoError(t, json.Unmarshal([]byte(line), &r))
 		got[r.Mode]++
+		judged := (r.Conns == 1 || r.Name == "bulk") && strings.HasPrefix(r.Mode, "sockeye")
+		require.Equal(t, judged, r.OfCeiling > 0, line)
+		require.Equal(t, judged && r.Name == "bulk" && r.Mode == "sockeye, offloads", r.OfDirect > 0, line)
 		require.Equal(t, 1500, r.MTU)
 		if r.Name == "bulk" {
 			require.Positive(t, r.Gbps, line)
@@ -30,7 +33,14 @@ func TestBench(t *testing.T) {
 			require.LessOrEqual(t, r.P50, r.P99, line)
 		}
 	}
-	require.Equal(t, map[string]int{"sockeye, offloads": 6, "sockeye, plain TUN": 6, "kernel, veth": 6, "no stack, offloads": 3}, got)
+	require.Equal(t, map[string]int{"sockeye, offloads": 6, "sockeye, plain TUN": 6, "kernel, veth": 6,
+		"ceiling, offloads": 5, "ceiling, no copy": 4, "ceiling, plain TUN": 5}, got)
+
+	p = w.run(sockeye("bench", "--time", "50ms", "--rounds", "1", "--conns", "1", "--flows", "2", "--apart", "--way", "up,ask", "--only", "sockeye, offloads", "--only", "kernel, veth"))
+	require.Zero(t, p.code, p.stderr())
+	require.Contains(t, p.stdout(), "bulk, sending, 2 at once")
+	require.Contains(t, p.stdout(), "a byte and its answer")
+	require.NotContains(t, p.stdout(), "receiving", "it was not asked for")
 
 	p = w.run(sockeye("bench", "--time", "20ms", "--rounds", "1", "--conns", "2", "--flows", "1", "--only", "kernel, veth"))
 	require.Zero(t, p.code, p.stderr())

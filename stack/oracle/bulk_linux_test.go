@@ -2,11 +2,13 @@ package oracle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -135,15 +137,25 @@ func bulk(b testing.TB, open func(testing.TB) dialer, up bool) float64 {
 // kernelListener listens at kernelAt in a namespace.
 func kernelListener(t testing.TB, ns *setup.NetNS) (l net.Listener) {
 	require.NoError(t, ns.Do(func() (err error) {
-		l, err = net.Listen("tcp4", kernelAt.String())
+		config := net.ListenConfig{Control: useCUBIC}
+		l, err = config.Listen(context.Background(), "tcp4", kernelAt.String())
 		return err
 	}))
 	return l
 }
 
-// kernelBest gives a socket, where it is the kernel's, CUBIC, whatever the
-// machine's default, and lets it sleep until there is much to read: a sink that
-// wakes for each segment would be what is measured.
+// useCUBIC gives a socket of the kernel's CUBIC, whatever the machine's default, before
+// it has a connection: one that began with BBR stays paced by a timer.
+func useCUBIC(_, _ string, raw syscall.RawConn) error {
+	var err error
+	cerr := raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, "cubic")
+	})
+	return errors.Join(err, cerr)
+}
+
+// kernelBest lets a socket, where it is the kernel's, sleep until there is much to
+// read: a sink that wakes for each segment would be what is measured.
 func kernelBest(t testing.TB, c net.Conn) {
 	kernels, ok := c.(*net.TCPConn)
 	if !ok {
@@ -152,7 +164,6 @@ func kernelBest(t testing.TB, c net.Conn) {
 	raw, err := kernels.SyscallConn()
 	require.NoError(t, err)
 	require.NoError(t, raw.Control(func(fd uintptr) {
-		_ = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, "cubic")
 		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVLOWAT, 128<<10)
 	}))
 }

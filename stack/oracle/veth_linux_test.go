@@ -29,7 +29,8 @@ func overVeth(t testing.TB) dialer {
 	noOffloads(t, far, "far0")
 	return dialer{far, func(ctx context.Context) (c net.Conn, err error) {
 		err = near.Do(func() (err error) {
-			c, err = new(net.Dialer).DialContext(ctx, "tcp4", kernelAt.String())
+			d := net.Dialer{Control: useCUBIC}
+			c, err = d.DialContext(ctx, "tcp4", kernelAt.String())
 			return err
 		})
 		return c, err

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"os"
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/link"
@@ -13,13 +12,22 @@ import (
 
 // A bareConn is TCP with nothing in it: one connection, no loss, no timer, no
 // options but those of the handshake. It sends or receives as fast as the
-// device lets it, from and to the caller's memory: no stack can be faster.
-// Whoever calls Write or Read reads the device. It is for one goroutine.
+// device lets it. What a socket call costs at the least it has too: one copy
+// between the caller's memory and what the device is written from and read into,
+// unless direct; no stack that copies can be faster. The other way that copy is
+// cheaper than a stack's, whose ring is larger than this one buffer: it keeps
+// what was not acknowledged. On a device without offloads it makes and
+// checks the sums. Whoever calls Write or Read reads the device. It is for one
+// goroutine; several connections on one device have one together (baregroup.go).
 type bareConn struct {
 	net.Conn // nothing; for the methods that are not needed
 	dev      link.Link
+	group    *bareGroup
+	direct   bool // the device is written from the caller's memory, and what is read stays where the device put it
+	offloads bool
+	buf      []byte // not direct: what is written, 64 KiB at a time
 	head     [40]byte
-	ps       [64]link.Packet
+	cut      bareCut
 	seg      wire.TCP
 	local    netip.AddrPort
 	remote   netip.AddrPort
@@ -29,7 +37,7 @@ type bareConn struct {
 	shift    uint8
 	mss      int
 	rcv      wire.Seq // what we have received, all in order
-	until    time.Time
+	owes     bool     // an ACK
 }
 
 const (
@@ -38,13 +46,21 @@ const (
 	bareMost   = 65535 - 40
 )
 
-var errReset = errors.New("the kernel reset the connection")
+var (
+	errReset = errors.New("the kernel reset the connection")
+	errSum   = errors.New("a checksum of the kernel's is wrong")
+)
 
-// dialBare shakes hands.
-func dialBare(dev link.Link, from netip.Addr, to netip.AddrPort) (net.Conn, error) {
-	c := &bareConn{dev: dev, local: netip.AddrPortFrom(from, 40000), remote: to,
-		una: 1000, nxt: 1000, mss: dev.Features().MTU - 40}
-	c.until = time.Now().Add(patience)
+// dial shakes hands. No connection of the group carries bytes yet.
+func (g *bareGroup) dial(from netip.Addr, to netip.AddrPort) (net.Conn, error) {
+	dev := g.dev
+	c := &bareConn{dev: dev, group: g, direct: g.direct, local: netip.AddrPortFrom(from, g.port()), remote: to,
+		una: 1000, nxt: 1000, mss: dev.Features().MTU - 40, offloads: dev.Features().ChecksumOffload}
+	g.conns = append(g.conns, c)
+	if !g.direct {
+		c.buf = make([]byte, bareMost)
+	}
+	g.until = time.Now().Add(patience)
 	stop := time.AfterFunc(patience, dev.Wake)
 	defer stop.Stop()
 	syn := wire.TCPOptions{HasMSS: true, MSS: uint16(c.mss), HasWindowScale: true, WindowScale: bareShift}
@@ -52,7 +68,10 @@ func dialBare(dev link.Link, from netip.Addr, to netip.AddrPort) (net.Conn, erro
 		return nil, err
 	}
 	for answered := false; !answered; {
-		if err := c.read(func(s *wire.TCP, _ []byte) {
+		if err := g.read(func(to *bareConn, s *wire.TCP, _ []byte) {
+			if to != c {
+				return
+			}
 			answered = answered || s.Flags&wire.SYN != 0
 			c.rcv = s.Seq.Add(1)
 			c.nxt, c.una = s.Ack, s.Ack
@@ -89,77 +108,72 @@ func (c *bareConn) send(flags wire.Flags, o wire.TCPOptions, text []byte) error 
 	return c.dev.WriteBatch([]link.Packet{p})
 }
 
-// read waits for a batch and takes it.
-func (c *bareConn) read(take func(*wire.TCP, []byte)) error {
-	for {
-		n, err := c.dev.TryRead(c.ps[:])
-		if err != nil {
-			return err
-		}
-		for i := range c.ps[:n] {
-			b := c.ps[i].Head
-			if len(b) < 40 || b[9] != wire.ProtoTCP {
-				continue
-			}
-			s, text, err := wire.DecodeTCP(b[20:])
-			if err != nil {
-				return err
-			}
-			if s.Flags&wire.RST != 0 {
-				return errReset
-			}
-			take(&s, text)
-		}
-		if n > 0 {
-			return nil
-		}
-		if !time.Now().Before(c.until) {
-			return os.ErrDeadlineExceeded
-		}
-		if err := c.dev.Wait(false); err != nil {
-			return err
-		}
-	}
-}
-
 // Write sends b, super-segment by super-segment, as the window allows.
 func (c *bareConn) Write(b []byte) (n int, err error) {
 	most := bareMost - bareMost%c.mss
 	for n < len(b) {
-		room := c.una.Add(c.wnd).Sub(c.nxt)
-		if k := min(len(b)-n, most); room >= k {
-			if err := c.send(wire.ACK, wire.TCPOptions{}, b[n:n+k]); err != nil {
+		if k := min(len(b)-n, most); c.room() >= k {
+			if err := c.put(b[n : n+k]); err != nil {
 				return n, err
 			}
 			n += k
 			continue
 		}
-		if err := c.read(func(s *wire.TCP, _ []byte) {
-			c.una, c.wnd = s.Ack, int(s.Window)<<c.shift
-		}); err != nil {
+		if err := c.group.read((*bareConn).acked); err != nil {
 			return n, err
 		}
 	}
 	return n, nil
 }
 
-// Read takes what has come, and gives b nothing but its length: the bytes stay
-// in the device's buffer. An ACK goes for every batch, unless the caller answers.
+// room is how many bytes the kernel's window has room for.
+func (c *bareConn) room() int { return c.una.Add(c.wnd).Sub(c.nxt) }
+
+// acked takes an ACK.
+func (c *bareConn) acked(s *wire.TCP, _ []byte) { c.una, c.wnd = s.Ack, int(s.Window)<<c.shift }
+
+// put sends text, of at most bareMost bytes.
+func (c *bareConn) put(text []byte) error {
+	if !c.direct {
+		text = c.buf[:copy(c.buf, text)]
+	}
+	if c.offloads {
+		return c.send(wire.ACK, wire.TCPOptions{}, text)
+	}
+	return c.sendCut(text)
+}
+
+// Read takes what has come, and where it is direct gives b nothing but its length:
+// the bytes stay in the device's buffer. An ACK goes for every batch, unless the
+// caller answers.
 func (c *bareConn) Read(b []byte) (n int, err error) {
-	if err := c.read(func(s *wire.TCP, text []byte) {
-		c.una, c.wnd = s.Ack, int(s.Window)<<c.shift
-		if s.Seq == c.rcv {
-			c.rcv = c.rcv.Add(len(text))
-			n += len(text)
-		}
+	at := 0
+	if err := c.group.read(func(_ *bareConn, s *wire.TCP, text []byte) {
+		n += c.take(s, text, b, &at)
 	}); err != nil || n == 0 || n < c.mss {
 		return n, err
 	}
 	return n, c.send(wire.ACK, wire.TCPOptions{}, nil)
 }
 
+// take takes a segment, whose text goes to b from *at on, and returns how many bytes
+// it brought. What is more than b holds goes to its beginning again.
+func (c *bareConn) take(s *wire.TCP, text, b []byte, at *int) int {
+	c.acked(s, nil)
+	if s.Seq != c.rcv {
+		return 0
+	}
+	n := len(text)
+	c.rcv = c.rcv.Add(n)
+	for !c.direct && len(text) > 0 {
+		k := copy(b[*at:], text)
+		text, *at = text[k:], (*at+k)%len(b)
+	}
+	return n
+}
+
 func (c *bareConn) deadline(t time.Time) error {
-	c.until = t
+	c.group.until = t
 	time.AfterFunc(time.Until(t), c.dev.Wake)
 	return nil
 }

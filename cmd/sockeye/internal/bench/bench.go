@@ -19,6 +19,11 @@ type Result struct {
 	Ops      float64 `json:"ops_per_s,omitempty"`
 	P50      float64 `json:"p50_us,omitempty"`
 	P99      float64 `json:"p99_us,omitempty"`
+
+	// Gbps, or Ops, as a part of what the same device gave the same run without a
+	// stack: with one copy between the caller's memory and the device's, and with none.
+	OfCeiling float64 `json:"of_ceiling,omitempty"`
+	OfDirect  float64 `json:"of_ceiling_no_copy,omitempty"`
 }
 
 // A Plan says what to measure.
@@ -29,6 +34,8 @@ type Plan struct {
 	Conns  []int         // how many connections ask at once
 	Flows  []int         // how many connections carry bytes at once
 	Only   []string      // contestants; none: all
+	Ways   []string      // of Ways(); none: all
+	Apart  bool          // the kernel's end is a process of its own
 	// Say is told what is being done, for a progress line.
 	Say func(text string)
 	// Granted is told, once for each contestant of ours, what its device does for it.
@@ -37,17 +44,19 @@ type Plan struct {
 	told [2]bool // Granted of offloads, and of the plain TUN
 }
 
+const bulkName = "bulk"
+
 // A discipline is what a contestant is put to.
 type discipline struct {
 	result Result // what is known before
-	bare   bool   // the ceiling takes part: it has one connection
+	bare   bool   // the ceilings take part: where requests are answered they have one connection
 	run    func(context.Context, *path, *Plan) (Result, error)
 }
 
 func (p *Plan) disciplines() (all []discipline) {
 	for _, n := range p.Flows {
 		for _, dir := range []string{"up", "down"} {
-			all = append(all, discipline{Result{Name: "bulk", Dir: dir, Conns: n, MTU: p.MTU}, n == 1,
+			all = append(all, discipline{Result{Name: bulkName, Dir: dir, Conns: n, MTU: p.MTU}, true,
 				func(ctx context.Context, to *path, p *Plan) (Result, error) { return bulk(ctx, to, p, n, dir == "up") }})
 		}
 	}
@@ -55,7 +64,19 @@ func (p *Plan) disciplines() (all []discipline) {
 		all = append(all, discipline{Result{Name: "request-response", Conns: n, MTU: p.MTU}, n == 1,
 			func(ctx context.Context, to *path, p *Plan) (Result, error) { return requests(ctx, to, p, n) }})
 	}
-	return all
+	return slices.DeleteFunc(all, func(d discipline) bool {
+		return len(p.Ways) > 0 && !slices.Contains(p.Ways, d.way())
+	})
+}
+
+// Ways returns what there is to measure.
+func Ways() []string { return []string{"up", "down", "ask"} }
+
+func (d *discipline) way() string {
+	if d.result.Dir == "" {
+		return "ask"
+	}
+	return d.result.Dir
 }
 
 // Run measures everything and returns the results, discipline by discipline.
@@ -78,18 +99,39 @@ func (p *Plan) Run(ctx context.Context) (all []Result, err error) {
 				rounds[c.mode] = append(rounds[c.mode], r)
 			}
 		}
+		first := len(all)
 		for _, c := range contestants {
 			if got := rounds[c.mode]; len(got) > 0 {
 				all = append(all, d.result.median(c.mode, got))
 			}
 		}
+		compare(all[first:])
 	}
 	return all, nil
 }
 
+// compare fills in what the results of one discipline are as parts of their ceilings.
+func compare(all []Result) {
+	of := func(r *Result, mode string) float64 {
+		for i := range all {
+			if c := &all[i]; mode != "" && c.Mode == mode && c.Gbps+c.Ops > 0 {
+				return (r.Gbps + r.Ops) / (c.Gbps + c.Ops) // it has one of them
+			}
+		}
+		return 0
+	}
+	for i := range all {
+		for _, c := range contestants {
+			if c.mode == all[i].Mode {
+				all[i].OfCeiling, all[i].OfDirect = of(&all[i], c.under), of(&all[i], c.direct)
+			}
+		}
+	}
+}
+
 // takesPart reports whether c is put to d.
 func (p *Plan) takesPart(c *contestant, d *discipline) bool {
-	return (d.bare || !c.bare) && (len(p.Only) == 0 || slices.Contains(p.Only, c.mode))
+	return (d.bare || !c.bare) && (d.result.Name == bulkName || !c.bulk) && (len(p.Only) == 0 || slices.Contains(p.Only, c.mode))
 }
 
 // Modes returns the names of the contestants.

@@ -35,9 +35,8 @@ func connect(ctx context.Context, to *path, l net.Listener) (p pair, err error) 
 	return p, nil
 }
 
-// tune gives a socket, where it is the kernel's, CUBIC, whatever the machine's
-// default is, and lets it sleep until there is much to read: a reader that
-// wakes for each segment would be what is measured.
+// tune lets a socket, where it is the kernel's, sleep until there is much to read: a
+// reader that wakes for each segment would be what is measured.
 func tune(c net.Conn) {
 	kernels, ok := c.(*net.TCPConn)
 	if !ok {
@@ -48,7 +47,6 @@ func tune(c net.Conn) {
 		return
 	}
 	_ = raw.Control(func(fd uintptr) {
-		_ = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, "cubic")
 		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVLOWAT, 128<<10)
 	})
 }
@@ -58,6 +56,9 @@ const blockSize = 256 << 10
 
 // bulk moves bytes over flows connections at once for the plan's time.
 func bulk(ctx context.Context, to *path, p *Plan, flows int, up bool) (r Result, err error) {
+	if p.Apart {
+		return bulkApart(ctx, to, p, flows, up)
+	}
 	l, err := to.listen()
 	if err != nil {
 		return r, err
@@ -98,11 +99,11 @@ func move(from, into []net.Conn, d time.Duration) (n int64, took, spent time.Dur
 	}
 	var all sync.WaitGroup
 	var got atomic.Int64
-	failed := make([]error, 2*len(from))
+	work := append(sources(from), sinks(into, &got)...)
+	failed := make([]error, len(work))
 	begin, cpu := time.Now(), used()
-	for i := range from {
-		all.Go(func() { failed[2*i] = source(from[i]) })
-		all.Go(func() { failed[2*i+1] = sink(into[i], &got) })
+	for i, do := range work {
+		all.Go(func() { failed[i] = do() })
 	}
 	all.Wait()
 	took, spent = time.Since(begin), used()-cpu

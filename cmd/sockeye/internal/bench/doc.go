@@ -6,7 +6,9 @@
 //	bench.go      what is measured, in rounds, and the medians
 //	paths_linux.go   the contestants
 //	bulk_linux.go requests.go   one flow up and down; a byte and its answer
-//	bare_linux.go    TCP with nothing in it, over a device: the ceiling
+//	apart_linux.go   the kernel's end in a process of its own
+//	bare_linux.go barecut_linux.go baregroup_linux.go   TCP with nothing in it, over
+//	              a device: the ceiling, with one copy and without
 //
 // It makes devices and namespaces and removes them; it is for the command bench
 // alone.

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
@@ -27,6 +30,7 @@ const deviceName = "bench0"
 type path struct {
 	listen func() (net.Listener, error)
 	dial   func(context.Context) (net.Conn, error)
+	there  *setup.NetNS   // where the kernel's end is; nil: here
 	undo   []func() error // the last first
 }
 
@@ -39,26 +43,48 @@ func (p *path) close() (err error) {
 	return err
 }
 
-func listenHere() (net.Listener, error) { return net.Listen("tcp4", server.String()) }
+func listenHere() (net.Listener, error) {
+	config := net.ListenConfig{Control: useCUBIC}
+	return config.Listen(context.Background(), "tcp4", server.String())
+}
+
+// useCUBIC gives a socket of the kernel's CUBIC, whatever the machine's default is.
+// It is for a socket that has no connection yet: one that began with BBR
+// stays paced by a timer, whatever it is given afterwards.
+func useCUBIC(_, _ string, raw syscall.RawConn) error {
+	var err error
+	cerr := raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, "cubic")
+	})
+	return errors.Join(err, cerr)
+}
 
 // A contestant is what is measured.
 type contestant struct {
-	mode string
-	bare bool // it can move bytes and nothing else
-	open func(*Plan) (*path, error)
+	mode   string
+	bare   bool   // it has one connection where requests are answered
+	bulk   bool   // it moves many bytes, and nothing else
+	under  string // its ceiling: one copy
+	direct string // its ceiling, no copy
+	open   func(*Plan) (*path, error)
 }
 
-// Ours, with a device of either kind.
+// Ours, with a device of either kind, and the ceilings of these devices.
 const (
-	modeOffloads = "sockeye, offloads"
-	modePlain    = "sockeye, plain TUN"
+	modeOffloads  = "sockeye, offloads"
+	modePlain     = "sockeye, plain TUN"
+	ceiling       = "ceiling, offloads"
+	ceilingDirect = "ceiling, no copy"
+	ceilingPlain  = "ceiling, plain TUN"
 )
 
 var contestants = []contestant{
-	{modeOffloads, false, func(p *Plan) (*path, error) { return ours(p, false) }},
-	{modePlain, false, func(p *Plan) (*path, error) { return ours(p, true) }},
-	{"kernel, veth", false, veth},
-	{"no stack, offloads", true, bare},
+	{mode: modeOffloads, under: ceiling, direct: ceilingDirect, open: func(p *Plan) (*path, error) { return ours(p, false) }},
+	{mode: modePlain, under: ceilingPlain, open: func(p *Plan) (*path, error) { return ours(p, true) }},
+	{mode: "kernel, veth", open: veth},
+	{mode: ceiling, bare: true, open: func(p *Plan) (*path, error) { return bare(p, false, false) }},
+	{mode: ceilingDirect, bare: true, bulk: true, open: func(p *Plan) (*path, error) { return bare(p, false, true) }},
+	{mode: ceilingPlain, bare: true, open: func(p *Plan) (*path, error) { return bare(p, true, false) }},
 }
 
 // device makes the TUN and brings the kernel's end of it up.
@@ -105,15 +131,16 @@ func (p *Plan) tellGranted(dev *tun.Device, plain bool) {
 	*told = true
 }
 
-// bare is a TUN with next to nothing on it.
-func bare(p *Plan) (*path, error) {
-	dev, err := device(p, false)
+// bare is a TUN with next to nothing on it; direct: that does not copy.
+func bare(p *Plan, plain, direct bool) (*path, error) {
+	dev, err := device(p, plain)
 	if err != nil {
 		return nil, err
 	}
+	g := &bareGroup{dev: dev, direct: direct}
 	return &path{
 		listen: listenHere,
-		dial:   func(context.Context) (net.Conn, error) { return dialBare(dev, us.Addr(), server) },
+		dial:   func(context.Context) (net.Conn, error) { return g.dial(us.Addr(), server) },
 		undo:   []func() error{dev.Close},
 	}, nil
 }
@@ -141,13 +168,15 @@ func veth(p *Plan) (_ *path, err error) {
 	if err := errors.Join(ns[0].Do(near), ns[1].Do(far)); err != nil {
 		return nil, err
 	}
+	to.there = ns[1]
 	to.listen = func() (l net.Listener, err error) {
 		err = ns[1].Do(func() error { l, err = listenHere(); return err })
 		return l, err
 	}
 	to.dial = func(ctx context.Context) (c net.Conn, err error) {
 		err = ns[0].Do(func() error {
-			c, err = new(net.Dialer).DialContext(ctx, "tcp4", server.String())
+			dialer := net.Dialer{Control: useCUBIC}
+			c, err = dialer.DialContext(ctx, "tcp4", server.String())
 			return err
 		})
 		return c, err

@@ -16,14 +16,11 @@ const patience = 20 * time.Second
 // requests sends one byte and waits for it to come back, on conns connections
 // at once.
 func requests(ctx context.Context, to *path, p *Plan, conns int) (r Result, err error) {
-	l, err := to.listen()
+	stop, err := to.echo(p)
 	if err != nil {
 		return r, err
 	}
-	var servers sync.WaitGroup
-	servers.Go(func() { serveEcho(l, &servers) })
-	defer servers.Wait()
-	defer l.Close()
+	defer stop()
 	var clients []net.Conn
 	defer func() {
 		for _, c := range clients {
@@ -58,6 +55,27 @@ func requests(ctx context.Context, to *path, p *Plan, conns int) (r Result, err 
 	r.P50 = microseconds(times[len(times)/2])
 	r.P99 = microseconds(times[len(times)*99/100])
 	return r, nil
+}
+
+// echo makes the kernel's end answer, here or apart.
+func (to *path) echo(p *Plan) (stop func(), err error) {
+	if p.Apart {
+		w, err := to.apart(peerEcho, 1, p.Time)
+		if err != nil {
+			return nil, err
+		}
+		return func() { _ = w.end() }, nil
+	}
+	l, err := to.listen()
+	if err != nil {
+		return nil, err
+	}
+	var servers sync.WaitGroup
+	servers.Go(func() { serveEcho(l, &servers) })
+	return func() {
+		_ = l.Close()
+		servers.Wait()
+	}, nil
 }
 
 func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
