@@ -31,6 +31,10 @@ func newGvisor(t testing.TB, ep gstack.LinkEndpoint, prefix netip.Prefix, rack b
 		TransportProtocols: []gstack.TransportProtocolFactory{gtcp.NewProtocol, udp.NewProtocol, icmp.NewProtocol4},
 	})
 	t.Cleanup(func() {
+		// Its reader goes first: Wait has the stack's lock, for which a reader that
+		// answers with a reset would wait, and Wait for the reader.
+		ep.Attach(nil)
+		ep.Wait()
 		s.Close()
 		s.Wait()
 	})
