@@ -292,8 +292,6 @@ func zipped(t *testing.T, p []byte) []byte {
 	return b.Bytes()
 }
 
-func gunzip(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }
-
 func TestAttack_71_GzipBombs(t *testing.T) {
 	text := []byte(strings.Repeat("the quick brown fox ", 5000))
 	whole := zipped(t, text)
