@@ -21,7 +21,10 @@ import (
 // it was set. The error is a *net.OpError.
 func Connect(ctx context.Context, api Sockets, to netip.AddrPort) (net.Conn, error) {
 	fail := func(err error) error {
-		return &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: late(err)}
+		if err == syscall.EINPROGRESS { // so Linux says that SO_SNDTIMEO ended a connect
+			err = os.ErrDeadlineExceeded
+		}
+		return &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: err}
 	}
 	wait := time.Duration(0)
 	if until, ok := ctx.Deadline(); ok {
@@ -93,13 +96,5 @@ func (c *called) named(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &net.OpError{Op: op, Net: "tcp", Source: c.local, Addr: c.remote, Err: late(err)}
-}
-
-// late is err, or that its time was over: of a connect that took too long Linux says EINPROGRESS.
-func late(err error) error {
-	if err == syscall.EAGAIN || err == syscall.EINPROGRESS || err == syscall.ETIMEDOUT {
-		return os.ErrDeadlineExceeded
-	}
-	return err
+	return &net.OpError{Op: op, Net: "tcp", Source: c.local, Addr: c.remote, Err: err}
 }

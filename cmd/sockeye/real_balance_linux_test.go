@@ -13,24 +13,26 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// numbered is a server of the kernel's that answers with its port.
+func (w *world) numbered(port string) *httptest.Server {
+	var l net.Listener
+	w.do(func() (err error) {
+		l, err = net.Listen("tcp4", kernelIP+":"+port)
+		return err
+	})
+	s := httptest.NewUnstartedServer(nethttp.HandlerFunc(func(rw nethttp.ResponseWriter, _ *nethttp.Request) { io.WriteString(rw, port+" ") }))
+	s.Listener.Close()
+	s.Listener = l
+	s.Start()
+	w.t.Cleanup(s.Close)
+	return s
+}
+
 // curl of the world fetches through the balancer from servers of the world; one dies, and one is told of it.
 func TestBalance(t *testing.T) {
 	w := newWorld(t)
-	server := func(port string) *httptest.Server {
-		var l net.Listener
-		w.do(func() (err error) {
-			l, err = net.Listen("tcp4", kernelIP+":"+port)
-			return err
-		})
-		s := httptest.NewUnstartedServer(nethttp.HandlerFunc(func(rw nethttp.ResponseWriter, _ *nethttp.Request) { io.WriteString(rw, port+" ") }))
-		s.Listener.Close()
-		s.Listener = l
-		s.Start()
-		t.Cleanup(s.Close)
-		return s
-	}
-	first := server("81")
-	server("82")
+	first := w.numbered("81")
+	w.numbered("82")
 	b := w.start(sockeye(on("balance", "--to", kernelIP+":81,"+kernelIP+":82", "--every", "20ms")...))
 	w.eventually("it listens", func() bool { return strings.Contains(b.stderr(), "balancing "+ourIP) })
 	fetch := func(n int) string {
@@ -57,18 +59,8 @@ func TestBalance(t *testing.T) {
 // Each policy that --by names does what it says.
 func TestBalanceBy(t *testing.T) {
 	w := newWorld(t)
-	for _, port := range []string{"81", "82"} {
-		var l net.Listener
-		w.do(func() (err error) {
-			l, err = net.Listen("tcp4", kernelIP+":"+port)
-			return err
-		})
-		s := httptest.NewUnstartedServer(nethttp.HandlerFunc(func(rw nethttp.ResponseWriter, _ *nethttp.Request) { io.WriteString(rw, port+" ") }))
-		s.Listener.Close()
-		s.Listener = l
-		s.Start()
-		t.Cleanup(s.Close)
-	}
+	w.numbered("81")
+	w.numbered("82")
 	for _, row := range []struct {
 		by, to string
 		want   string // of eight fetches, one after the other

@@ -148,7 +148,7 @@ func (c *cubic) OnCongestion(_ clock.Instant, why Signal, inFlight int) {
 		return
 	}
 	c.onCongestion(why, c.whole(inFlight), beta)
-	c.ssthresh = max(c.whole(c.ssthresh), 2*c.mss)
+	c.ssthresh = c.whole(c.ssthresh)
 	c.setCwnd(int64(min(c.cwnd, c.ssthresh)))
 }
 
@@ -165,7 +165,7 @@ func (c *cubic) OnTimeout(_ clock.Instant, inFlight int) {
 	c.remember()
 	c.wMax = 0
 	c.onTimeout(c.whole(inFlight), betaCubic)
-	c.ssthresh = max(c.whole(c.ssthresh), 2*c.mss)
+	c.ssthresh = c.whole(c.ssthresh)
 }
 
 // remember keeps what OnSpurious brings back, and ends the stage.
