@@ -31,10 +31,11 @@ func (e kernelEpoll) Wait(evs []socket.EpollEvent, d time.Duration) (int, error)
 		return -1, unix.EINVAL // EpollWait passes a pointer to nothing
 	}
 	got := make([]unix.EpollEvent, len(evs))
-	n, err := unix.EpollWait(int(e), got, int(d.Milliseconds()))
-	for err == unix.EINTR {
+	n := 0
+	err := unbroken(func() (err error) {
 		n, err = unix.EpollWait(int(e), got, int(d.Milliseconds()))
-	}
+		return err
+	})
 	for i := range max(n, 0) {
 		evs[i] = socket.EpollEvent{FD: int(got[i].Fd), Events: got[i].Events}
 	}

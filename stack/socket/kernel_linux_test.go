@@ -21,6 +21,15 @@ var _ calls = kernel{}
 
 func theKernel() calls { return kernel{} }
 
+// unbroken makes a call anew that a signal has ended. Go's runtime sends itself signals,
+// and where a socket has a time limit the system does not restart its calls (signal(7)).
+func unbroken(call func() error) (err error) {
+	for err = unix.EINTR; err == unix.EINTR; {
+		err = call()
+	}
+	return err
+}
+
 func sa(a socket.SockAddr) unix.Sockaddr {
 	if a.Addr().Is6() {
 		return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
@@ -54,37 +63,52 @@ func (kernel) GetSockOptInt(fd, level, opt int) (int, error) {
 // Connect to no address is AF_UNSPEC.
 func (kernel) Connect(fd int, a socket.SockAddr) error {
 	if a.Addr().IsValid() {
-		return unix.Connect(fd, sa(a))
+		return unbroken(func() error { return unix.Connect(fd, sa(a)) })
 	}
 	b := make([]byte, 16)
 	_, _, e := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), at(b), uintptr(len(b)))
 	return errnoOf(0, 0, e)
 }
 
-func (kernel) Send(fd int, p []byte, flags int) (int, error) {
-	return unix.SendmsgN(fd, p, nil, nil, flags|unix.MSG_NOSIGNAL)
+func (k kernel) Send(fd int, p []byte, flags int) (int, error) {
+	return k.SendTo(fd, p, flags, socket.SockAddr{})
 }
 
-func (kernel) Accept(fd int) (int, socket.SockAddr, error) {
-	nfd, from, err := unix.Accept(fd)
-	return nfd, ap(from), err
+func (kernel) Accept(fd int) (nfd int, from socket.SockAddr, err error) {
+	err = unbroken(func() error {
+		var s unix.Sockaddr
+		nfd, s, err = unix.Accept(fd)
+		from = ap(s)
+		return err
+	})
+	return nfd, from, err
 }
 
-func (kernel) SendTo(fd int, p []byte, flags int, to socket.SockAddr) (int, error) {
-	if !to.IsValid() {
-		return unix.SendmsgN(fd, p, nil, nil, flags|unix.MSG_NOSIGNAL)
+func (kernel) SendTo(fd int, p []byte, flags int, to socket.SockAddr) (n int, err error) {
+	var name unix.Sockaddr
+	if to.IsValid() {
+		name = sa(to)
 	}
-	return unix.SendmsgN(fd, p, nil, sa(to), flags|unix.MSG_NOSIGNAL)
-}
-
-func (kernel) Recv(fd int, p []byte, flags int) (int, error) {
-	n, _, err := unix.Recvfrom(fd, p, flags)
+	err = unbroken(func() error {
+		n, err = unix.SendmsgN(fd, p, nil, name, flags|unix.MSG_NOSIGNAL)
+		return err
+	})
 	return n, err
 }
 
-func (kernel) RecvFrom(fd int, p []byte, flags int) (int, socket.SockAddr, error) {
-	n, from, err := unix.Recvfrom(fd, p, flags)
-	return n, ap(from), err
+func (k kernel) Recv(fd int, p []byte, flags int) (int, error) {
+	n, _, err := k.RecvFrom(fd, p, flags)
+	return n, err
+}
+
+func (kernel) RecvFrom(fd int, p []byte, flags int) (n int, from socket.SockAddr, err error) {
+	err = unbroken(func() error {
+		var s unix.Sockaddr
+		n, s, err = unix.Recvfrom(fd, p, flags)
+		from = ap(s)
+		return err
+	})
+	return n, from, err
 }
 
 func (kernel) GetSockName(fd int) (socket.SockAddr, error) {
@@ -115,10 +139,10 @@ func (kernel) Ioctl(fd, request int) (int, error) { return unix.IoctlGetInt(fd, 
 // Ready says EBADF where poll has a bit for it.
 func (kernel) Ready(fd, events int) (int, error) {
 	p := []unix.PollFd{{Fd: int32(fd), Events: int16(events)}}
-	_, err := unix.Poll(p, 0)
-	for err == unix.EINTR {
-		_, err = unix.Poll(p, 0)
-	}
+	err := unbroken(func() error {
+		_, err := unix.Poll(p, 0)
+		return err
+	})
 	if p[0].Revents&unix.POLLNVAL != 0 {
 		return -1, unix.EBADF
 	}
@@ -187,12 +211,18 @@ func (kernel) SendMsg(fd int, m *socket.Msg, flags int) (int, error) {
 		name = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: swapped(m.Name.Port()), Addr: m.Name.Addr().As4()}
 		h.Name, h.Namelen = (*byte)(unsafe.Pointer(&name)), uint32(unsafe.Sizeof(name))
 	}
-	n, _, e := unix.Syscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(h)), uintptr(flags|unix.MSG_NOSIGNAL))
+	return messageCall(unix.SYS_SENDMSG, fd, h, vs, flags|unix.MSG_NOSIGNAL)
+}
+
+// messageCall is sendmsg(2) or recvmsg(2).
+func messageCall(number uintptr, fd int, h *unix.Msghdr, vs []unix.Iovec, flags int) (n int, err error) {
+	err = unbroken(func() error {
+		m, _, e := unix.Syscall(number, uintptr(fd), uintptr(unsafe.Pointer(h)), uintptr(flags))
+		n = int(m)
+		return errnoOf(0, 0, e)
+	})
 	runtime.KeepAlive(vs)
-	if e != 0 {
-		return -1, e
-	}
-	return int(n), nil
+	return n, err
 }
 
 func (kernel) RecvMsg(fd int, m *socket.Msg, flags int) (int, error) {
@@ -200,10 +230,9 @@ func (kernel) RecvMsg(fd int, m *socket.Msg, flags int) (int, error) {
 	h, vs := message(m.Iov, control)
 	var name unix.RawSockaddrInet4
 	h.Name, h.Namelen = (*byte)(unsafe.Pointer(&name)), uint32(unsafe.Sizeof(name))
-	n, _, e := unix.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(h)), uintptr(flags))
-	runtime.KeepAlive(vs)
-	if e != 0 {
-		return -1, e
+	n, err := messageCall(unix.SYS_RECVMSG, fd, h, vs, flags)
+	if err != nil {
+		return -1, err
 	}
 	m.Flags = int(h.Flags)
 	if h.Namelen > 0 && name.Family == unix.AF_INET {
@@ -221,7 +250,7 @@ func (kernel) RecvMsg(fd int, m *socket.Msg, flags int) (int, error) {
 			m.Src, m.Meta.To = netip.AddrFrom4([4]byte(c.Data[4:])), netip.AddrFrom4([4]byte(c.Data[8:]))
 		}
 	}
-	return int(n), nil
+	return n, nil
 }
 
 // swapped is a port in the network's order.

@@ -74,9 +74,9 @@ func (a apart) Socket(domain, typ, proto int) (int, error) {
 }
 
 func (a apart) Accept(fd int) (int, socket.SockAddr, error) {
-	nfd, from, err := unix.Accept(fd)
+	nfd, from, err := a.kernel.Accept(fd)
 	nfd, err = a.up(nfd, err)
-	return nfd, ap(from), err
+	return nfd, from, err
 }
 
 // A pace is how long the kernel is given for what a call began, and for a call
