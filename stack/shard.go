@@ -96,7 +96,7 @@ func (sh *shard) send() (more bool) {
 		_ = sh.link.WriteBatch(sh.out[:n])
 	}
 	if sh.peers != nil {
-		sh.post()
+		sh.peers.several.post(sh)
 	}
 	return room > 0 && sh.host.Pending()
 }

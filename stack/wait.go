@@ -105,7 +105,7 @@ func (d *side) pass() {
 
 // news notes what the host said and wakes who waits for it. The lock is held.
 func (s *Socket) news(m host.Mask) {
-	if sp := s.spread(); sp == nil || !sp.told(s, m) {
+	if sp := s.spread(); sp == nil || !s.several().told(s, sp, m) {
 		s.tell(m)
 	}
 }
