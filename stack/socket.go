@@ -491,6 +491,15 @@ func (s *Socket) PathMTU() (n int, err error) {
 	return n, err
 }
 
+// State is Info's, for who needs no more of it. host.ErrNotSupported: not a stream.
+func (s *Socket) State() (st tcp.State, err error) {
+	err = s.call(func(now clock.Instant) (err error) {
+		st, err = s.sh.host.State(now, s.handle)
+		return err
+	})
+	return st, err
+}
+
 // Info describes a stream socket as Linux's tcp_info does.
 func (s *Socket) Info() (i tcp.Info, err error) {
 	if sp := s.spread(); sp != nil {

@@ -93,7 +93,7 @@ func tcpOption(opt, v int) func(*tcp.Options) {
 // setWindowClamp is TCP_WINDOW_CLAMP. EINVAL: 0 where there is a connection.
 func (d *descriptor) setWindowClamp(v int) error {
 	if v == 0 {
-		if i, err := d.sock.Info(); err != nil || i.State != tcp.StateClosed {
+		if st, err := d.sock.State(); err != nil || st != tcp.StateClosed {
 			return orEINVAL(d.errno(err))
 		}
 	} else {
