@@ -78,9 +78,9 @@ func (c *Client) literal(host string, port uint16, until time.Time) ([]netip.Add
 // TLS's last message a request would wait for an ACK that the peer delays (RFC 9293 3.7.4, MUST-17).
 func (c *Client) hurry(fd int) {
 	if o, ok := c.API.(interface {
-		SetSockOptInt(fd, level, opt, value int) error
+		SetNoDelay(fd int, on bool) error
 	}); ok {
-		_ = o.SetSockOptInt(fd, socket.IPPROTO_TCP, socket.TCP_NODELAY, 1) // without it it is only slower
+		_ = o.SetNoDelay(fd, true) // without it it is only slower
 	}
 }
 
