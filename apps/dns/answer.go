@@ -8,7 +8,7 @@ import (
 
 // An Answer is what a Lookup found.
 type Answer struct {
-	Name      dnsmessage.Name // asked for
+	Name      string // asked for, with the final dot
 	Type      Type
 	Chain     []Record    // the CNAME records from Name to Canonical, in order
 	DNAMEs    []Record    // the DNAME records that some of Chain were made of

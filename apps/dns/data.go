@@ -107,8 +107,8 @@ func readShaped(t Type, b []byte) dnsmessage.ResourceBody {
 	case t == TypeSOA:
 		return readSOA(b)
 	}
-	before, ok := map[Type]int{TypeNS: 0, TypeCNAME: 0, TypePTR: 0, TypeMX: 2, TypeSRV: 6}[t]
-	if !ok || len(b) < before {
+	before, names, _ := namesOf(t)
+	if names == 0 || len(b) < before {
 		return nil
 	}
 	name, rest, ok := readName(b[before:])

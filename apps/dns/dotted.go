@@ -106,7 +106,9 @@ func minTTL(r *Record) (uint32, bool) {
 	case *dnsmessage.SOAResource:
 		return d.MinTTL, true
 	case *dnsmessage.UnknownResource:
-		if r.Type == TypeSOA && namesString(TypeSOA, d.Data) != "" {
+		ns := wireLen(d.Data)
+		mbox := wireLen(d.Data[ns:])
+		if r.Type == TypeSOA && ns > 0 && mbox > 0 && ns+mbox+20 == len(d.Data) {
 			return binary.BigEndian.Uint32(d.Data[len(d.Data)-4:]), true
 		}
 	}

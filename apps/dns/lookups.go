@@ -114,7 +114,7 @@ func (c *Client) along(a *Answer, host string) []netip.Addr {
 	}
 	if n, err := ParseName(host); err == nil && len(out) == 0 {
 		for _, t := range []Type{TypeA, TypeAAAA} {
-			b := &Answer{Name: n, Type: t, Canonical: text(n)}
+			b := &Answer{Name: n, Type: t, Canonical: n}
 			if done, err := c.known(b); done && err == nil {
 				out = append(out, b.Addrs()...)
 			}

@@ -20,7 +20,7 @@ func (a *Answer) SpeltName(name string) string { return a.spelling().name(name) 
 
 // spelling knows the name asked for and where its CNAME records lead.
 func (a *Answer) spelling() spelling {
-	s := spelling{labels(text(a.Name))}
+	s := spelling{labels(a.Name)}
 	for _, r := range a.Chain {
 		if d, ok := r.Data.(*dnsmessage.CNAMEResource); ok {
 			s = append(s, labels(s.name(text(d.CNAME))))
