@@ -117,19 +117,36 @@ func (r *reader) uint32() uint32 {
 	return binary.BigEndian.Uint32(r.msg[r.off-4:])
 }
 
+// wire appends the name that comes next, uncompressed.
+func (r *reader) wire(b []byte) []byte {
+	b = appendLabels(b, r.msg, r.off)
+	r.off, _ = checkName(r.msg, r.off, len(r.msg))
+	return b
+}
+
 func (r *reader) name() string {
 	var room [maxName]byte
-	name, _, ok := readName(appendLabels(room[:0], r.msg, r.off))
+	name, _, ok := readName(r.wire(room[:0]))
 	r.dotted = r.dotted || !ok
-	r.off, _ = checkName(r.msg, r.off, len(r.msg))
 	return name
 }
 
 func (r *reader) record() Record {
 	rec := Record{Name: r.name(), Type: Type(r.uint16()), Class: r.uint16(), TTL: r.uint32()}
-	end := int(r.uint16())
-	end += r.off
-	rec.Data = readData(rec.Type, writtenOut(r.msg, r.off, end, rec.Type))
-	r.off = end
+	n := int(r.uint16())
+	rec.Data = readData(rec.Type, r.data(rec.Type, r.off+n))
 	return rec
+}
+
+// data is what comes up to end, its names uncompressed.
+func (r *reader) data(t Type, end int) []byte {
+	before, names, _ := namesOf(t)
+	out := append([]byte(nil), r.msg[r.off:r.off+before]...)
+	r.off += before
+	for range names {
+		out = r.wire(out)
+	}
+	out = append(out, r.msg[r.off:end]...)
+	r.off = end
+	return out
 }

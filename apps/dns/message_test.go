@@ -219,7 +219,7 @@ func asTheyRead(t *testing.T, raw []byte, m *Message) {
 	require.Equal(t, []any{h.ID, h.Response, uint8(h.OpCode), h.Authoritative, h.Truncated, h.RecursionDesired, h.RecursionAvailable, h.AuthenticData, h.CheckingDisabled},
 		[]any{m.ID, m.Response, m.OpCode, m.AA, m.TC, m.RD, m.RA, m.AD, m.CD})
 	for i, q := range theirs.Questions {
-		require.Equal(t, Question{text(q.Name), q.Type, uint16(q.Class)}, m.Questions[i])
+		require.Equal(t, Question{text(&q.Name), q.Type, uint16(q.Class)}, m.Questions[i])
 	}
 	for i, section := range [][]dnsmessage.Resource{theirs.Answers, theirs.Authorities, theirs.Additionals} {
 		ours := [][]Record{m.Answers, m.Authorities, m.Additionals}[i]
@@ -235,7 +235,7 @@ func asTheyRead(t *testing.T, raw []byte, m *Message) {
 			if r.Header.TTL > 1<<31-1 {
 				r.Header.TTL = 0
 			}
-			want := Record{text(r.Header.Name), r.Header.Type, uint16(r.Header.Class), r.Header.TTL, r.Body}
+			want := Record{text(&r.Header.Name), r.Header.Type, uint16(r.Header.Class), r.Header.TTL, r.Body}
 			require.Equal(t, want.String(), ours[0].String())
 			ours = ours[1:]
 		}

@@ -47,7 +47,7 @@ func badName(s, why string) error {
 
 // text is a name as this package keeps it: its bytes, labels separated and ended by dots.
 // Names with a dot inside a label are not made text, so that this loses nothing.
-func text(n dnsmessage.Name) string { return string(n.Data[:n.Length]) }
+func text(n *dnsmessage.Name) string { return string(n.Data[:n.Length]) }
 
 // equalName compares names as RFC 4343 says: ASCII letters without regard to case.
 func equalName(a, b string) bool {

@@ -18,9 +18,7 @@ const mostNames = 48
 
 // head begins a message. The counts follow with each record.
 func (p *packer) head(id uint16, bits uint16) {
-	p.b = binary.BigEndian.AppendUint16(p.b[:0], id)
-	p.b = binary.BigEndian.AppendUint16(p.b, bits)
-	p.b = append(p.b, 0, 0, 0, 0, 0, 0, 0, 0)
+	p.b = append(p.b[:0], byte(id>>8), byte(id), byte(bits>>8), byte(bits), 0, 0, 0, 0, 0, 0, 0, 0)
 	p.names = p.names[:0]
 }
 
@@ -39,8 +37,7 @@ func (p *packer) counted(section int) {
 // question writes a question: the name in wire form, type and class.
 func (p *packer) question(name []byte, t Type, class uint16) {
 	p.name(name)
-	p.b = binary.BigEndian.AppendUint16(p.b, uint16(t))
-	p.b = binary.BigEndian.AppendUint16(p.b, class)
+	p.b = append(p.b, byte(t>>8), byte(t), byte(class>>8), byte(class))
 	p.counted(inQuestion)
 }
 
@@ -100,9 +97,7 @@ func (p *packer) record(section int, owner []byte, t Type, class uint16, ttl uin
 
 // fixed writes what stands between a record's owner and its data: type, class, TTL and, of no data, the length.
 func (p *packer) fixed(t Type, class uint16, ttl uint32) {
-	be := binary.BigEndian
-	p.b = be.AppendUint16(be.AppendUint16(p.b, uint16(t)), class)
-	p.b = be.AppendUint16(be.AppendUint32(p.b, ttl), 0)
+	p.b = append(p.b, byte(t>>8), byte(t), byte(class>>8), byte(class), byte(ttl>>24), byte(ttl>>16), byte(ttl>>8), byte(ttl), 0, 0)
 }
 
 // data writes a record's data. Only the types of RFC 1035 may have their names compressed (RFC 3597 4).
