@@ -220,17 +220,6 @@ func (r *Resolver) try(j *job, server netip.AddrPort, name string, t Type, deadl
 	}
 }
 
-// exchange sends one message and waits for what answers it.
-func (r *Resolver) exchange(over Transport, server netip.AddrPort, q *query, deadline time.Time) *Exchange {
-	switch {
-	case r.Carry != nil:
-		return r.carry(over, server, q, deadline)
-	case over == TCP:
-		return r.askTCP(server, q, deadline)
-	}
-	return r.askUDP(server, q, deadline)
-}
-
 func (r *Resolver) now() time.Time {
 	if r.Now != nil {
 		return r.Now()
