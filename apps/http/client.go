@@ -102,7 +102,7 @@ func (c *Client) prepare(r *Request) (*url.URL, []byte, error) {
 		return nil, nil, err
 	}
 	if u.Scheme == "https" && c.Secure == nil {
-		return nil, nil, &Error{Kind: UnsupportedScheme, Op: quote(r.URL), Text: "https needs TLS, which this program does not have"}
+		return nil, nil, problem(UnsupportedScheme, quote(r.URL), "https needs TLS, which this program does not have", nil)
 	}
 	if err := r.check(); err != nil {
 		return nil, nil, err
@@ -144,7 +144,7 @@ func (cn *conn) request(r *Request, raw []byte) error {
 	if err := cn.send(raw); err != nil {
 		return err
 	}
-	cn.observe(Step{Kind: RequestSent, Raw: raw, Bytes: int64(len(raw))})
+	cn.observe(&Step{Kind: RequestSent, Raw: raw, Bytes: int64(len(raw))})
 	return nil
 }
 
@@ -174,9 +174,9 @@ func (cn *conn) deliver(r *Request) (h *head, interim int, whole bool, err error
 func (cn *conn) unanswered(err error, interim int) error {
 	switch {
 	case err == io.EOF && interim == 0:
-		return &Error{Kind: EmptyReply, Op: cn.doing, Text: "the server closed the connection without a word"}
+		return problem(EmptyReply, cn.doing, "the server closed the connection without a word", nil)
 	case err == io.EOF:
-		return &Error{Kind: RecvFailed, Op: cn.doing, Text: "the connection ended after a 1xx response"}
+		return problem(RecvFailed, cn.doing, "the connection ended after a 1xx response", nil)
 	}
 	return cn.named(err)
 }
@@ -187,7 +187,7 @@ func (cn *conn) respond(r *Request, h *head, interim int, whole bool) (*Response
 	if err != nil {
 		return nil, cn.named(err)
 	}
-	cn.observe(Step{Kind: HeadReceived, Raw: h.raw, Bytes: int64(len(h.raw))})
+	cn.observe(&Step{Kind: HeadReceived, Raw: h.raw, Bytes: int64(len(h.raw))})
 	cn.until, cn.idle = r.Deadline, orElse(cn.client.IdleTimeout, defaultIdle)
 	keep = keep && !r.Close && !r.Old && whole
 	cn.closing = !keep

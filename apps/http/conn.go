@@ -58,14 +58,14 @@ func (cn *conn) recv(p []byte) (int, error) {
 	switch {
 	case errors.Is(err, ErrTruncated) && cn.got:
 		cn.atEOF = true
-		return 0, &Error{Kind: Partial, Op: cn.doing, Text: "the connection was cut and not closed", Err: ErrTruncated}
+		return 0, problem(Partial, cn.doing, "the connection was cut and not closed", ErrTruncated)
 	case timedOut(err):
 		return 0, cn.late(err)
 	case err != nil && !errors.Is(err, ErrTruncated):
 		return 0, cn.failed(RecvFailed, err)
 	case n == 0 || errors.Is(err, ErrTruncated):
 		cn.atEOF = true
-		cn.observe(Step{Kind: PeerClosed})
+		cn.observe(&Step{Kind: PeerClosed})
 		return 0, io.EOF
 	}
 	cn.got = true
@@ -92,11 +92,11 @@ func (cn *conn) send(p []byte) error {
 }
 
 func (cn *conn) late(err error) error {
-	return &Error{Kind: Timeout, Op: cn.doing, Text: "no progress in the time allowed; the server or the path is slow, try again or wait longer", Err: err}
+	return problem(Timeout, cn.doing, "no progress in the time allowed; the server or the path is slow, try again or wait longer", err)
 }
 
 func (cn *conn) failed(k Kind, err error) error {
-	return &Error{Kind: k, Op: cn.doing, Err: err}
+	return problem(k, cn.doing, "", err)
 }
 
 // close gives the descriptor back, after the stream has had its last word.
@@ -110,7 +110,7 @@ func (cn *conn) close() {
 	}
 	err := cn.client.API.Close(cn.fd)
 	cn.client.release(cn)
-	cn.observe(Step{Kind: Closed, Err: err})
+	cn.observe(&Step{Kind: Closed, Err: err})
 }
 
 // linger waits a moment for the peer's end, so that who said it would close first does.

@@ -44,7 +44,7 @@ func (c *Client) resolve(host string, port uint16, until time.Time) ([]netip.Add
 	op := "resolve " + host
 	all, err := c.literal(host, port, until)
 	if err != nil {
-		return nil, &Error{Kind: c.unresolved(), Op: op, Err: err}
+		return nil, problem(c.unresolved(), op, "", err)
 	}
 	var v4 []netip.Addr
 	for _, a := range all {
@@ -53,7 +53,7 @@ func (c *Client) resolve(host string, port uint16, until time.Time) ([]netip.Add
 		}
 	}
 	if len(v4) == 0 {
-		return nil, &Error{Kind: c.unresolved(), Op: op, Text: "it has no IPv4 address, and the stack speaks only IPv4"}
+		return nil, problem(c.unresolved(), op, "it has no IPv4 address, and the stack speaks only IPv4", nil)
 	}
 	return v4, nil
 }
@@ -69,7 +69,7 @@ func (c *Client) literal(host string, port uint16, until time.Time) ([]netip.Add
 		}
 	}
 	if c.Resolve == nil {
-		return nil, &Error{Kind: c.unresolved(), Text: "no resolver is configured; use an address"}
+		return nil, problem(c.unresolved(), "", "no resolver is configured; use an address", nil)
 	}
 	return c.Resolve(host, until)
 }
@@ -89,19 +89,19 @@ func (c *Client) connect(to netip.AddrPort, until time.Time) (*conn, error) {
 	op := "connect to " + to.String()
 	fd, err := c.API.Socket(socket.AF_INET, socket.SOCK_STREAM, 0)
 	if err != nil {
-		return nil, &Error{Kind: NotConnected, Op: "make a socket", Err: err}
+		return nil, problem(NotConnected, "make a socket", "", err)
 	}
 	c.hurry(fd)
 	cn := &conn{client: c, fd: fd, remote: to, until: until, doing: op}
 	cn.fill = cn.recv
-	cn.observe(Step{Kind: Connecting})
+	cn.observe(&Step{Kind: Connecting})
 	if err := cn.shake(); err != nil {
-		cn.observe(Step{Kind: ConnectFailed, Err: err})
+		cn.observe(&Step{Kind: ConnectFailed, Err: err})
 		cn.close()
 		return nil, err
 	}
 	cn.local, _ = c.API.GetSockName(fd)
-	cn.observe(Step{Kind: Connected})
+	cn.observe(&Step{Kind: Connected})
 	return cn, nil
 }
 
@@ -109,7 +109,7 @@ func (c *Client) connect(to netip.AddrPort, until time.Time) (*conn, error) {
 func (cn *conn) shake() error {
 	wait, ok := cn.patience()
 	if !ok {
-		return &Error{Kind: Timeout, Op: cn.doing, Text: "no time was left"}
+		return problem(Timeout, cn.doing, "no time was left", nil)
 	}
 	err := cn.within(&cn.snd, soSndTimeo, wait)
 	if err == nil {
@@ -119,15 +119,15 @@ func (cn *conn) shake() error {
 	case err == nil:
 		return nil
 	case cn.blamed(err) != "":
-		return &Error{Kind: NotConnected, Op: cn.doing, Text: cn.blamed(err) + "; check the address, or what keeps that router from passing it on", Err: err}
+		return problem(NotConnected, cn.doing, cn.blamed(err)+"; check the address, or what keeps that router from passing it on", err)
 	case timedOut(err):
-		return &Error{Kind: Timeout, Op: cn.doing, Text: "nobody answered in time; check the address, the route and any packet filter", Err: syscall.ETIMEDOUT}
+		return problem(Timeout, cn.doing, "nobody answered in time; check the address, the route and any packet filter", syscall.ETIMEDOUT)
 	case err == syscall.ECONNREFUSED:
-		return &Error{Kind: NotConnected, Op: cn.doing, Text: "nobody listens there; check the port and that the server runs", Err: err}
+		return problem(NotConnected, cn.doing, "nobody listens there; check the port and that the server runs", err)
 	case err == syscall.ENETUNREACH || err == syscall.EHOSTUNREACH:
-		return &Error{Kind: NotConnected, Op: cn.doing, Text: "no way leads there; check the address and the routes", Err: err}
+		return problem(NotConnected, cn.doing, "no way leads there; check the address and the routes", err)
 	}
-	return &Error{Kind: NotConnected, Op: cn.doing, Err: err}
+	return problem(NotConnected, cn.doing, "", err)
 }
 
 // blamed is what a router said of the way, where that is why there is no connection.

@@ -52,7 +52,7 @@ func (c *Client) take(u *url.URL, deadline time.Time) (*conn, error) {
 			return cn, nil
 		case cn.fresh():
 			cn.reused = true
-			cn.observe(Step{Kind: Reused})
+			cn.observe(&Step{Kind: Reused})
 			return cn, nil
 		default:
 			cn.close()
@@ -109,7 +109,7 @@ func (c *Client) wait(key string, w chan struct{}, u *url.URL, deadline time.Tim
 	if !p.hosts[key].leave(w) {
 		p.hosts[key].next() // our turn came at the same time: it is another's
 	}
-	return &Error{Kind: Timeout, Op: "connect to " + u.HostPort(), Text: "all connections that one host may have were busy"}
+	return problem(Timeout, "connect to "+u.HostPort(), "all connections that one host may have were busy", nil)
 }
 
 // next tells the first in line that it may look again. The pool's lock is held.
@@ -167,7 +167,7 @@ func (cn *conn) fresh() bool {
 func (c *Client) put(cn *conn) {
 	cn.since = time.Now()
 	cn.buf, cn.r, cn.w = nil, 0, 0 // an idle connection holds no buffer
-	cn.observe(Step{Kind: KeptAlive})
+	cn.observe(&Step{Kind: KeptAlive})
 	if out := c.swap(cn); out != nil {
 		out.close()
 	}

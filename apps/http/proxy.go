@@ -46,12 +46,12 @@ func (cn *conn) tunnel(u *url.URL) error {
 		return cn.unanswered(err, interim)
 	}
 	if h.code >= 300 {
-		return &Error{Kind: RecvFailed, Op: cn.doing, Text: "it refused: " + quote(h.line)}
+		return problem(RecvFailed, cn.doing, "it refused: "+quote(h.line), nil)
 	}
 	if cn.buffered() > 0 { // the server's first bytes come only after ours
 		return cn.named(weird("the proxy sent more than its answer"))
 	}
-	cn.observe(Step{Kind: Tunnelled, Raw: h.raw})
+	cn.observe(&Step{Kind: Tunnelled, Raw: h.raw})
 	return nil
 }
 
@@ -60,10 +60,10 @@ func (cn *conn) secure(u *url.URL, until time.Time) error {
 	s, err := cn.client.Secure(Peer{FD: cn.fd, Host: u.Host, Origin: u.Origin(), Addr: cn.remote}, until)
 	if err == ErrTaken {
 		cn.taken = true
-		cn.observe(Step{Kind: Secured, Host: u.Host})
+		cn.observe(&Step{Kind: Secured, Host: u.Host})
 		return err
 	}
-	cn.observe(Step{Kind: Secured, Host: u.Host, Err: err})
+	cn.observe(&Step{Kind: Secured, Host: u.Host, Err: err})
 	if err == nil {
 		cn.stream = s
 		return nil
@@ -71,7 +71,7 @@ func (cn *conn) secure(u *url.URL, until time.Time) error {
 	if e, ok := err.(*Error); ok {
 		return e
 	}
-	return &Error{Kind: TLSFailed, Op: "agree on TLS with " + u.HostPort(), Err: err}
+	return problem(TLSFailed, "agree on TLS with "+u.HostPort(), "", err)
 }
 
 // join makes of a connected socket what u needs: a tunnel, TLS, both or nothing.
@@ -99,6 +99,6 @@ func (c *Client) unresolved() Kind {
 // addresses resolves the host to connect to.
 func (c *Client) addresses(host string, port uint16, until time.Time) ([]netip.Addr, error) {
 	addrs, err := c.resolve(host, port, until)
-	c.observe(Step{Kind: Resolved, FD: -1, Host: host, Addrs: addrs, Err: err})
+	c.observe(&Step{Kind: Resolved, FD: -1, Host: host, Addrs: addrs, Err: err})
 	return addrs, err
 }

@@ -21,7 +21,7 @@ func (cn *conn) sendBody(r *Request) error {
 	cn.doing = "send the body to " + cn.remote.String()
 	n, err := cn.copyBody(r)
 	if err == nil {
-		cn.observe(Step{Kind: BodySent, Bytes: n})
+		cn.observe(&Step{Kind: BodySent, Bytes: n})
 	}
 	return err
 }
@@ -45,14 +45,14 @@ func (cn *conn) copyBody(r *Request) (n int64, err error) {
 			break
 		}
 		if err != nil {
-			return n, &Error{Kind: BadUpload, Op: cn.doing, Text: "the body could not be read", Err: err}
+			return n, problem(BadUpload, cn.doing, "the body could not be read", err)
 		}
 	}
 	if r.Length < 0 {
 		return n, cn.send([]byte("0\r\n\r\n"))
 	}
 	if n < r.Length {
-		return n, &Error{Kind: BadUpload, Op: cn.doing, Text: "the body ended " + strconv.FormatInt(r.Length-n, 10) + " bytes early"}
+		return n, problem(BadUpload, cn.doing, "the body ended "+strconv.FormatInt(r.Length-n, 10)+" bytes early", nil)
 	}
 	return n, nil
 }
