@@ -14,7 +14,7 @@ const leastShare = 2 * time.Second
 
 // dial resolves the host and tries its addresses in turn.
 func (c *Client) dial(u *url.URL, deadline time.Time) (*conn, error) {
-	until := earlier(deadline, time.Now().Add(orElse(c.ConnectTimeout, defaultConnect)))
+	until := within(deadline, c.ConnectTimeout, defaultConnect)
 	host, port, err := c.whom(u)
 	if err != nil {
 		return nil, err
@@ -25,12 +25,15 @@ func (c *Client) dial(u *url.URL, deadline time.Time) (*conn, error) {
 	}
 	for i, a := range addrs {
 		share := time.Until(until) / time.Duration(len(addrs)-i)
-		end := earlier(until, time.Now().Add(max(share, leastShare)))
 		var cn *conn
-		if cn, err = c.connect(netip.AddrPortFrom(a, port), end); err != nil {
+		if cn, err = c.connect(netip.AddrPortFrom(a, port), within(until, max(share, leastShare), 0)); err != nil {
 			continue
 		}
-		if err = cn.join(u, until); err != nil {
+		if u.Scheme == "https" {
+			cn.until, cn.idle = until, 0
+			err = c.Secure(cn, u, until)
+		}
+		if err != nil {
 			cn.close()
 			return nil, err
 		}
@@ -86,13 +89,12 @@ func (c *Client) hurry(fd int) {
 
 // connect connects to one address.
 func (c *Client) connect(to netip.AddrPort, until time.Time) (*conn, error) {
-	op := "connect to " + to.String()
 	fd, err := c.API.Socket(socket.AF_INET, socket.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, problem(NotConnected, "make a socket", "", err)
 	}
 	c.hurry(fd)
-	cn := &conn{client: c, fd: fd, remote: to, until: until, doing: op}
+	cn := &conn{client: c, fd: fd, remote: to, until: until, doing: "connect to"}
 	cn.fill = cn.recv
 	cn.observe(&Step{Kind: Connecting})
 	if err := cn.shake(); err != nil {
@@ -109,25 +111,27 @@ func (c *Client) connect(to netip.AddrPort, until time.Time) (*conn, error) {
 func (cn *conn) shake() error {
 	wait, ok := cn.patience()
 	if !ok {
-		return problem(Timeout, cn.doing, "no time was left", nil)
+		return cn.problem(Timeout, "no time was left", nil)
 	}
-	err := cn.within(&cn.snd, soSndTimeo, wait)
+	err := cn.bound(&cn.snd, soSndTimeo, wait)
 	if err == nil {
 		err = cn.client.API.Connect(cn.fd, cn.remote)
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case cn.blamed(err) != "":
-		return problem(NotConnected, cn.doing, cn.blamed(err)+"; check the address, or what keeps that router from passing it on", err)
-	case timedOut(err):
-		return problem(Timeout, cn.doing, "nobody answered in time; check the address, the route and any packet filter", syscall.ETIMEDOUT)
-	case err == syscall.ECONNREFUSED:
-		return problem(NotConnected, cn.doing, "nobody listens there; check the port and that the server runs", err)
-	case err == syscall.ENETUNREACH || err == syscall.EHOSTUNREACH:
-		return problem(NotConnected, cn.doing, "no way leads there; check the address and the routes", err)
 	}
-	return problem(NotConnected, cn.doing, "", err)
+	kind, text := NotConnected, cn.blamed(err)
+	switch {
+	case text != "":
+		text += "; check the address, or what keeps that router from passing it on"
+	case timedOut(err):
+		kind, text, err = Timeout, "nobody answered in time; check the address, the route and any packet filter", syscall.ETIMEDOUT
+	case err == syscall.ECONNREFUSED:
+		text = "nobody listens there; check the port and that the server runs"
+	case err == syscall.ENETUNREACH || err == syscall.EHOSTUNREACH:
+		text = "no way leads there; check the address and the routes"
+	}
+	return cn.problem(kind, text, err)
 }
 
 // blamed is what a router said of the way, where that is why there is no connection.
