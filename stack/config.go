@@ -15,11 +15,8 @@ type Config struct {
 	// Link carries the packets. The stack owns it from New on: Close closes it.
 	Link link.Link
 
-	// Links are the queues of one device (tun.Device.Links), in the place of Link:
-	// any of them may bring any packet. The stack has a shard for each, with a
-	// lock and a reader of its own; doc.go says what that is good for. The stack
-	// owns them all.
-	Links []link.Link
+	// Links are several, in the place of Link: Queues. The stack owns them all.
+	Links Links
 
 	// Prefixes are our addresses, each with the length of its network:
 	// 192.0.2.2/24. With none, only 127.0.0.0/8 can be reached.

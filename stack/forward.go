@@ -22,9 +22,13 @@ import (
 func (s *Socket) Forward(limit int, patience time.Duration) error {
 	forward := func(sh *shard, h host.Handle) error { return sh.host.Forward(sh.now, h, limit, patience) }
 	st := s.several()
-	if st == nil {
-		return s.call(func(clock.Instant) error { return forward(s.sh, s.handle) })
+	if st != nil {
+		return st.forward(s, forward)
 	}
+	return s.call(func(clock.Instant) error { return forward(s.sh, s.handle) })
+}
+
+func (st many) forward(s *Socket, forward func(*shard, host.Handle) error) error {
 	st.lock()
 	defer st.unlock()
 	if s.spread() != nil {
@@ -46,9 +50,13 @@ func (s *Socket) Forward(limit int, patience time.Duration) error {
 func (s *Socket) TakeForeign() error {
 	take := func(sh *shard) { sh.host.TakeForeign(s.kind) }
 	st := s.several()
-	if st == nil {
-		return s.call(func(clock.Instant) error { take(s.sh); return nil })
+	if st != nil {
+		return st.takeForeign(take)
 	}
+	return s.call(func(clock.Instant) error { take(s.sh); return nil })
+}
+
+func (st many) takeForeign(take func(*shard)) error {
 	st.lock()
 	defer st.unlock()
 	for _, sh := range st.shards {
@@ -59,12 +67,7 @@ func (s *Socket) TakeForeign() error {
 	return nil
 }
 
-// lookAgain is what follows a change of what the shards' hosts have to themselves: the
-// packets' readers learn of it. Stack.mu is held.
-func (st *Stack) lookAgain() {
-	if len(st.shards) < 2 {
-		return
-	}
+func (st many) lookAgain() {
 	st.sh.enter()
 	steer := st.sh.host.Steer()
 	st.sh.leave()
@@ -115,11 +118,13 @@ func (s *Socket) holds(flow tcp.Flow) *Socket {
 	if sp == nil {
 		return s
 	}
-	k := s.several().steer.Load().Flow(flow.Local, flow.Remote)
+	k := s.several().owner(flow)
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	return sp.all[k]
 }
+
+func (st many) owner(flow tcp.Flow) int { return st.steer.Load().Flow(flow.Local, flow.Remote) }
 
 // NextFlow waits for a handshake on which Decide has to decide.
 func (s *Socket) NextFlow(f Flags) (flow tcp.Flow, err error) {

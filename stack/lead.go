@@ -167,7 +167,7 @@ func (sh *shard) feed() {
 		n, err = sh.link.TryRead(l.in[:])
 	}
 	if sh.peers != nil {
-		n = sh.sort(n)
+		n = sh.peers.several.sort(sh, n)
 	}
 	now := sh.enter()
 	l.waiting = false
@@ -182,7 +182,7 @@ func (sh *shard) feed() {
 	l.batches++
 	l.feeding = n > 0 && l.batches < maxHeld
 	if sh.peers != nil {
-		sh.open()
+		sh.peers.several.open(sh)
 	}
 	sh.flush()
 	l.feeding = false

@@ -96,7 +96,7 @@ func (sh *shard) send() (more bool) {
 		_ = sh.link.WriteBatch(sh.out[:n])
 	}
 	if sh.peers != nil {
-		sh.post()
+		sh.peers.several.post(sh)
 	}
 	return room > 0 && sh.host.Pending()
 }
@@ -215,6 +215,9 @@ func (sh *shard) add(h host.Handle, k host.Kind) *Socket {
 }
 
 // register puts s where the news of its handle are looked up.
+// Not inlined: its callers are many.
+//
+//go:noinline
 func (sh *shard) register(s *Socket) {
 	i := s.handle.Index()
 	for i >= len(sh.sockets) {

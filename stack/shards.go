@@ -15,20 +15,17 @@ import (
 
 // peers is what a shard knows of the others. A shard that is alone has none.
 type peers struct {
-	stack *Stack
-	index int
-	box   box
-	owner [batch]uint8 // of the packets in lead.in; the leader's
-	mail  host.Letter  // scratch
+	several several
+	index   int
+	box     box
+	owner   [batch]uint8 // of the packets in lead.in; the leader's
+	mail    host.Letter  // scratch
 }
 
-// sort gives each of the n packets in lead.in to its owner and moves our own to
-// the front, in their order; it returns how many they are. The leader calls it,
-// without the lock.
-func (sh *shard) sort(n int) int {
+func (st many) sort(sh *shard, n int) int {
 	p := sh.peers
 	var others [host.MaxShares]bool
-	steer, own := p.stack.steer.Load(), 0
+	steer, own := st.steer.Load(), 0
 	for i := range n {
 		k := steer.Owner(sh.lead.in[i].Head, p.index)
 		p.owner[i] = uint8(k)
@@ -41,9 +38,9 @@ func (sh *shard) sort(n int) int {
 		return n
 	}
 	others[p.index] = false
-	for k, yes := range others[:len(p.stack.shards)] {
+	for k, yes := range others[:len(st.shards)] {
 		if yes {
-			p.stack.shards[k].input(sh.lead.in[:n], p.owner[:n])
+			st.shards[k].input(sh.lead.in[:n], p.owner[:n])
 		}
 	}
 	own = 0
@@ -69,11 +66,10 @@ func (sh *shard) input(ps []link.Packet, owner []uint8) {
 	sh.leave()
 }
 
-// post takes what the host has for others to their boxes. The lock is held.
-func (sh *shard) post() {
+func (st many) post(sh *shard) {
 	p := sh.peers
 	for sh.host.Mail(&p.mail) {
-		if !p.stack.shards[p.mail.To].receive(&p.mail) {
+		if !st.shards[p.mail.To].receive(&p.mail) {
 			sh.host.Lost()
 		}
 	}
@@ -95,8 +91,7 @@ func (sh *shard) poke(s *Socket) {
 	}
 }
 
-// open takes what is in the box. The lock is held; the leader calls it.
-func (sh *shard) open() {
+func (st many) open(sh *shard) {
 	b := &sh.peers.box
 	if !b.turn() {
 		return

@@ -34,7 +34,7 @@ func queued(t testing.TB, n int, plain, any bool) (*stack.Stack, *setup.NetNS, *
 	if any {
 		links = link.Scatter(links, 3)
 	}
-	s, err := stack.New(stack.Config{Links: links, Prefixes: []netip.Prefix{tuntest.Ours}})
+	s, err := stack.New(stack.Config{Links: stack.Queues(links), Prefixes: []netip.Prefix{tuntest.Ours}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s, ns, d

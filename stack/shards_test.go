@@ -35,9 +35,9 @@ func scattered(n int, f link.Features) (as, bs []link.Link) {
 // many returns two stacks of n shards each.
 func many(t testing.TB, n int, cfg stack.Config) (a, b *stack.Stack) {
 	as, bs := scattered(n, link.Features{MTU: 1500})
-	cfg.Links = as
+	cfg.Links = stack.Queues(as)
 	a = start(t, nil, addrA, cfg)
-	cfg.Links = bs
+	cfg.Links = stack.Queues(bs)
 	return a, start(t, nil, addrB, cfg)
 }
 
@@ -414,7 +414,7 @@ func TestShardsLinkFails(t *testing.T) {
 		as, bs := scattered(3, link.Features{MTU: 1500})
 		f := &failing{as[1], make(chan struct{})}
 		as[1] = f
-		a := start(t, nil, addrA, stack.Config{Links: as})
+		a := start(t, nil, addrA, stack.Config{Links: stack.Queues(as)})
 		for _, l := range bs {
 			defer l.Close()
 		}
@@ -443,7 +443,7 @@ func TestShardsBoxIsBounded(t *testing.T) {
 		}
 		stuck := &failing{as[1], make(chan struct{})} // it never reads
 		as[1] = stuck
-		a := start(t, nil, addrA, stack.Config{Links: as})
+		a := start(t, nil, addrA, stack.Config{Links: stack.Queues(as)})
 		defer close(stuck.broken)
 		u := open(t, a, host.Datagram)
 		require.NoError(t, u.Bind(port(local, 1000)))
@@ -483,9 +483,9 @@ func TestShardsTrace(t *testing.T) {
 		var mu sync.Mutex
 		conns := map[uint64]bool{}
 		as, bs := scattered(4, link.Features{MTU: 1500})
-		b := start(t, nil, addrB, stack.Config{Links: bs})
+		b := start(t, nil, addrB, stack.Config{Links: stack.Queues(bs)})
 		var self atomic.Pointer[stack.Stack]
-		a := start(t, nil, addrA, stack.Config{Links: as, Trace: func(es []trace.Event) {
+		a := start(t, nil, addrA, stack.Config{Links: stack.Queues(as), Trace: func(es []trace.Event) {
 			require.True(t, mu.TryLock())
 			defer mu.Unlock()
 			for _, e := range es {
@@ -518,7 +518,7 @@ func TestShardsTrace(t *testing.T) {
 
 func TestTooManyLinks(t *testing.T) {
 	as, _ := scattered(129, link.Features{MTU: 1500})
-	_, err := stack.New(stack.Config{Links: as})
+	_, err := stack.New(stack.Config{Links: stack.Queues(as)})
 	require.ErrorIs(t, err, stack.ErrManyLinks)
 	_, err = as[128].TryRead(make([]link.Packet, 1))
 	require.ErrorIs(t, err, link.ErrClosed)

@@ -74,7 +74,7 @@ func (s *Socket) ID() uint64 {
 // Bind gives the socket a local address; port 0 picks a free one.
 func (s *Socket) Bind(local netip.AddrPort) error {
 	if st := s.several(); st != nil {
-		return st.bindSeveral(s, local)
+		return st.bind(s, local)
 	}
 	return s.call(func(now clock.Instant) error { return s.sh.host.Bind(now, s.handle, local) })
 }
@@ -82,7 +82,7 @@ func (s *Socket) Bind(local netip.AddrPort) error {
 // Listen makes a stream socket accept connections, up to backlog of them waiting.
 func (s *Socket) Listen(backlog int) error {
 	if st := s.several(); st != nil {
-		return st.listenSeveral(s, backlog)
+		return st.listen(s, backlog)
 	}
 	return s.call(func(now clock.Instant) error { return s.sh.host.Listen(now, s.handle, backlog) })
 }
@@ -255,11 +255,12 @@ func recvFlags(f Flags) host.RecvFlags {
 // Shutdown ends one or both directions.
 func (s *Socket) Shutdown(how host.How) error {
 	if sp := s.spread(); sp != nil && how&host.ShutRead != 0 {
-		st := s.several()
-		st.lock()
-		defer st.unlock()
-		defer st.deafen(sp)
+		return s.several().hush(s, sp, how)
 	}
+	return s.shutdown(how)
+}
+
+func (s *Socket) shutdown(how host.How) error {
 	return s.call(func(now clock.Instant) error {
 		err := s.sh.host.Shutdown(now, s.handle, how)
 		s.wake() // who waits must look again: nothing may come from the peer now
@@ -304,6 +305,13 @@ func (s *Socket) linger(now clock.Instant, d time.Duration) error {
 	}
 	sh.forget(s)
 	return err
+}
+
+// endSiblings closes what a stream was spread to.
+func (s *Socket) endSiblings(abort bool) {
+	if st := s.several(); st != nil {
+		st.endSiblings(s, abort)
+	}
 }
 
 // Abort gives the socket up and resets its connection.
@@ -403,7 +411,7 @@ func (s *Socket) PeerAddr() (a netip.AddrPort, err error) {
 // Poll returns the conditions that hold now.
 func (s *Socket) Poll() (m host.Mask, err error) {
 	if sp := s.spread(); sp != nil {
-		return s.pollSeveral(sp)
+		return s.several().poll(s, sp)
 	}
 	return s.poll()
 }
@@ -483,10 +491,19 @@ func (s *Socket) PathMTU() (n int, err error) {
 	return n, err
 }
 
+// State is Info's, for who needs no more of it. host.ErrNotSupported: not a stream.
+func (s *Socket) State() (st tcp.State, err error) {
+	err = s.call(func(now clock.Instant) (err error) {
+		st, err = s.sh.host.State(now, s.handle)
+		return err
+	})
+	return st, err
+}
+
 // Info describes a stream socket as Linux's tcp_info does.
 func (s *Socket) Info() (i tcp.Info, err error) {
 	if sp := s.spread(); sp != nil {
-		return s.infoSeveral(sp)
+		return s.several().info(s, sp)
 	}
 	return s.info()
 }

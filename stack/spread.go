@@ -55,12 +55,12 @@ func (s *Socket) enter() clock.Instant {
 	}
 }
 
-// several returns the Stack where it has several shards, else nil.
-func (s *Socket) several() *Stack {
+// several returns what is different where there are several shards, else nil.
+func (s *Socket) several() several {
 	if s.place == nil {
 		return nil
 	}
-	return s.place.at.Load().peers.stack
+	return s.place.at.Load().peers.several
 }
 
 // spread returns what the socket shares with its siblings; nil: it has none.
@@ -71,9 +71,7 @@ func (s *Socket) spread() *spread {
 	return s.place.spread.Load()
 }
 
-// told notes news of a listener for its primary, and reports whether that is
-// another socket. The lock of s.sh is held.
-func (sp *spread) told(s *Socket, m host.Mask) bool {
+func (st many) told(s *Socket, sp *spread, m host.Mask) bool {
 	k := s.sh.peers.index
 	sp.mu.Lock()
 	p := sp.primary
@@ -130,8 +128,7 @@ func (sp *spread) isPrimary(s *Socket) bool {
 	return sp.primary == s
 }
 
-// bindSeveral is Bind.
-func (st *Stack) bindSeveral(s *Socket, local netip.AddrPort) error {
+func (st many) bind(s *Socket, local netip.AddrPort) error {
 	st.lock()
 	defer st.unlock()
 	if s.kind == host.Stream {
@@ -146,7 +143,7 @@ func (st *Stack) bindSeveral(s *Socket, local netip.AddrPort) error {
 }
 
 // bindStream binds s and a sibling on each other shard, or none of them.
-func (st *Stack) bindStream(s *Socket, local netip.AddrPort) error {
+func (st many) bindStream(s *Socket, local netip.AddrPort) error {
 	if local.Port() != 0 {
 		bind := func(sh *shard, h host.Handle) error { return sh.host.Bind(sh.now, h, local) }
 		err := s.call(func(clock.Instant) error { return bind(s.sh, s.handle) })
@@ -178,7 +175,7 @@ func (st *Stack) bindStream(s *Socket, local netip.AddrPort) error {
 }
 
 // spreadOut makes the siblings of s and binds them with bind: all, or none.
-func (st *Stack) spreadOut(s *Socket, bind func(*shard, host.Handle) error) error {
+func (st many) spreadOut(s *Socket, bind func(*shard, host.Handle) error) error {
 	o, err := s.Options()
 	if err != nil {
 		return err
@@ -225,7 +222,7 @@ func (sh *shard) sibling(sp *spread, kind host.Kind, o *host.Options, bind func(
 }
 
 // giveUp closes the sockets of all but s.
-func (st *Stack) giveUp(all []*Socket, s *Socket) {
+func (st many) giveUp(all []*Socket, s *Socket) {
 	for _, o := range all {
 		if o != s {
 			_ = o.endOne(false)
@@ -233,8 +230,7 @@ func (st *Stack) giveUp(all []*Socket, s *Socket) {
 	}
 }
 
-// listenSeveral is Listen.
-func (st *Stack) listenSeveral(s *Socket, backlog int) error {
+func (st many) listen(s *Socket, backlog int) error {
 	st.lock()
 	defer st.unlock()
 	bound := false
@@ -264,15 +260,20 @@ func (st *Stack) listenSeveral(s *Socket, backlog int) error {
 }
 
 // deafen ends listening on the siblings.
-func (st *Stack) deafen(sp *spread) {
+func (st many) deafen(sp *spread) {
 	for _, o := range sp.siblings() {
 		_ = o.call(func(now clock.Instant) error { return o.sh.host.Shutdown(now, o.handle, host.ShutRead) })
 	}
 }
 
-// gather is what follows Disconnect: the siblings do not listen any more, and
-// where s is not bound any more there are none.
-func (st *Stack) gather(s *Socket, sp *spread) {
+func (st many) hush(s *Socket, sp *spread, how host.How) error {
+	st.lock()
+	defer st.unlock()
+	defer st.deafen(sp)
+	return s.shutdown(how)
+}
+
+func (st many) gather(s *Socket, sp *spread) {
 	st.lock()
 	defer st.unlock()
 	st.deafen(sp)
@@ -287,8 +288,7 @@ func (st *Stack) gather(s *Socket, sp *spread) {
 	_ = s.call(func(clock.Instant) error { s.place.spread.Store(nil); return nil })
 }
 
-// setOptions is SetOptions of a stream with siblings: they have the same.
-func (st *Stack) setOptions(s *Socket, sp *spread, set func(*host.Options)) error {
+func (st many) setOptions(s *Socket, sp *spread, set func(*host.Options)) error {
 	st.lock()
 	defer st.unlock()
 	if err := s.setOptions(set); err != nil {
@@ -300,8 +300,7 @@ func (st *Stack) setOptions(s *Socket, sp *spread, set func(*host.Options)) erro
 	return nil
 }
 
-// settleFor brings a bound stream to the shard that owns its connection to remote.
-func (st *Stack) settleFor(s *Socket, remote netip.AddrPort) error {
+func (st many) settleFor(s *Socket, remote netip.AddrPort) error {
 	st.lock()
 	defer st.unlock()
 	owner := 0
@@ -335,7 +334,7 @@ func (st *Stack) settleFor(s *Socket, remote netip.AddrPort) error {
 }
 
 // moveTo makes an unbound datagram or echo socket one of another shard.
-func (st *Stack) moveTo(s *Socket, to *shard) error {
+func (st many) moveTo(s *Socket, to *shard) error {
 	if s.place.at.Load() == to {
 		return nil
 	}
@@ -369,7 +368,7 @@ func (st *Stack) moveTo(s *Socket, to *shard) error {
 // relocate makes h on to the socket of s, and leaves the old one to left, under
 // its shard's lock. host.ErrInvalid: a call is waiting on s, which it would
 // have to follow.
-func (st *Stack) relocate(s *Socket, to *shard, h host.Handle, left func(from *shard, old host.Handle)) error {
+func (st many) relocate(s *Socket, to *shard, h host.Handle, left func(from *shard, old host.Handle)) error {
 	s.enter()
 	from, old := s.sh, s.handle
 	if err := s.usable(); err != nil || s.waitedOn() {
@@ -412,8 +411,7 @@ func (s *Socket) settle(sh *shard) {
 	}
 }
 
-// pollSeveral is Poll of a stream with siblings.
-func (s *Socket) pollSeveral(sp *spread) (host.Mask, error) {
+func (st many) poll(s *Socket, sp *spread) (host.Mask, error) {
 	m, err := s.poll()
 	if err != nil {
 		return m, err
@@ -431,9 +429,7 @@ func (s *Socket) pollSeveral(sp *spread) (host.Mask, error) {
 	return m, nil
 }
 
-// infoSeveral is Info of a stream with siblings: a listener's connections that
-// wait are those of all shards.
-func (s *Socket) infoSeveral(sp *spread) (tcp.Info, error) {
+func (st many) info(s *Socket, sp *spread) (tcp.Info, error) {
 	i, err := s.info()
 	if err != nil || i.State != tcp.StateListen {
 		return i, err
@@ -489,10 +485,9 @@ func (sh *shard) lookup(h host.Handle) *Socket {
 	return nil
 }
 
-// endSiblings closes what a stream was spread to.
-func (s *Socket) endSiblings(abort bool) {
-	st, sp := s.several(), s.spread()
-	if st == nil || sp == nil || !sp.isPrimary(s) {
+func (st many) endSiblings(s *Socket, abort bool) {
+	sp := s.spread()
+	if sp == nil || !sp.isPrimary(s) {
 		return
 	}
 	st.lock()

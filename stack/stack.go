@@ -30,7 +30,9 @@ type Stack struct {
 	shards []*shard // all of them
 	done   sync.WaitGroup
 
-	// Where there are several shards (shards.go, spread.go).
+	several several // nil: there is one shard
+
+	// Where there are several (shards.go, spread.go).
 	mu    sync.Mutex                 // lock and unlock: who changes what all shards must agree on; taken before a shard's
 	post  *postman                   // nil: no Trace
 	steer atomic.Pointer[host.Steer] // who has which packet
@@ -40,7 +42,10 @@ type Stack struct {
 
 // New starts a stack. It owns cfg.Link, or cfg.Links, from now on, also when it returns an error.
 func New(cfg Config) (*Stack, error) {
-	links := cfg.Links
+	var links []link.Link
+	if cfg.Links != nil {
+		links = cfg.Links.links()
+	}
 	if len(links) == 0 {
 		if cfg.Link == nil {
 			return nil, ErrNoLink
@@ -78,12 +83,7 @@ func newStack(cfg *Config, links []link.Link) (*Stack, error) {
 	}
 	s := &Stack{}
 	if len(links) > 1 {
-		steer := host.NewSteer(cfg.Seed, len(links))
-		s.steer.Store(&steer)
-		if cfg.Trace != nil {
-			s.post = &postman{deliver: cfg.Trace}
-			cfg.Trace = s.post.take
-		}
+		s.several = cfg.Links.join(s, cfg)
 	}
 	for i, l := range links {
 		sh, err := s.newShard(cfg, l, host.Share{Index: i, Count: len(links)})
@@ -92,7 +92,7 @@ func newStack(cfg *Config, links []link.Link) (*Stack, error) {
 		}
 		sh.runs, sh.fine.off = &s.done, !real
 		if len(links) > 1 {
-			sh.peers = &peers{stack: s, index: i}
+			sh.peers = &peers{several: s.several, index: i}
 		}
 		s.shards = append(s.shards, sh)
 	}
@@ -240,7 +240,9 @@ func (s *Stack) SetAddresses(prefixes []netip.Prefix, routes []host.Route) error
 			return err // of the first one: all see the same
 		}
 	}
-	s.lookAgain()
+	if s.several != nil {
+		s.several.lookAgain()
+	}
 	return nil
 }
 

@@ -35,6 +35,9 @@ const maxBeds = 1024
 
 // lie returns the bed of d for one more sleeper, who calls rise afterwards. The
 // lock is held.
+// Not inlined: who sleeps has the time.
+//
+//go:noinline
 func (sh *shard) lie(d *side) *bed {
 	if d.bed == nil {
 		if n := len(sh.beds); n > 0 {
@@ -48,6 +51,9 @@ func (sh *shard) lie(d *side) *bed {
 	return d.bed
 }
 
+// rise takes a sleeper out. Not inlined, like lie.
+//
+//go:noinline
 func (sh *shard) rise(d *side) {
 	if d.bed.users--; d.bed.users > 0 {
 		return
@@ -99,7 +105,7 @@ func (d *side) pass() {
 
 // news notes what the host said and wakes who waits for it. The lock is held.
 func (s *Socket) news(m host.Mask) {
-	if sp := s.spread(); sp == nil || !sp.told(s, m) {
+	if sp := s.spread(); sp == nil || !s.several().told(s, sp, m) {
 		s.tell(m)
 	}
 }

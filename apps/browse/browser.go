@@ -58,7 +58,7 @@ const mostRedirects = 10
 // New returns a Browser over api that asks resolve for addresses.
 func New(api Sockets, resolve func(host string, deadline time.Time) ([]netip.Addr, error)) *Browser {
 	b := &Browser{API: api, Jar: &Jar{}, Redirects: mostRedirects}
-	b.Client = &http.Client{API: api, Resolve: resolve, Secure: b.secure}
+	b.Client = &http.Client{API: api, Resolve: resolve, Secure: http.TLS(b.secure)}
 	return b
 }
 

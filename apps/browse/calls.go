@@ -38,9 +38,9 @@ func Connect(ctx context.Context, api Sockets, to netip.AddrPort) (net.Conn, err
 		return nil, fail(err)
 	}
 	if o, ok := api.(interface {
-		SetSockOptInt(fd, level, opt, value int) error
+		SetNoDelay(fd int, on bool) error
 	}); ok {
-		_ = o.SetSockOptInt(fd, socket.IPPROTO_TCP, socket.TCP_NODELAY, 1) // without it it is only slower
+		_ = o.SetNoDelay(fd, true) // without it it is only slower
 	}
 	if err = api.SetSockOptTimeval(fd, socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait); err == nil {
 		err = api.Connect(fd, to)

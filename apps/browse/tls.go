@@ -9,7 +9,7 @@ import (
 	"github.com/sockeye-net/sockeye/apps/http"
 )
 
-// secure is http.Client's: TLS over a connected socket. Where the server would rather speak HTTP/2 it keeps the
+// secure is http.TLS's: TLS over a connected socket. Where the server would rather speak HTTP/2 it keeps the
 // connection for that.
 func (b *Browser) secure(to http.Peer, until time.Time) (http.Stream, error) {
 	nc := newConn(b.API, to.FD, to.Addr)

@@ -8,7 +8,7 @@ import (
 
 // An Answer is what a Lookup found.
 type Answer struct {
-	Name      dnsmessage.Name // asked for
+	Name      string // asked for, with the final dot
 	Type      Type
 	Chain     []Record    // the CNAME records from Name to Canonical, in order
 	DNAMEs    []Record    // the DNAME records that some of Chain were made of
@@ -67,7 +67,7 @@ func (a *Answer) alias(r *Record) (done bool, err error) {
 	}
 	to := ""
 	if c, ok := r.Data.(*dnsmessage.CNAMEResource); ok {
-		to = text(c.CNAME)
+		to = text(&c.CNAME)
 	} else {
 		a.DNAMEs = append(a.DNAMEs, *r)
 		to = substitute(a.Canonical, r.Name, dname(r))
@@ -138,14 +138,14 @@ func cnameOf(m *Message, name string) (Record, bool) {
 
 // nothing says why a message without the records asked for has none (RFC 2308 2).
 func (a *Answer) nothing(x *Exchange) error {
-	m := x.Message
+	m, kind := x.Message, ErrNoData
 	switch {
 	case m.RCode == dnsmessage.RCodeNameError:
-		return a.error(ErrNXDomain, x.Server, nil)
+		kind = ErrNXDomain
 	case !m.AA && !m.RA && !hasSOA(m):
-		return a.error(ErrLame, x.Server, nil)
+		kind = ErrLame
 	}
-	return a.error(ErrNoData, x.Server, nil)
+	return a.error(kind, x.Server, nil)
 }
 
 // from notes who answered.

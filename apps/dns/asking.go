@@ -3,8 +3,6 @@ package dns
 import (
 	"net/netip"
 	"slices"
-
-	"golang.org/x/net/dns/dnsmessage"
 )
 
 // An asking is a zone's servers while they are asked: which are left, which have no address yet.
@@ -69,11 +67,7 @@ func (f *asking) fetch() error {
 
 // address finds the addresses of a name server, within the same budget. What is asked for counts in fetched.
 func (it *Iterator) address(j *job, name string, fetched *int) ([]netip.Addr, error) {
-	n, err := dnsmessage.NewName(name)
-	if err != nil {
-		return nil, err
-	}
-	a := &Answer{Name: n, Type: TypeA, Canonical: name}
+	a := &Answer{Name: name, Type: TypeA, Canonical: name}
 	done, err := it.cache().follow(a, it.Resolver.now())
 	if !done {
 		*fetched++

@@ -50,16 +50,12 @@ func (c *Client) Lookup(ctx context.Context, name string, t Type) (*Answer, erro
 	if err != nil {
 		return nil, err
 	}
-	return c.lookupName(ctx, text(n), t)
+	return c.lookupName(ctx, n, t)
 }
 
 // lookupName is Lookup of a name that came in a message, or has been parsed: any bytes but a dot are in its labels.
 func (c *Client) lookupName(ctx context.Context, name string, t Type) (*Answer, error) {
-	n, err := dnsmessage.NewName(name)
-	if err != nil {
-		return nil, badName(name, "it is longer than 253 characters")
-	}
-	a := &Answer{Name: n, Type: t, Canonical: name}
+	a := &Answer{Name: name, Type: t, Canonical: name}
 	if done, err := c.known(a); done {
 		return a, err
 	}
@@ -71,7 +67,7 @@ func (c *Client) lookupName(ctx context.Context, name string, t Type) (*Answer, 
 	select {
 	case <-f.landed:
 		mine := *f.brought
-		mine.Name = n
+		mine.Name = name
 		return &mine, f.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -85,7 +81,7 @@ func (c *Client) Known(name string, t Type) (a *Answer, ok bool) {
 	if err != nil {
 		return nil, false
 	}
-	a = &Answer{Name: n, Type: t, Canonical: text(n)}
+	a = &Answer{Name: n, Type: t, Canonical: n}
 	done, err := c.known(a)
 	return a, done && err == nil
 }
@@ -117,8 +113,7 @@ func (c *Client) cache() *Cache {
 
 // fly asks. It is the one that does.
 func (c *Client) fly(k key, f *flight[*Answer]) {
-	n, _ := dnsmessage.NewName(k.name) // it was one
-	a := &Answer{Name: n, Type: k.t, Canonical: k.name}
+	a := &Answer{Name: k.name, Type: k.t, Canonical: k.name}
 	patience := c.Patience
 	if patience <= 0 {
 		patience = 10 * time.Second

@@ -38,7 +38,7 @@ func ParseConfig(file string) *Config {
 			c.Search = nil
 			for _, d := range args {
 				if n, err := ParseName(d); err == nil && len(c.Search) < 6 {
-					c.Search = append(c.Search, text(n))
+					c.Search = append(c.Search, n)
 				}
 			}
 		case "options":

@@ -295,9 +295,9 @@ func TestReqC_DNSAwaitValid(t *testing.T) {
 	ok := m.Append(nil)
 	x := &Exchange{}
 	for _, bad := range [][]byte{nil, ok[:5], ok[:headerLen], ok[:len(ok)-1], append(append([]byte(nil), ok...), 0), {0xFF, 0xFF, 0xFF}} {
-		require.False(t, x.settle(q, bad, false, 0), "what is no answer ends nothing: %x", bad)
+		require.Error(t, x.settle(q, bad, false, 0), "what is no answer ends nothing: %x", bad)
 	}
-	require.True(t, x.settle(q, ok, false, 0))
+	require.NoError(t, x.settle(q, ok, false, 0))
 	require.NotNil(t, x.Message)
 	// That the socket is read on after each: TestAttack_55_JunkFirst.
 }

@@ -60,18 +60,18 @@ func appendData(b []byte, d dnsmessage.ResourceBody) []byte {
 	case *dnsmessage.AAAAResource:
 		return append(b, d.AAAA[:]...)
 	case *dnsmessage.NSResource:
-		return appendName(b, text(d.NS))
+		return appendName(b, text(&d.NS))
 	case *dnsmessage.CNAMEResource:
-		return appendName(b, text(d.CNAME))
+		return appendName(b, text(&d.CNAME))
 	case *dnsmessage.PTRResource:
-		return appendName(b, text(d.PTR))
+		return appendName(b, text(&d.PTR))
 	case *dnsmessage.MXResource:
-		return appendName(be.AppendUint16(b, d.Pref), text(d.MX))
+		return appendName(be.AppendUint16(b, d.Pref), text(&d.MX))
 	case *dnsmessage.SRVResource:
 		b = be.AppendUint16(be.AppendUint16(be.AppendUint16(b, d.Priority), d.Weight), d.Port)
-		return appendName(b, text(d.Target))
+		return appendName(b, text(&d.Target))
 	case *dnsmessage.SOAResource:
-		b = appendName(appendName(b, text(d.NS)), text(d.MBox))
+		b = appendName(appendName(b, text(&d.NS)), text(&d.MBox))
 		for _, n := range []uint32{d.Serial, d.Refresh, d.Retry, d.Expire, d.MinTTL} {
 			b = be.AppendUint32(b, n)
 		}
@@ -107,26 +107,44 @@ func readShaped(t Type, b []byte) dnsmessage.ResourceBody {
 	case t == TypeSOA:
 		return readSOA(b)
 	}
-	before, ok := map[Type]int{TypeNS: 0, TypeCNAME: 0, TypePTR: 0, TypeMX: 2, TypeSRV: 6}[t]
-	if !ok || len(b) < before {
-		return nil
-	}
-	name, rest, ok := readName(b[before:])
-	n, err := dnsmessage.NewName(name)
-	if !ok || len(rest) > 0 || err != nil {
-		return nil
-	}
+	var d dnsmessage.ResourceBody
+	var name *dnsmessage.Name
 	switch t {
 	case TypeNS:
-		return &dnsmessage.NSResource{NS: n}
+		r := &dnsmessage.NSResource{}
+		d, name = r, &r.NS
 	case TypeCNAME:
-		return &dnsmessage.CNAMEResource{CNAME: n}
+		r := &dnsmessage.CNAMEResource{}
+		d, name = r, &r.CNAME
 	case TypePTR:
-		return &dnsmessage.PTRResource{PTR: n}
+		r := &dnsmessage.PTRResource{}
+		d, name = r, &r.PTR
 	case TypeMX:
-		return &dnsmessage.MXResource{Pref: be.Uint16(b), MX: n}
+		if len(b) < 2 {
+			return nil
+		}
+		r := &dnsmessage.MXResource{Pref: be.Uint16(b)}
+		d, name, b = r, &r.MX, b[2:]
+	case TypeSRV:
+		if len(b) < 6 {
+			return nil
+		}
+		r := &dnsmessage.SRVResource{Priority: be.Uint16(b), Weight: be.Uint16(b[2:]), Port: be.Uint16(b[4:])}
+		d, name, b = r, &r.Target, b[6:]
+	default:
+		return nil
 	}
-	return &dnsmessage.SRVResource{Priority: be.Uint16(b), Weight: be.Uint16(b[2:]), Port: be.Uint16(b[4:]), Target: n}
+	if rest, ok := readInto(name, b); !ok || len(rest) > 0 {
+		return nil
+	}
+	return d
+}
+
+// readInto is readName for a name within a value.
+func readInto(n *dnsmessage.Name, b []byte) (rest []byte, ok bool) {
+	name, rest, ok := readName(b)
+	n.Length = uint8(copy(n.Data[:], name))
+	return rest, ok
 }
 
 func readTexts(b []byte) dnsmessage.ResourceBody {
@@ -143,22 +161,16 @@ func readTexts(b []byte) dnsmessage.ResourceBody {
 }
 
 func readSOA(b []byte) dnsmessage.ResourceBody {
-	ns, b, ok := readName(b)
+	d := &dnsmessage.SOAResource{}
+	b, ok := readInto(&d.NS, b)
 	if !ok {
 		return nil
 	}
-	mbox, b, ok := readName(b)
-	if !ok || len(b) != 20 {
+	if b, ok = readInto(&d.MBox, b); !ok || len(b) != 20 {
 		return nil
 	}
-	be := binary.BigEndian
-	d := &dnsmessage.SOAResource{Serial: be.Uint32(b), Refresh: be.Uint32(b[4:]), Retry: be.Uint32(b[8:]),
-		Expire: be.Uint32(b[12:]), MinTTL: be.Uint32(b[16:])}
-	var err, err2 error
-	d.NS, err = dnsmessage.NewName(ns)
-	d.MBox, err2 = dnsmessage.NewName(mbox)
-	if err != nil || err2 != nil {
-		return nil
+	for i, n := range []*uint32{&d.Serial, &d.Refresh, &d.Retry, &d.Expire, &d.MinTTL} {
+		*n = binary.BigEndian.Uint32(b[4*i:])
 	}
 	return d
 }

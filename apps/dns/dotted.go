@@ -26,18 +26,6 @@ func namesOf(t Type) (before, names, after int) {
 	return 0, 0, 0
 }
 
-// writtenOut is the data at off, which checkData has checked, with its names uncompressed.
-func writtenOut(msg []byte, off, end int, t Type) []byte {
-	before, names, _ := namesOf(t)
-	out := append([]byte(nil), msg[off:off+before]...)
-	off += before
-	for range names {
-		out = appendLabels(out, msg, off)
-		off, _ = checkName(msg, off, end)
-	}
-	return append(out, msg[off:end]...)
-}
-
 // appendLabels appends the name at off, which checkName has checked.
 func appendLabels(b, msg []byte, off int) []byte {
 	for {
@@ -106,7 +94,9 @@ func minTTL(r *Record) (uint32, bool) {
 	case *dnsmessage.SOAResource:
 		return d.MinTTL, true
 	case *dnsmessage.UnknownResource:
-		if r.Type == TypeSOA && namesString(TypeSOA, d.Data) != "" {
+		ns := wireLen(d.Data)
+		mbox := wireLen(d.Data[ns:])
+		if r.Type == TypeSOA && ns > 0 && mbox > 0 && ns+mbox+20 == len(d.Data) {
 			return binary.BigEndian.Uint32(d.Data[len(d.Data)-4:]), true
 		}
 	}

@@ -3,7 +3,6 @@ package dns
 import (
 	"errors"
 	"net/netip"
-	"strconv"
 	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -66,43 +65,69 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Err}
 }
 
+// sentences are what an Error says, by kind. In them stand %n for the name, %t for the type, %w for who was asked,
+// %r for the code that they answered, %c for the cause, %y for why it is no name and %k for the kind in short.
+var sentences = [...]string{
+	ErrBadName:     `"%n" is not a name: %y; correct it`,
+	ErrNoServers:   "cannot ask for %n: no name server is configured; name one",
+	ErrNXDomain:    "no such name: %n (%w says NXDOMAIN); check the spelling",
+	ErrNoData:      "%n exists but has no %t record (says %w); ask for another type",
+	ErrRefused:     "%w answered %r for %n %t; try again later, or ask another server",
+	ErrLame:        "%w is no authority for %n and asks no other server; ask a recursive server",
+	ErrTimeout:     "no answer for %n from %w in time; check that a name server runs there and a route leads to it, or ask another",
+	ErrUnreachable: "cannot ask %w for %n%c; check the address and the route, or ask another server",
+	ErrBadReply:    "%w sent no proper answer for %n%c; ask another server",
+	ErrLoop:        "the CNAME records of %n lead in a circle or more than 12 steps away; its zone needs mending",
+	ErrBudget:      "asking for %n took 30 packets and led to no answer; the delegations on the way to it need mending",
+	ErrTooLong:     "a DNAME record makes %n longer than 255 bytes; ask for a shorter name",
+}
+
+const (
+	sayRefused    = "%w answered REFUSED for %n %t: this server does not serve that name, or not to us; ask another server"
+	sayRemembered = "asking for %n %t led to nothing a short while ago (%k) and is not tried again yet; wait a little"
+)
+
 func (e *Error) Error() string {
-	name := Escape(strings.TrimSuffix(e.Name, "."))
-	if name == "" && e.Kind != ErrBadName {
-		name = "."
+	says := e.Kind.Error()
+	switch {
+	case e.Err == errRemembered:
+		says = sayRemembered
+	case e.Kind == ErrRefused && e.RCode == dnsmessage.RCodeRefused:
+		says = sayRefused
+	case int(e.Kind) < len(sentences):
+		says = sentences[e.Kind]
 	}
-	what := TypeString(e.Type)
-	if e.Err == errRemembered {
-		return "asking for " + name + " " + what + " led to nothing a short while ago (" + e.Kind.Error() + ") and is not tried again yet; wait a little"
-	}
-	switch e.Kind {
-	case ErrBadName:
-		return `"` + name + `" is not a name: ` + e.why + "; correct it"
-	case ErrNoServers:
-		return "cannot ask for " + name + ": no name server is configured; name one"
-	case ErrNXDomain:
-		return "no such name: " + name + " (" + e.who() + " says NXDOMAIN); check the spelling"
-	case ErrNoData:
-		return name + " exists but has no " + what + " record (says " + e.who() + "); ask for another type"
-	case ErrRefused:
-		if e.RCode == dnsmessage.RCodeRefused {
-			return e.who() + " answered REFUSED for " + name + " " + what + ": this server does not serve that name, or not to us; ask another server"
+	var out []byte
+	for says != "" {
+		plain, rest, found := strings.Cut(says, "%")
+		out = append(out, plain...)
+		if says = rest; found {
+			out = append(out, e.word(says[0])...)
+			says = says[1:]
 		}
-		return e.who() + " answered " + RCodeString(e.RCode) + " for " + name + " " + what + "; try again later, or ask another server"
-	case ErrLame:
-		return e.who() + " is no authority for " + name + " and asks no other server; ask a recursive server"
-	case ErrTimeout:
-		return "no answer for " + name + " from " + e.who() + " in time; check that a name server runs there and a route leads to it, or ask another"
-	case ErrUnreachable:
-		return "cannot ask " + e.who() + " for " + name + e.cause() + "; check the address and the route, or ask another server"
-	case ErrBadReply:
-		return e.who() + " sent no proper answer for " + name + e.cause() + "; ask another server"
-	case ErrLoop:
-		return "the CNAME records of " + name + " lead in a circle or more than 12 steps away; its zone needs mending"
-	case ErrBudget:
-		return "asking for " + name + " took " + strconv.Itoa(maxPackets) + " packets and led to no answer; the delegations on the way to it need mending"
-	case ErrTooLong:
-		return "a DNAME record makes " + name + " longer than 255 bytes; ask for a shorter name"
+	}
+	return string(out)
+}
+
+// word is what stands in a sentence for a letter.
+func (e *Error) word(letter byte) string {
+	switch letter {
+	case 'n':
+		name := Escape(strings.TrimSuffix(e.Name, "."))
+		if name == "" && e.Kind != ErrBadName {
+			name = "."
+		}
+		return name
+	case 't':
+		return TypeString(e.Type)
+	case 'w':
+		return e.who()
+	case 'r':
+		return RCodeString(e.RCode)
+	case 'c':
+		return e.cause()
+	case 'y':
+		return e.why
 	}
 	return e.Kind.Error()
 }

@@ -42,85 +42,102 @@ type Exchange struct {
 	verdict verdict
 }
 
-// carry asks one server once, over what the resolver was given in place of sockets.
-func (r *Resolver) carry(over Transport, server netip.AddrPort, q *query, deadline time.Time) *Exchange {
+// exchange sends one message and waits for what answers it.
+func (r *Resolver) exchange(over Transport, server netip.AddrPort, q *query, deadline time.Time) *Exchange {
 	x := &Exchange{Server: server, Transport: over, Query: q.msg}
-	sent := r.now()
-	msg, err := r.Carry(over, server, q.msg, deadline)
-	if err != nil {
-		return x.fail(err)
-	}
-	if !x.settle(q, msg, over == UDP && len(msg) > udpSize, r.now().Sub(sent)) {
-		x.Ignored++
+	if r.Carry != nil {
+		x.Err = r.carry(x, q, deadline)
+	} else {
+		x.Err = r.overSocket(x, q, deadline)
 	}
 	return x
 }
 
-// askUDP asks one server once. Whatever is no answer is ignored until the time is up (TuDoor).
-func (r *Resolver) askUDP(server netip.AddrPort, q *query, deadline time.Time) *Exchange {
-	x := &Exchange{Server: server, Transport: UDP, Query: q.msg}
-	fd, err := r.API.Socket(socket.AF_INET, socket.SOCK_DGRAM, 0)
+// carry asks over what the resolver was given in place of sockets.
+func (r *Resolver) carry(x *Exchange, q *query, deadline time.Time) error {
+	sent := r.now()
+	msg, err := r.Carry(x.Transport, x.Server, q.msg, deadline)
 	if err != nil {
-		return x.fail(err)
+		return err
+	}
+	return x.settle(q, msg, x.Transport == UDP && len(msg) > udpSize, r.now().Sub(sent))
+}
+
+// overSocket asks over a socket of its own.
+func (r *Resolver) overSocket(x *Exchange, q *query, deadline time.Time) error {
+	typ := socket.SOCK_DGRAM
+	if x.Transport == TCP {
+		typ = socket.SOCK_STREAM
+	}
+	fd, err := r.API.Socket(socket.AF_INET, typ, 0)
+	if err != nil {
+		return err
 	}
 	defer r.API.Close(fd)
-	if err := r.bindRandom(fd); err != nil {
-		return x.fail(err)
+	if x.Transport == TCP {
+		return r.askTCP(fd, x, q, deadline)
 	}
-	// Connected, the socket takes datagrams from this address and port alone, and hears of ICMP errors.
-	if err := r.API.Connect(fd, server); err != nil {
-		return x.fail(err)
+	return r.askUDP(fd, x, q, deadline)
+}
+
+// connect connects to the server. A datagram socket then takes what comes from this address and port alone, and hears
+// of ICMP errors.
+func (r *Resolver) connect(fd int, x *Exchange) error {
+	err := r.API.Connect(fd, x.Server)
+	if err == nil {
+		x.Local, _ = r.API.GetSockName(fd)
 	}
-	x.Local, _ = r.API.GetSockName(fd)
+	return err
+}
+
+// askUDP asks in a datagram. Whatever is no answer is ignored until the time is up (TuDoor).
+func (r *Resolver) askUDP(fd int, x *Exchange, q *query, deadline time.Time) error {
+	err := r.bindRandom(fd)
+	if err == nil {
+		err = r.connect(fd, x)
+	}
+	if err != nil {
+		return err
+	}
 	sent := r.now()
 	if _, err := r.API.Send(fd, q.msg, 0); err != nil {
-		return x.fail(err)
+		return err
 	}
 	buf := make([]byte, udpSize+1) // one more: longer than we said we take shows
 	for {
 		if err := r.until(fd, socket.SO_RCVTIMEO, deadline); err != nil {
-			return x.fail(err)
+			return err
 		}
 		n, err := r.API.Recv(fd, buf, 0)
 		if err != nil {
-			return x.fail(err)
+			return err
 		}
-		if x.settle(q, buf[:n], n > udpSize, r.now().Sub(sent)) {
-			return x
+		if err = x.settle(q, buf[:n], n > udpSize, r.now().Sub(sent)); err == nil {
+			return nil
 		}
-		x.Ignored++
 	}
 }
 
-// askTCP asks one server once over a stream of its own.
-func (r *Resolver) askTCP(server netip.AddrPort, q *query, deadline time.Time) *Exchange {
-	x := &Exchange{Server: server, Transport: TCP, Query: q.msg}
-	fd, err := r.API.Socket(socket.AF_INET, socket.SOCK_STREAM, 0)
+// askTCP asks in a stream. One question, one stream: nothing better comes after what is no answer.
+func (r *Resolver) askTCP(fd int, x *Exchange, q *query, deadline time.Time) error {
+	err := r.until(fd, socket.SO_SNDTIMEO, deadline)
+	if err == nil {
+		err = r.connect(fd, x)
+	}
 	if err != nil {
-		return x.fail(err)
+		return err
 	}
-	defer r.API.Close(fd)
-	if err := r.until(fd, socket.SO_SNDTIMEO, deadline); err != nil {
-		return x.fail(err)
-	}
-	if err := r.API.Connect(fd, server); err != nil {
-		return x.fail(err)
-	}
-	x.Local, _ = r.API.GetSockName(fd)
 	sent := r.now()
 	// Length and message in one write, so that they travel in one segment (RFC 7766 8).
 	frame := append(binary.BigEndian.AppendUint16(nil, uint16(len(q.msg))), q.msg...)
 	if n, err := r.API.Send(fd, frame, socket.MSG_NOSIGNAL); err != nil || n < len(frame) {
-		return x.fail(orAgain(err))
+		return orAgain(err)
 	}
 	msg, err := r.readFrame(fd, 0xFFFF, deadline)
 	if err != nil {
-		return x.fail(err)
+		return err
 	}
-	if !x.settle(q, msg, false, r.now().Sub(sent)) {
-		x.Ignored++ // one question, one stream: nothing better will come
-	}
-	return x
+	return x.settle(q, msg, false, r.now().Sub(sent))
 }
 
 // readFrame reads a message of at most most bytes after its length, all of it by the deadline.
@@ -163,21 +180,15 @@ func (r *Resolver) fill(fd int, p []byte, deadline time.Time) error {
 	return nil
 }
 
-// settle judges a message; false: it is junk.
-func (x *Exchange) settle(q *query, msg []byte, cut bool, took time.Duration) bool {
+// settle takes a message if it is an answer; if it is junk, the error says so.
+func (x *Exchange) settle(q *query, msg []byte, cut bool, took time.Duration) error {
 	x.RoundTrip = took
 	m, v, err := q.judge(msg, cut, x.Transport)
 	if v == junk {
-		x.Err = err
-		return false
+		x.Ignored++
+		return err
 	}
-	x.Raw, x.Message, x.verdict, x.Err = append([]byte(nil), msg...), m, v, nil
+	x.Raw, x.Message, x.verdict = append([]byte(nil), msg...), m, v
 	x.Truncated = v == truncated || v == wrongCase
-	return true
-}
-
-// fail notes why there is no answer.
-func (x *Exchange) fail(err error) *Exchange {
-	x.Err = err
-	return x
+	return nil
 }

@@ -36,7 +36,7 @@ func ParseHints(file string) []Hint {
 		n, err := ParseName(words[0])
 		at, err2 := netip.ParseAddr(words[len(words)-1])
 		if err == nil && err2 == nil && at.Is4() {
-			out = append(out, Hint{lowerName(text(n)), at})
+			out = append(out, Hint{lowerName(n), at})
 		}
 	}
 	return out

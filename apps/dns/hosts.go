@@ -30,9 +30,9 @@ func ParseHosts(file string) *Hosts {
 			if err != nil {
 				continue
 			}
-			low := lowerName(text(n))
+			low := lowerName(n)
 			h.addrs[low] = append(h.addrs[low], addr)
-			h.names[addr] = append(h.names[addr], text(n))
+			h.names[addr] = append(h.names[addr], n)
 		}
 	}
 	return h

@@ -213,7 +213,7 @@ func refers(zone string, rs []Record, name string) *Message {
 
 func target2(r *Record) string {
 	if d, ok := r.Data.(*dnsmessage.CNAMEResource); ok {
-		return text(d.CNAME)
+		return text(&d.CNAME)
 	}
 	return target(r)
 }

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/net/dns/dnsmessage"
 )
 
 // An Iterator finds answers itself: from the root servers down the delegations to the servers that keep the
@@ -65,7 +63,7 @@ func (it *Iterator) Lookup(name string, t Type, deadline time.Time) (*Answer, er
 	if err != nil {
 		return nil, err
 	}
-	a := &Answer{Name: n, Type: t, Canonical: text(n)}
+	a := &Answer{Name: n, Type: t, Canonical: n}
 	j := newJob(deadline)
 	done, err := it.cache().follow(a, it.Resolver.now())
 	if !done {
@@ -131,10 +129,6 @@ func (it *Iterator) descend(j *job, a *Answer) (done bool, err error) {
 
 // askZone asks the servers of a zone, in the order of their manners, until one says something to go by.
 func (it *Iterator) askZone(j *job, z *zone, a *Answer) (*Exchange, error) {
-	n, err := dnsmessage.NewName(a.Canonical)
-	if err != nil {
-		return nil, a.error(ErrBadReply, netip.AddrPort{}, err)
-	}
 	f := &asking{it: it, j: j, z: z, bare: z.bare, tried: map[netip.AddrPort]int{}}
 	f.more = it.order(z.addrs, it.Resolver.now())
 	wrong := &Error{Kind: ErrTimeout, Name: a.Canonical, Type: a.Type}
@@ -149,7 +143,7 @@ func (it *Iterator) askZone(j *job, z *zone, a *Answer) (*Exchange, error) {
 			}
 			return nil, wrong
 		}
-		x, err := it.askOne(j, at, n, a.Type, f.tried[at])
+		x, err := it.askOne(j, at, a.Canonical, a.Type, f.tried[at])
 		if err == errBudget {
 			return nil, a.error(ErrBudget, netip.AddrPort{}, err)
 		}
@@ -180,12 +174,12 @@ func worsen(e *Error, x *Exchange) {
 
 // askOne asks one server without asking it to ask others. Where another question of ours has put the same to it
 // already, its answer serves both.
-func (it *Iterator) askOne(j *job, at netip.AddrPort, n dnsmessage.Name, t Type, tried int) (*Exchange, error) {
-	k := key{at.String() + " " + lowerName(text(n)), t, peer}
+func (it *Iterator) askOne(j *job, at netip.AddrPort, name string, t Type, tried int) (*Exchange, error) {
+	k := key{at.String() + " " + lowerName(name), t, peer}
 	for {
 		f, first := it.asked.join(k)
 		if first {
-			x, err := it.exchangeWith(j, at, n, t, tried)
+			x, err := it.exchangeWith(j, at, name, t, tried)
 			it.asked.land(k, f, x, err)
 			return x, err
 		}
@@ -199,7 +193,7 @@ func (it *Iterator) askOne(j *job, at netip.AddrPort, n dnsmessage.Name, t Type,
 	}
 }
 
-func (it *Iterator) exchangeWith(j *job, at netip.AddrPort, n dnsmessage.Name, t Type, tried int) (*Exchange, error) {
+func (it *Iterator) exchangeWith(j *job, at netip.AddrPort, name string, t Type, tried int) (*Exchange, error) {
 	r := it.Resolver
 	r.Flags.NoRecursion = true
 	wait := r.Timeout
@@ -207,7 +201,7 @@ func (it *Iterator) exchangeWith(j *job, at netip.AddrPort, n dnsmessage.Name, t
 		wait = iterTimeout
 	}
 	begin := r.now()
-	x, err := r.try(j, at, n, t, j.until(begin.Add(wait<<tried)))
+	x, err := r.try(j, at, name, t, j.until(begin.Add(wait<<tried)))
 	if err == nil {
 		it.cache().learn(at, x.RoundTrip, x.Err == nil, r.now())
 	}

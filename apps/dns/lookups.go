@@ -97,7 +97,7 @@ func (c *Client) LookupMX(ctx context.Context, name string) ([]MX, error) {
 	var out []MX
 	for _, r := range a.Records {
 		if d, ok := r.Data.(*dnsmessage.MXResource); ok {
-			out = append(out, MX{text(d.MX), d.Pref, c.along(a, text(d.MX))})
+			out = append(out, MX{text(&d.MX), d.Pref, c.along(a, text(&d.MX))})
 		}
 	}
 	slices.SortStableFunc(out, func(x, y MX) int { return cmp.Compare(x.Pref, y.Pref) })
@@ -114,7 +114,7 @@ func (c *Client) along(a *Answer, host string) []netip.Addr {
 	}
 	if n, err := ParseName(host); err == nil && len(out) == 0 {
 		for _, t := range []Type{TypeA, TypeAAAA} {
-			b := &Answer{Name: n, Type: t, Canonical: text(n)}
+			b := &Answer{Name: n, Type: t, Canonical: n}
 			if done, err := c.known(b); done && err == nil {
 				out = append(out, b.Addrs()...)
 			}
@@ -141,7 +141,7 @@ func (c *Client) LookupSRV(ctx context.Context, service, proto, name string) ([]
 	var out []SRV
 	for _, r := range a.Records {
 		if d, ok := r.Data.(*dnsmessage.SRVResource); ok {
-			out = append(out, SRV{text(d.Target), d.Port, d.Priority, d.Weight})
+			out = append(out, SRV{text(&d.Target), d.Port, d.Priority, d.Weight})
 		}
 	}
 	slices.SortStableFunc(out, func(x, y SRV) int {
@@ -165,13 +165,13 @@ func (a *Answer) targets() []string {
 func target(r *Record) string {
 	switch d := r.Data.(type) {
 	case *dnsmessage.NSResource:
-		return text(d.NS)
+		return text(&d.NS)
 	case *dnsmessage.PTRResource:
-		return text(d.PTR)
+		return text(&d.PTR)
 	case *dnsmessage.MXResource:
-		return text(d.MX)
+		return text(&d.MX)
 	case *dnsmessage.SRVResource:
-		return text(d.Target)
+		return text(&d.Target)
 	}
 	return ""
 }

@@ -205,7 +205,42 @@ func FuzzParse(f *testing.F) {
 				require.LessOrEqual(t, len(r.Name), maxName)
 			}
 		}
+		asTheyRead(t, raw, m)
 	})
+}
+
+// asTheyRead holds a message to what dnsmessage makes of it, where that takes it: a dot inside a label it does not.
+func asTheyRead(t *testing.T, raw []byte, m *Message) {
+	var theirs dnsmessage.Message
+	if theirs.Unpack(raw) != nil {
+		return
+	}
+	h := theirs.Header
+	require.Equal(t, []any{h.ID, h.Response, uint8(h.OpCode), h.Authoritative, h.Truncated, h.RecursionDesired, h.RecursionAvailable, h.AuthenticData, h.CheckingDisabled},
+		[]any{m.ID, m.Response, m.OpCode, m.AA, m.TC, m.RD, m.RA, m.AD, m.CD})
+	for i, q := range theirs.Questions {
+		require.Equal(t, Question{text(&q.Name), q.Type, uint16(q.Class)}, m.Questions[i])
+	}
+	for i, section := range [][]dnsmessage.Resource{theirs.Answers, theirs.Authorities, theirs.Additionals} {
+		ours := [][]Record{m.Answers, m.Authorities, m.Additionals}[i]
+		for _, r := range section {
+			if r.Header.Type == dnsmessage.TypeOPT {
+				require.Equal(t, uint16(r.Header.Class), m.EDNS.UDPSize)
+				if m.EDNS.Version == 0 { // of another it reads neither
+					require.Equal(t, r.Header.ExtendedRCode(h.RCode), m.RCode)
+					require.Equal(t, r.Header.DNSSECAllowed(), m.EDNS.DO)
+				}
+				continue
+			}
+			if r.Header.TTL > 1<<31-1 {
+				r.Header.TTL = 0
+			}
+			want := Record{text(&r.Header.Name), r.Header.Type, uint16(r.Header.Class), r.Header.TTL, r.Body}
+			require.Equal(t, want.String(), ours[0].String())
+			ours = ours[1:]
+		}
+		require.Empty(t, ours)
+	}
 }
 
 // backward follows a name by itself, fails where a pointer does not lead backward, and returns where

@@ -6,39 +6,39 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// ParseName turns a name as people write it, with or without the final dot, into one for a question.
+// ParseName turns a name as people write it, with or without the final dot, into one for a question, with it.
 // Names are ASCII; an international one must come in its xn-- form.
-func ParseName(s string) (dnsmessage.Name, error) {
+func ParseName(s string) (string, error) {
 	if s == "." {
-		return dnsmessage.NewName(s)
+		return s, nil
 	}
 	if n := len(s); n > 0 && s[n-1] == '.' {
 		s = s[:n-1]
 	}
 	switch {
 	case s == "":
-		return dnsmessage.Name{}, badName(s, "it is empty")
+		return "", badName(s, "it is empty")
 	case len(s)+2 > maxName: // a length byte in front, the root's at the end
-		return dnsmessage.Name{}, badName(s, "it is longer than 253 characters")
+		return "", badName(s, "it is longer than 253 characters")
 	}
 	label := 0
 	for i := 0; i <= len(s); i++ {
 		if i < len(s) && s[i] != '.' {
 			if s[i] <= ' ' || s[i] >= 0x7F || s[i] == '\\' {
-				return dnsmessage.Name{}, badName(s, "it has a character that no host name has (international names: give the xn-- form)")
+				return "", badName(s, "it has a character that no host name has (international names: give the xn-- form)")
 			}
 			label++
 			continue
 		}
 		if label == 0 {
-			return dnsmessage.Name{}, badName(s, "it has an empty label (two dots in a row, or one in front)")
+			return "", badName(s, "it has an empty label (two dots in a row, or one in front)")
 		}
 		if label > maxLabel {
-			return dnsmessage.Name{}, badName(s, "it has a label longer than 63 characters")
+			return "", badName(s, "it has a label longer than 63 characters")
 		}
 		label = 0
 	}
-	return dnsmessage.NewName(s + ".")
+	return s + ".", nil
 }
 
 func badName(s, why string) error {
@@ -46,8 +46,8 @@ func badName(s, why string) error {
 }
 
 // text is a name as this package keeps it: its bytes, labels separated and ended by dots.
-// dnsmessage refuses names with a dot inside a label, so that this loses nothing.
-func text(n dnsmessage.Name) string { return string(n.Data[:n.Length]) }
+// Names with a dot inside a label are not made text, so that this loses nothing.
+func text(n *dnsmessage.Name) string { return string(n.Data[:n.Length]) }
 
 // equalName compares names as RFC 4343 says: ASCII letters without regard to case.
 func equalName(a, b string) bool {
@@ -69,17 +69,18 @@ func lower(c byte) byte {
 	return c
 }
 
-// mixCase gives each letter of n a random case: bits that a forger must guess and an honest
+// mixCase gives each letter of a name a random case: bits that a forger must guess and an honest
 // server echoes (the 0x20 trick). bits has a bit for each of a name's 255 bytes.
-func mixCase(n dnsmessage.Name, bits *[32]byte) dnsmessage.Name {
-	for i := range int(n.Length) {
-		c := lower(n.Data[i])
+func mixCase(name string, bits *[32]byte) string {
+	b := []byte(name)
+	for i, c := range b {
+		c = lower(c)
 		if 'a' <= c && c <= 'z' && bits[i/8]>>(i%8)&1 == 1 {
 			c &^= 0x20
 		}
-		n.Data[i] = c
+		b[i] = c
 	}
-	return n
+	return string(b)
 }
 
 // within says whether name is zone or below it. Both end with the final dot.

@@ -34,7 +34,7 @@ func TestParseName(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			require.Equal(t, row.want, got.String())
+			require.Equal(t, row.want, got)
 		})
 	}
 }

@@ -18,9 +18,7 @@ const mostNames = 48
 
 // head begins a message. The counts follow with each record.
 func (p *packer) head(id uint16, bits uint16) {
-	p.b = binary.BigEndian.AppendUint16(p.b[:0], id)
-	p.b = binary.BigEndian.AppendUint16(p.b, bits)
-	p.b = append(p.b, 0, 0, 0, 0, 0, 0, 0, 0)
+	p.b = append(p.b[:0], byte(id>>8), byte(id), byte(bits>>8), byte(bits), 0, 0, 0, 0, 0, 0, 0, 0)
 	p.names = p.names[:0]
 }
 
@@ -39,8 +37,7 @@ func (p *packer) counted(section int) {
 // question writes a question: the name in wire form, type and class.
 func (p *packer) question(name []byte, t Type, class uint16) {
 	p.name(name)
-	p.b = binary.BigEndian.AppendUint16(p.b, uint16(t))
-	p.b = binary.BigEndian.AppendUint16(p.b, class)
+	p.b = append(p.b, byte(t>>8), byte(t), byte(class>>8), byte(class))
 	p.counted(inQuestion)
 }
 
@@ -91,15 +88,16 @@ func (p *packer) sameAt(off int, wire []byte) bool {
 // record writes a record: the owner in wire form, the data as a set has it.
 func (p *packer) record(section int, owner []byte, t Type, class uint16, ttl uint32, data []byte) {
 	p.name(owner)
-	be := binary.BigEndian
-	p.b = be.AppendUint16(p.b, uint16(t))
-	p.b = be.AppendUint16(p.b, class)
-	p.b = be.AppendUint32(p.b, ttl)
-	p.b = append(p.b, 0, 0)
+	p.fixed(t, class, ttl)
 	at := len(p.b)
 	p.data(t, data)
-	be.PutUint16(p.b[at-2:], uint16(len(p.b)-at))
+	binary.BigEndian.PutUint16(p.b[at-2:], uint16(len(p.b)-at))
 	p.counted(section)
+}
+
+// fixed writes what stands between a record's owner and its data: type, class, TTL and, of no data, the length.
+func (p *packer) fixed(t Type, class uint16, ttl uint32) {
+	p.b = append(p.b, byte(t>>8), byte(t), byte(class>>8), byte(class), byte(ttl>>24), byte(ttl>>16), byte(ttl>>8), byte(ttl), 0, 0)
 }
 
 // data writes a record's data. Only the types of RFC 1035 may have their names compressed (RFC 3597 4).
@@ -141,11 +139,13 @@ func wireLen(b []byte) int {
 
 // opt writes an OPT record.
 func (p *packer) opt(udp uint16, extended uint8, version uint8, do bool) {
-	var flags uint16
+	says := uint32(extended)<<24 | uint32(version)<<16
 	if do {
-		flags = 1 << 15
+		says |= doBit
 	}
-	p.record(inAdditional, nil, dnsmessage.TypeOPT, udp, uint32(extended)<<24|uint32(version)<<16|uint32(flags), nil)
+	p.b = append(p.b, 0) // the root
+	p.fixed(dnsmessage.TypeOPT, udp, says)
+	p.counted(inAdditional)
 }
 
 // Append appends the message in wire form.
@@ -173,11 +173,8 @@ func (m *Message) Append(b []byte) []byte {
 // bits are the header's second sixteen.
 func (m *Message) bits() uint16 {
 	b := uint16(m.RCode)&15 | uint16(m.OpCode)&15<<11
-	for _, f := range []struct {
-		set bool
-		bit uint16
-	}{{m.Response, 1 << 15}, {m.AA, 1 << 10}, {m.TC, 1 << 9}, {m.RD, 1 << 8}, {m.RA, 1 << 7}, {m.AD, 1 << 5}, {m.CD, 1 << 4}} {
-		if f.set {
+	for _, f := range m.flags() {
+		if *f.is {
 			b |= f.bit
 		}
 	}

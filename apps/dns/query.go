@@ -14,47 +14,56 @@ const udpSize = 1232
 // A query is one question, ready to send, and what an answer to it must show.
 type query struct {
 	id   uint16
-	q    dnsmessage.Question
-	name dnsmessage.Name // as it was given, before its letter case was mixed
+	name string // as it was given
+	sent string // as it is asked for: its letter case mixed
+	t    Type
 	edns bool
 	keep bool // an answer that was cut short is taken
 	msg  []byte
 }
 
 // newQuery builds a question with a fresh ID and, unless told otherwise, fresh letter case.
-func (r *Resolver) newQuery(name dnsmessage.Name, t Type, edns bool) (*query, error) {
+func (r *Resolver) newQuery(name string, t Type, edns bool) (*query, error) {
 	id, err := r.random16()
 	if err != nil {
 		return nil, err
 	}
-	given := name
+	q := &query{id: id, name: name, sent: name, t: t, edns: edns, keep: r.KeepTruncated}
 	if !r.NoMixedCase {
 		var bits [32]byte
 		if err := r.random(bits[:]); err != nil {
 			return nil, err
 		}
-		name = mixCase(name, &bits)
+		q.sent = mixCase(name, &bits)
 	}
-	q := &query{id: id, edns: edns, keep: r.KeepTruncated, name: given, q: dnsmessage.Question{Name: name, Type: t, Class: dnsmessage.ClassINET}}
-	m := dnsmessage.Message{
-		Header: dnsmessage.Header{ID: id, RecursionDesired: !r.Flags.NoRecursion,
-			CheckingDisabled: r.Flags.CheckingDisabled, AuthenticData: r.Flags.AuthenticData},
-		Questions: []dnsmessage.Question{q.q},
-	}
+	p := &packer{}
+	p.head(id, r.Flags.bits())
+	p.question(appendName(nil, q.sent), t, 1)
 	if edns {
-		h := dnsmessage.ResourceHeader{Name: dnsmessage.MustNewName(".")}
-		if err := h.SetEDNS0(r.udpSize(), 0, r.Flags.DNSSEC); err != nil {
-			return nil, err
-		}
-		m.Additionals = []dnsmessage.Resource{{Header: h, Body: &dnsmessage.OPTResource{}}}
+		p.opt(r.udpSize(), 0, 0, r.Flags.DNSSEC)
 	}
-	q.msg, err = m.Pack()
-	return q, err
+	q.msg = p.b
+	return q, nil
+}
+
+// bits are the header's.
+func (f *Flags) bits() uint16 {
+	b := uint16(bitRD)
+	if f.NoRecursion {
+		b = 0
+	}
+	if f.CheckingDisabled {
+		b |= bitCD
+	}
+	if f.AuthenticData {
+		b |= bitAD
+	}
+	return b
 }
 
 // udpSize is what this resolver says it takes in one datagram.
-func (r *Resolver) udpSize() int {
-	if n := int(r.Flags.UDPSize); n > 0 && n < udpSize {
+func (r *Resolver) udpSize() uint16 {
+	if n := r.Flags.UDPSize; n > 0 && n < udpSize {
 		return n
 	}
 	return udpSize
@@ -93,15 +102,11 @@ func (q *query) judge(msg []byte, cut bool, over Transport) (*Message, verdict, 
 	if len(msg) < headerLen {
 		return nil, junk, errShort
 	}
-	var p dnsmessage.Parser
-	h, err := p.Start(msg)
-	if err != nil {
-		return nil, junk, err
-	}
-	if h.ID != q.id || !h.Response || h.OpCode != 0 {
+	id, bits := binary.BigEndian.Uint16(msg), binary.BigEndian.Uint16(msg[2:])
+	if id != q.id || bits&bitQR == 0 || bits&bitsOpCode != 0 {
 		return nil, junk, errQuestion
 	}
-	if q.edns && count(msg, 4) == 0 && (h.RCode == dnsmessage.RCodeFormatError || h.RCode == dnsmessage.RCodeNotImplemented) {
+	if q.edns && count(msg, inQuestion) == 0 && balks(RCode(bits&15)) {
 		return nil, noEDNS, nil // servers from before EDNS may send back the header alone
 	}
 	switch v := q.echoed(msg); {
@@ -109,48 +114,48 @@ func (q *query) judge(msg []byte, cut bool, over Transport) (*Message, verdict, 
 	case v != good:
 		return nil, v, errQuestion
 	}
-	if over == UDP && (cut || h.Truncated && !q.keep) {
+	if over == UDP && (cut || bits&bitTC != 0 && !q.keep) {
 		return nil, truncated, nil // its records may be cut anywhere: do not look at them
 	}
 	m, err := Parse(q.spelt(msg))
 	if err != nil {
 		return nil, junk, err
 	}
-	m.Questions[0].Name = text(q.q.Name)
-	unknown := m.EDNS == nil && (m.RCode == dnsmessage.RCodeFormatError || m.RCode == dnsmessage.RCodeNotImplemented)
-	if q.edns && (unknown || m.RCode == rcodeBadVers) {
+	m.Questions[0].Name = q.sent
+	if q.edns && (m.EDNS == nil && balks(m.RCode) || m.RCode == rcodeBadVers) {
 		return m, noEDNS, nil // RFC 6891 7
 	}
 	return m, good, nil
+}
+
+// balks: a server that does not understand EDNS answers so.
+func balks(code RCode) bool {
+	return code == dnsmessage.RCodeFormatError || code == dnsmessage.RCodeNotImplemented
 }
 
 // spelt is a message with the name in its question spelt as it was given: the names that point there are then
 // nobody's random letters, neither on a screen nor in the cache. The question repeats what was sent.
 func (q *query) spelt(msg []byte) []byte {
 	out := append([]byte(nil), msg...)
-	copy(out[headerLen:], appendName(nil, text(q.name))) // as long; a first name has nothing to point at
+	copy(out[headerLen:], appendName(nil, q.name)) // as long; a first name has nothing to point at
 	return out
 }
 
 // echoed compares the question section with what was sent.
 func (q *query) echoed(msg []byte) verdict {
-	if count(msg, 4) != 1 {
+	if count(msg, inQuestion) != 1 {
 		return junk
 	}
 	if _, err := checkQuestion(msg, headerLen); err != nil {
 		return junk
 	}
-	var p dnsmessage.Parser
-	if _, err := p.Start(msg); err != nil {
+	r := reader{msg: msg, off: headerLen}
+	switch name := r.name(); {
+	case r.dotted || Type(r.uint16()) != q.t || r.uint16() != 1:
 		return junk
-	}
-	got, err := p.Question()
-	switch {
-	case err != nil || got.Type != q.q.Type || got.Class != q.q.Class:
-		return junk
-	case text(got.Name) == text(q.q.Name):
+	case name == q.sent:
 		return good
-	case equalName(text(got.Name), text(q.q.Name)):
+	case equalName(name, q.sent):
 		return wrongCase
 	}
 	return junk

@@ -22,13 +22,18 @@ type request struct {
 
 // Bits of the header.
 const (
-	bitQR = 1 << 15
-	bitAA = 1 << 10
-	bitTC = 1 << 9
-	bitRD = 1 << 8
-	bitRA = 1 << 7
-	bitCD = 1 << 4
+	bitQR      = 1 << 15
+	bitsOpCode = 0xF << 11
+	bitAA      = 1 << 10
+	bitTC      = 1 << 9
+	bitRD      = 1 << 8
+	bitRA      = 1 << 7
+	bitAD      = 1 << 5
+	bitCD      = 1 << 4
 )
+
+// doBit is where an OPT record has DO, in the place of a TTL (RFC 3225 3).
+const doBit = 1 << 15
 
 // Sizes of answers over UDP. One that is larger is cut: it might be fragmented on its way, or amplify (RFC 9715).
 const (
@@ -47,7 +52,7 @@ func parseRequest(msg []byte, over Transport) (r request, ok bool) {
 	if over == TCP {
 		r.size = mostSize
 	}
-	if r.bits>>11&15 != 0 {
+	if r.bits&bitsOpCode != 0 {
 		r.code = dnsmessage.RCodeNotImplemented
 		return r, true
 	}
@@ -101,7 +106,7 @@ func (r *request) refusal() RCode {
 
 // reply begins an answer: the header and the question, as it was sent.
 func (r *request) reply(p *packer, code RCode) {
-	p.head(r.id, bitQR|bitRA|r.bits&(0xF<<11|bitRD|bitCD)|uint16(code)&15)
+	p.head(r.id, bitQR|bitRA|r.bits&(bitsOpCode|bitRD|bitCD)|uint16(code)&15)
 	if r.name != nil {
 		p.question(r.name, r.t, r.class)
 	}
@@ -135,11 +140,10 @@ func (r *request) fails(p *packer, code RCode) []byte {
 // quick answers from what is known, without waiting: false where somebody must be asked.
 func (c *Client) quick(p *packer, r *request) ([]byte, bool) {
 	name, _, ok := readName(r.name)
-	n, err := dnsmessage.NewName(name)
-	if !ok || err != nil {
+	if !ok {
 		return r.fails(p, dnsmessage.RCodeServerFailure), true // a dot in a label: no zone that we could tell of
 	}
-	a := &Answer{Name: n, Type: r.t, Canonical: name}
+	a := &Answer{Name: name, Type: r.t, Canonical: name}
 	done, err := c.known(a)
 	if !done {
 		return nil, false

@@ -88,7 +88,7 @@ func (r *Resolver) Lookup(name string, t Type, deadline time.Time) (*Answer, err
 	if err != nil {
 		return nil, err
 	}
-	a := &Answer{Name: n, Type: t, Canonical: text(n)}
+	a := &Answer{Name: n, Type: t, Canonical: n}
 	return a, r.resolve(newJob(deadline), a)
 }
 
@@ -99,7 +99,7 @@ func (r *Resolver) Ask(name string, t Type, deadline time.Time) (*Answer, error)
 	if err != nil {
 		return nil, err
 	}
-	j, a := newJob(deadline), &Answer{Name: n, Type: t, Canonical: text(n)}
+	j, a := newJob(deadline), &Answer{Name: n, Type: t, Canonical: n}
 	x, err := r.ask(j, n, t)
 	a.Exchanges = j.exchanges
 	if err != nil {
@@ -116,12 +116,8 @@ func (r *Resolver) Ask(name string, t Type, deadline time.Time) (*Answer, error)
 func (r *Resolver) resolve(j *job, a *Answer) error {
 	defer func() { a.Exchanges = j.exchanges }()
 	for {
-		n, err := dnsmessage.NewName(a.Canonical)
-		if err != nil {
-			return a.error(ErrBadReply, netip.AddrPort{}, err)
-		}
 		hops := len(a.Chain)
-		x, err := r.ask(j, n, a.Type)
+		x, err := r.ask(j, a.Canonical, a.Type)
 		if err != nil {
 			return err
 		}
@@ -141,11 +137,11 @@ func (r *Resolver) resolve(j *job, a *Answer) error {
 }
 
 // ask goes through the servers until one gives an answer to go by.
-func (r *Resolver) ask(j *job, n dnsmessage.Name, t Type) (*Exchange, error) {
+func (r *Resolver) ask(j *job, name string, t Type) (*Exchange, error) {
 	if len(r.Servers) == 0 {
-		return nil, &Error{Kind: ErrNoServers, Name: text(n), Type: t}
+		return nil, &Error{Kind: ErrNoServers, Name: name, Type: t}
 	}
-	failed := &Error{Kind: ErrTimeout, Name: text(n), Type: t}
+	failed := &Error{Kind: ErrTimeout, Name: name, Type: t}
 	for round := range r.attempts() {
 		for _, server := range r.Servers {
 			if server.Port() == 0 {
@@ -154,7 +150,7 @@ func (r *Resolver) ask(j *job, n dnsmessage.Name, t Type) (*Exchange, error) {
 			if round == 0 {
 				failed.Servers = append(failed.Servers, server)
 			}
-			x, err := r.try(j, server, n, t, j.until(r.now().Add(r.timeout())))
+			x, err := r.try(j, server, name, t, j.until(r.now().Add(r.timeout())))
 			if err != nil {
 				return nil, err
 			}
@@ -193,18 +189,18 @@ func blame(e *Error, x *Exchange) {
 }
 
 // try asks one server: over UDP first, then as its answers call for. It has an error only where nothing was sent.
-func (r *Resolver) try(j *job, server netip.AddrPort, n dnsmessage.Name, t Type, deadline time.Time) (*Exchange, error) {
+func (r *Resolver) try(j *job, server netip.AddrPort, name string, t Type, deadline time.Time) (*Exchange, error) {
 	edns, over := !r.NoEDNS, UDP
 	if r.TCPOnly {
 		over = TCP
 	}
 	for {
-		q, err := r.newQuery(n, t, edns)
+		q, err := r.newQuery(name, t, edns)
 		if err == nil {
 			err = j.spend()
 		}
 		if err != nil {
-			return nil, &Error{Kind: kindOf(err), Name: text(n), Type: t, Servers: []netip.AddrPort{server}, Err: err}
+			return nil, &Error{Kind: kindOf(err), Name: name, Type: t, Servers: []netip.AddrPort{server}, Err: err}
 		}
 		x := r.exchange(over, server, q, deadline)
 		j.exchanges = append(j.exchanges, x)
@@ -222,17 +218,6 @@ func (r *Resolver) try(j *job, server netip.AddrPort, n dnsmessage.Name, t Type,
 			return x, nil
 		}
 	}
-}
-
-// exchange sends one message and waits for what answers it.
-func (r *Resolver) exchange(over Transport, server netip.AddrPort, q *query, deadline time.Time) *Exchange {
-	switch {
-	case r.Carry != nil:
-		return r.carry(over, server, q, deadline)
-	case over == TCP:
-		return r.askTCP(server, q, deadline)
-	}
-	return r.askUDP(server, q, deadline)
 }
 
 func (r *Resolver) now() time.Time {

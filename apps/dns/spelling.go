@@ -20,10 +20,10 @@ func (a *Answer) SpeltName(name string) string { return a.spelling().name(name) 
 
 // spelling knows the name asked for and where its CNAME records lead.
 func (a *Answer) spelling() spelling {
-	s := spelling{labels(text(a.Name))}
+	s := spelling{labels(a.Name)}
 	for _, r := range a.Chain {
 		if d, ok := r.Data.(*dnsmessage.CNAMEResource); ok {
-			s = append(s, labels(s.name(text(d.CNAME))))
+			s = append(s, labels(s.name(text(&d.CNAME))))
 		}
 	}
 	return s
@@ -58,7 +58,7 @@ func (s spelling) name(name string) string {
 // data is d with its names spelt.
 func (s spelling) data(d dnsmessage.ResourceBody) dnsmessage.ResourceBody {
 	respelt := func(n dnsmessage.Name) dnsmessage.Name {
-		if m, err := dnsmessage.NewName(s.name(text(n))); err == nil { // as long as it was
+		if m, err := dnsmessage.NewName(s.name(text(&n))); err == nil { // as long as it was
 			return m
 		}
 		return n

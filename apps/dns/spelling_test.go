@@ -9,7 +9,7 @@ import (
 
 func TestSpelling(t *testing.T) {
 	a := &Answer{
-		Name:  dnsmessage.MustNewName("Alias.Example.com."),
+		Name:  "Alias.Example.com.",
 		Chain: []Record{{Name: "aLIas.eXAmple.coM.", Data: &dnsmessage.CNAMEResource{CNAME: dnsmessage.MustNewName("WWW.Other.eXAmple.coM.")}}},
 	}
 	for _, row := range []struct{ rule, name, want string }{

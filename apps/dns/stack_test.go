@@ -35,7 +35,7 @@ func world(t *testing.T, answers ...func(q dnsmessage.Message, over Transport) [
 
 func TestOverOurStack(t *testing.T) {
 	r, servers := world(t, func(q dnsmessage.Message, over Transport) [][]byte {
-		switch name := text(q.Questions[0].Name); {
+		switch name := text(&q.Questions[0].Name); {
 		case equalName(name, www):
 			return one(reply(q, []dnsmessage.Resource{cname(www, "host.test."), a("host.test.", "192.0.2.80")}))
 		case equalName(name, "long.test.") && over == UDP:

@@ -16,32 +16,18 @@ func Escape(name string) string { return escape(name, nameSpecial) }
 const nameSpecial = `"\();@$`
 
 func escape(s, special string) string {
-	plain := true
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7F || strings.IndexByte(special, s[i]) >= 0 {
-			plain = false
-			break
-		}
-	}
-	if plain {
-		return s
-	}
-	var b strings.Builder
+	out := make([]byte, 0, len(s))
 	for i := range len(s) {
 		switch c := s[i]; {
 		case strings.IndexByte(special, c) >= 0:
-			b.WriteByte('\\')
-			b.WriteByte(c)
+			out = append(out, '\\', c)
 		case c < ' ' || c >= 0x7F || c == ' ' && special != textSpecial:
-			b.WriteByte('\\')
-			b.WriteByte('0' + c/100)
-			b.WriteByte('0' + c/10%10)
-			b.WriteByte('0' + c%10)
+			out = append(out, '\\', '0'+c/100, '0'+c/10%10, '0'+c%10)
 		default:
-			b.WriteByte(c)
+			out = append(out, c)
 		}
 	}
-	return b.String()
+	return string(out)
 }
 
 // textSpecial is what needs a backslash inside quotes, where blanks stand for themselves.
@@ -73,17 +59,17 @@ func (r Record) DataString() string {
 	case *dnsmessage.AAAAResource:
 		return netip.AddrFrom16(d.AAAA).String()
 	case *dnsmessage.NSResource:
-		return Escape(text(d.NS))
+		return Escape(text(&d.NS))
 	case *dnsmessage.CNAMEResource:
-		return Escape(text(d.CNAME))
+		return Escape(text(&d.CNAME))
 	case *dnsmessage.PTRResource:
-		return Escape(text(d.PTR))
+		return Escape(text(&d.PTR))
 	case *dnsmessage.MXResource:
-		return strconv.Itoa(int(d.Pref)) + " " + Escape(text(d.MX))
+		return strconv.Itoa(int(d.Pref)) + " " + Escape(text(&d.MX))
 	case *dnsmessage.SRVResource:
-		return numbers(uint32(d.Priority), uint32(d.Weight), uint32(d.Port)) + " " + Escape(text(d.Target))
+		return numbers(uint32(d.Priority), uint32(d.Weight), uint32(d.Port)) + " " + Escape(text(&d.Target))
 	case *dnsmessage.SOAResource:
-		return Escape(text(d.NS)) + " " + Escape(text(d.MBox)) + " " +
+		return Escape(text(&d.NS)) + " " + Escape(text(&d.MBox)) + " " +
 			numbers(d.Serial, d.Refresh, d.Retry, d.Expire, d.MinTTL)
 	case *dnsmessage.TXTResource:
 		var out []string

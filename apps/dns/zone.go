@@ -59,7 +59,7 @@ func zoneOf(name string, ns, glue []Record) *zone {
 	z := &zone{name: name}
 	for _, r := range ns {
 		if d, ok := r.Data.(*dnsmessage.NSResource); ok && len(z.servers) < maxServers {
-			z.servers = append(z.servers, text(d.NS))
+			z.servers = append(z.servers, text(&d.NS))
 		}
 	}
 	for _, host := range z.servers {
@@ -102,7 +102,7 @@ func referred(m *Message, z *zone, name string) (below string, ns, glue []Record
 func namesHost(ns []Record, host string) bool {
 	return slices.ContainsFunc(ns, func(r Record) bool {
 		d, ok := r.Data.(*dnsmessage.NSResource)
-		return ok && equalName(text(d.NS), host)
+		return ok && equalName(text(&d.NS), host)
 	})
 }
 

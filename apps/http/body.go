@@ -69,7 +69,7 @@ func (b *Body) end(err error) {
 	if err == io.EOF {
 		err = nil
 	}
-	b.cn.observe(Step{Kind: BodyEnded, Bytes: b.n, Err: err})
+	b.cn.observe(&Step{Kind: BodyEnded, Bytes: b.n, Err: err})
 }
 
 // Trailer is the fields after a chunked body, once it has been read to its end.

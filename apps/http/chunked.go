@@ -3,7 +3,8 @@ package http
 import (
 	"io"
 	"math"
-	"strings"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // chunks reads a chunked body (RFC 9112 7.1).
@@ -59,7 +60,7 @@ func (c *chunks) next() error {
 	if err != nil {
 		return err
 	}
-	digits, ext, _ := strings.Cut(line, ";")
+	digits, ext, _ := ascii.Cut(line, ';')
 	if c.ext += len(line) - len(digits); c.ext > maxChunkExt {
 		return weird("more chunk extensions than we take")
 	}
@@ -85,13 +86,8 @@ func hexadecimal(s string) (int64, bool) {
 	}
 	var n uint64
 	for i := range len(s) {
-		var d byte
-		switch c := s[i]; {
-		case '0' <= c && c <= '9':
-			d = c - '0'
-		case 'a' <= c|0x20 && c|0x20 <= 'f':
-			d = c | 0x20 - 'a' + 10
-		default:
+		d, ok := ascii.Hex(s[i])
+		if !ok {
 			return 0, false
 		}
 		n = n<<4 | uint64(d)

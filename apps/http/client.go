@@ -1,7 +1,6 @@
 package http
 
 import (
-	"errors"
 	"io"
 	"net/netip"
 	"time"
@@ -23,9 +22,8 @@ type Client struct {
 	// nil: nothing is known.
 	Known func(host string, port uint16) []netip.Addr
 
-	// Secure makes TLS over a connected socket for https, before until. The Stream's Close ends TLS; the
-	// client closes the socket after it. An error that is no *Error is one of kind TLSFailed. nil: https is refused.
-	Secure func(to Peer, until time.Time) (Stream, error)
+	// Secure makes TLS for https: see TLS. nil: https is refused.
+	Secure Securer
 
 	// Proxy is "host:port" of an HTTP proxy: http is asked of it, https goes through a CONNECT tunnel.
 	// "": none. ProxyAuth is what Proxy-Authorization says to it; "": nothing.
@@ -102,7 +100,7 @@ func (c *Client) prepare(r *Request) (*url.URL, []byte, error) {
 		return nil, nil, err
 	}
 	if u.Scheme == "https" && c.Secure == nil {
-		return nil, nil, &Error{Kind: UnsupportedScheme, Op: quote(r.URL), Text: "https needs TLS, which this program does not have"}
+		return nil, nil, problem(UnsupportedScheme, quote(r.URL), "https needs TLS, which this program does not have", nil)
 	}
 	if err := r.check(); err != nil {
 		return nil, nil, err
@@ -114,7 +112,7 @@ func (c *Client) prepare(r *Request) (*url.URL, []byte, error) {
 // stale: the server closed an idle connection while our request was on its way. What is idempotent may be
 // sent again (RFC 9110 9.2.2). Each idle connection can be stale once, so this ends.
 func (cn *conn) stale(err error) bool {
-	e, ok := errors.AsType[*Error](err)
+	e, ok := err.(*Error)
 	return ok && cn.reused && !cn.got && (e.Kind == EmptyReply || e.Kind == SendFailed || e.Kind == RecvFailed)
 }
 
@@ -138,30 +136,29 @@ func (cn *conn) exchange(r *Request, raw []byte) (*Response, error) {
 // request sends the request's head.
 func (cn *conn) request(r *Request, raw []byte) error {
 	cn.got = false
-	cn.doing = "send the request to " + cn.remote.String()
-	cn.until = earlier(r.Deadline, time.Now().Add(orElse(cn.client.HeaderTimeout, defaultHeader)))
-	cn.idle = 0
+	cn.doing = "send the request to"
+	cn.awaitHead(r)
 	if err := cn.send(raw); err != nil {
 		return err
 	}
-	cn.observe(Step{Kind: RequestSent, Raw: raw, Bytes: int64(len(raw))})
+	cn.observe(&Step{Kind: RequestSent, Raw: raw, Bytes: int64(len(raw))})
 	return nil
 }
 
 // deliver sends the request's body. h is the response where it came first; whole: the body is sent.
 func (cn *conn) deliver(r *Request) (h *head, interim int, whole bool, err error) {
-	waiting := "read the response of " + cn.remote.String()
+	const waiting = "read the response of"
 	if r.expects() {
 		cn.doing = waiting
 		if h, interim, err = cn.ask(cn.until); h != nil || err != nil {
 			return h, interim, false, err
 		}
 	}
-	cn.until, cn.idle = r.Deadline, orElse(cn.client.IdleTimeout, defaultIdle)
+	cn.awaitBody(r)
 	err = cn.sendBody(r)
-	cn.until, cn.idle = earlier(r.Deadline, time.Now().Add(orElse(cn.client.HeaderTimeout, defaultHeader))), 0
+	cn.awaitHead(r)
 	cn.doing = waiting
-	if e, ok := errors.AsType[*Error](err); ok && e.Kind == SendFailed && !cn.reused {
+	if e, ok := err.(*Error); ok && e.Kind == SendFailed && !cn.reused {
 		// The server may have said why it takes no more before it closed (RFC 9112 9.5).
 		if h, interim, e := readHeads(&cn.reader, interim); e == nil {
 			return h, interim, false, nil
@@ -174,9 +171,9 @@ func (cn *conn) deliver(r *Request) (h *head, interim int, whole bool, err error
 func (cn *conn) unanswered(err error, interim int) error {
 	switch {
 	case err == io.EOF && interim == 0:
-		return &Error{Kind: EmptyReply, Op: cn.doing, Text: "the server closed the connection without a word"}
+		return cn.problem(EmptyReply, "the server closed the connection without a word", nil)
 	case err == io.EOF:
-		return &Error{Kind: RecvFailed, Op: cn.doing, Text: "the connection ended after a 1xx response"}
+		return cn.problem(RecvFailed, "the connection ended after a 1xx response", nil)
 	}
 	return cn.named(err)
 }
@@ -187,8 +184,8 @@ func (cn *conn) respond(r *Request, h *head, interim int, whole bool) (*Response
 	if err != nil {
 		return nil, cn.named(err)
 	}
-	cn.observe(Step{Kind: HeadReceived, Raw: h.raw, Bytes: int64(len(h.raw))})
-	cn.until, cn.idle = r.Deadline, orElse(cn.client.IdleTimeout, defaultIdle)
+	cn.observe(&Step{Kind: HeadReceived, Raw: h.raw, Bytes: int64(len(h.raw))})
+	cn.awaitBody(r)
 	keep = keep && !r.Close && !r.Old && whole
 	cn.closing = !keep
 	return &Response{
@@ -201,7 +198,7 @@ func (cn *conn) respond(r *Request, h *head, interim int, whole bool) (*Response
 // named says of whom an error about the response is.
 func (cn *conn) named(err error) error {
 	if e, ok := err.(*Error); ok && e.Op == "" {
-		e.Op = cn.doing
+		e.Op = cn.op()
 	}
 	return err
 }

@@ -23,20 +23,15 @@ type Gunzip func(io.Reader) (io.Reader, error)
 
 // Decode is Decoded for a body that came in another way.
 func Decode(fields []Field, body io.Reader, gunzip Gunzip) (io.Reader, error) {
-	var codings []string
-	for _, f := range fields {
-		if ascii.EqualFold(f.Name, "Content-Encoding") {
-			codings = append(codings, f.Value) // several fields are one list (RFC 9110 5.2)
-		}
-	}
-	coding := ascii.Lower(strings.Join(codings, ", "))
+	// Several fields are one list (RFC 9110 5.2).
+	coding := ascii.Lower(strings.Join(values(fields, "Content-Encoding"), ", "))
 	switch coding {
 	case "", "identity":
 		return body, nil
 	case "gzip", "x-gzip":
 		return &unzipper{in: counter{r: body}, gunzip: gunzip}, nil
 	}
-	return nil, &Error{Kind: BadCoding, Text: "the body is in a coding that was not offered: " + quote(coding)}
+	return nil, problem(BadCoding, "", "the body is in a coding that was not offered: "+quote(coding), nil)
 }
 
 // An unzipper undoes gzip.
@@ -61,7 +56,7 @@ func (u *unzipper) Read(p []byte) (int, error) {
 	n, err := u.z.Read(p)
 	u.out += int64(n)
 	if u.out > maxUnzipped || u.out > freeUnzipped+maxRatio*u.in.n {
-		return 0, &Error{Kind: BadCoding, Text: "the compressed body grows beyond all measure"}
+		return 0, problem(BadCoding, "", "the compressed body grows beyond all measure", nil)
 	}
 	if err != nil && err != io.EOF {
 		err = u.broken(err)
@@ -75,9 +70,9 @@ func (u *unzipper) broken(err error) error {
 	case ours:
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF:
-		return &Error{Kind: Partial, Text: "the compressed body ends early", Err: ErrTruncated}
+		return problem(Partial, "", "the compressed body ends early", ErrTruncated)
 	}
-	return &Error{Kind: BadCoding, Text: "the body is not the gzip that it says", Err: err}
+	return problem(BadCoding, "", "the body is not the gzip that it says", err)
 }
 
 // A counter counts what is read.

@@ -1,7 +1,6 @@
 package http
 
 import (
-	"errors"
 	"io"
 	"net/netip"
 	"time"
@@ -12,7 +11,7 @@ type conn struct {
 	client        *Client
 	fd            int
 	stream        Stream // over fd; nil: the bare socket
-	key           string // origin and proxy that it is for
+	lane          *lane  // that it counts in; nil: none yet
 	local, remote netip.AddrPort
 	reader
 
@@ -23,9 +22,9 @@ type conn struct {
 	idle     time.Duration // no single wait is longer than this; 0: no bound
 	rcv, snd time.Duration // what SO_RCVTIMEO and SO_SNDTIMEO are set to
 	atEOF    bool          // the peer has closed
-	doing    string        // for errors: "send the request to ..."
+	doing    string        // for errors: "send the request to" our peer
 	closing  bool          // one of us said Connection: close, or the framing needs it
-	taken    bool          // the descriptor is Client.Secure's
+	taken    bool          // the descriptor is the Securer's
 }
 
 // patience is how long the next call may wait. 0: for ever; false: not at all.
@@ -45,6 +44,16 @@ func (cn *conn) patience() (time.Duration, bool) {
 	return left, true
 }
 
+// awaitHead is how long a request may take, and then the head of its response.
+func (cn *conn) awaitHead(r *Request) {
+	cn.until, cn.idle = within(r.Deadline, cn.client.HeaderTimeout, defaultHeader), 0
+}
+
+// awaitBody is how long a body may take.
+func (cn *conn) awaitBody(r *Request) {
+	cn.until, cn.idle = r.Deadline, orElse(cn.client.IdleTimeout, defaultIdle)
+}
+
 // recv is the reader's fill: one read that waits no longer than it may.
 func (cn *conn) recv(p []byte) (int, error) {
 	if cn.atEOF {
@@ -56,16 +65,16 @@ func (cn *conn) recv(p []byte) (int, error) {
 	}
 	n, err := cn.receive(p, wait)
 	switch {
-	case errors.Is(err, ErrTruncated) && cn.got:
+	case err == ErrTruncated:
 		cn.atEOF = true
-		return 0, &Error{Kind: Partial, Op: cn.doing, Text: "the connection was cut and not closed", Err: ErrTruncated}
+		return 0, cn.problem(Partial, "the connection was cut and not closed", err)
 	case timedOut(err):
 		return 0, cn.late(err)
-	case err != nil && !errors.Is(err, ErrTruncated):
-		return 0, cn.failed(RecvFailed, err)
-	case n == 0 || errors.Is(err, ErrTruncated):
+	case err != nil:
+		return 0, cn.problem(RecvFailed, "", err)
+	case n == 0:
 		cn.atEOF = true
-		cn.observe(Step{Kind: PeerClosed})
+		cn.observe(&Step{Kind: PeerClosed})
 		return 0, io.EOF
 	}
 	cn.got = true
@@ -84,7 +93,7 @@ func (cn *conn) send(p []byte) error {
 		case timedOut(err):
 			return cn.late(err)
 		case err != nil:
-			return cn.failed(SendFailed, err)
+			return cn.problem(SendFailed, "", err)
 		}
 		p = p[n:]
 	}
@@ -92,12 +101,14 @@ func (cn *conn) send(p []byte) error {
 }
 
 func (cn *conn) late(err error) error {
-	return &Error{Kind: Timeout, Op: cn.doing, Text: "no progress in the time allowed; the server or the path is slow, try again or wait longer", Err: err}
+	return cn.problem(Timeout, "no progress in the time allowed; the server or the path is slow, try again or wait longer", err)
 }
 
-func (cn *conn) failed(k Kind, err error) error {
-	return &Error{Kind: k, Op: cn.doing, Err: err}
-}
+// problem makes an Error of what is being done.
+func (cn *conn) problem(k Kind, text string, err error) error { return problem(k, cn.op(), text, err) }
+
+// op is what is being done, and with whom.
+func (cn *conn) op() string { return cn.doing + " " + cn.remote.String() }
 
 // close gives the descriptor back, after the stream has had its last word.
 func (cn *conn) close() {
@@ -109,13 +120,16 @@ func (cn *conn) close() {
 		_ = cn.stream.Close()
 	}
 	err := cn.client.API.Close(cn.fd)
-	cn.client.release(cn)
-	cn.observe(Step{Kind: Closed, Err: err})
+	if cn.lane != nil {
+		cn.client.free(cn.lane)
+		cn.lane = nil
+	}
+	cn.observe(&Step{Kind: Closed, Err: err})
 }
 
 // linger waits a moment for the peer's end, so that who said it would close first does.
 func (cn *conn) linger() {
-	cn.until, cn.idle = earlier(cn.until, time.Now().Add(lingerWait)), 0
+	cn.until, cn.idle = within(cn.until, lingerWait, 0), 0
 	var scrap [512]byte
 	for range 8 { // and not for ever where the peer goes on sending
 		if _, err := cn.recv(scrap[:]); err != nil {

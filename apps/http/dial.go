@@ -14,7 +14,7 @@ const leastShare = 2 * time.Second
 
 // dial resolves the host and tries its addresses in turn.
 func (c *Client) dial(u *url.URL, deadline time.Time) (*conn, error) {
-	until := earlier(deadline, time.Now().Add(orElse(c.ConnectTimeout, defaultConnect)))
+	until := within(deadline, c.ConnectTimeout, defaultConnect)
 	host, port, err := c.whom(u)
 	if err != nil {
 		return nil, err
@@ -25,12 +25,15 @@ func (c *Client) dial(u *url.URL, deadline time.Time) (*conn, error) {
 	}
 	for i, a := range addrs {
 		share := time.Until(until) / time.Duration(len(addrs)-i)
-		end := earlier(until, time.Now().Add(max(share, leastShare)))
 		var cn *conn
-		if cn, err = c.connect(netip.AddrPortFrom(a, port), end); err != nil {
+		if cn, err = c.connect(netip.AddrPortFrom(a, port), within(until, max(share, leastShare), 0)); err != nil {
 			continue
 		}
-		if err = cn.join(u, until); err != nil {
+		if u.Scheme == "https" {
+			cn.until, cn.idle = until, 0
+			err = c.Secure(cn, u, until)
+		}
+		if err != nil {
 			cn.close()
 			return nil, err
 		}
@@ -44,7 +47,7 @@ func (c *Client) resolve(host string, port uint16, until time.Time) ([]netip.Add
 	op := "resolve " + host
 	all, err := c.literal(host, port, until)
 	if err != nil {
-		return nil, &Error{Kind: c.unresolved(), Op: op, Err: err}
+		return nil, problem(c.unresolved(), op, "", err)
 	}
 	var v4 []netip.Addr
 	for _, a := range all {
@@ -53,7 +56,7 @@ func (c *Client) resolve(host string, port uint16, until time.Time) ([]netip.Add
 		}
 	}
 	if len(v4) == 0 {
-		return nil, &Error{Kind: c.unresolved(), Op: op, Text: "it has no IPv4 address, and the stack speaks only IPv4"}
+		return nil, problem(c.unresolved(), op, "it has no IPv4 address, and the stack speaks only IPv4", nil)
 	}
 	return v4, nil
 }
@@ -69,7 +72,7 @@ func (c *Client) literal(host string, port uint16, until time.Time) ([]netip.Add
 		}
 	}
 	if c.Resolve == nil {
-		return nil, &Error{Kind: c.unresolved(), Text: "no resolver is configured; use an address"}
+		return nil, problem(c.unresolved(), "", "no resolver is configured; use an address", nil)
 	}
 	return c.Resolve(host, until)
 }
@@ -78,30 +81,29 @@ func (c *Client) literal(host string, port uint16, until time.Time) ([]netip.Add
 // TLS's last message a request would wait for an ACK that the peer delays (RFC 9293 3.7.4, MUST-17).
 func (c *Client) hurry(fd int) {
 	if o, ok := c.API.(interface {
-		SetSockOptInt(fd, level, opt, value int) error
+		SetNoDelay(fd int, on bool) error
 	}); ok {
-		_ = o.SetSockOptInt(fd, socket.IPPROTO_TCP, socket.TCP_NODELAY, 1) // without it it is only slower
+		_ = o.SetNoDelay(fd, true) // without it it is only slower
 	}
 }
 
 // connect connects to one address.
 func (c *Client) connect(to netip.AddrPort, until time.Time) (*conn, error) {
-	op := "connect to " + to.String()
 	fd, err := c.API.Socket(socket.AF_INET, socket.SOCK_STREAM, 0)
 	if err != nil {
-		return nil, &Error{Kind: NotConnected, Op: "make a socket", Err: err}
+		return nil, problem(NotConnected, "make a socket", "", err)
 	}
 	c.hurry(fd)
-	cn := &conn{client: c, fd: fd, remote: to, until: until, doing: op}
+	cn := &conn{client: c, fd: fd, remote: to, until: until, doing: "connect to"}
 	cn.fill = cn.recv
-	cn.observe(Step{Kind: Connecting})
+	cn.observe(&Step{Kind: Connecting})
 	if err := cn.shake(); err != nil {
-		cn.observe(Step{Kind: ConnectFailed, Err: err})
+		cn.observe(&Step{Kind: ConnectFailed, Err: err})
 		cn.close()
 		return nil, err
 	}
 	cn.local, _ = c.API.GetSockName(fd)
-	cn.observe(Step{Kind: Connected})
+	cn.observe(&Step{Kind: Connected})
 	return cn, nil
 }
 
@@ -109,25 +111,27 @@ func (c *Client) connect(to netip.AddrPort, until time.Time) (*conn, error) {
 func (cn *conn) shake() error {
 	wait, ok := cn.patience()
 	if !ok {
-		return &Error{Kind: Timeout, Op: cn.doing, Text: "no time was left"}
+		return cn.problem(Timeout, "no time was left", nil)
 	}
-	err := cn.within(&cn.snd, soSndTimeo, wait)
+	err := cn.bound(&cn.snd, soSndTimeo, wait)
 	if err == nil {
 		err = cn.client.API.Connect(cn.fd, cn.remote)
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case cn.blamed(err) != "":
-		return &Error{Kind: NotConnected, Op: cn.doing, Text: cn.blamed(err) + "; check the address, or what keeps that router from passing it on", Err: err}
-	case timedOut(err):
-		return &Error{Kind: Timeout, Op: cn.doing, Text: "nobody answered in time; check the address, the route and any packet filter", Err: syscall.ETIMEDOUT}
-	case err == syscall.ECONNREFUSED:
-		return &Error{Kind: NotConnected, Op: cn.doing, Text: "nobody listens there; check the port and that the server runs", Err: err}
-	case err == syscall.ENETUNREACH || err == syscall.EHOSTUNREACH:
-		return &Error{Kind: NotConnected, Op: cn.doing, Text: "no way leads there; check the address and the routes", Err: err}
 	}
-	return &Error{Kind: NotConnected, Op: cn.doing, Err: err}
+	kind, text := NotConnected, cn.blamed(err)
+	switch {
+	case text != "":
+		text += "; check the address, or what keeps that router from passing it on"
+	case timedOut(err):
+		kind, text, err = Timeout, "nobody answered in time; check the address, the route and any packet filter", syscall.ETIMEDOUT
+	case err == syscall.ECONNREFUSED:
+		text = "nobody listens there; check the port and that the server runs"
+	case err == syscall.ENETUNREACH || err == syscall.EHOSTUNREACH:
+		text = "no way leads there; check the address and the routes"
+	}
+	return cn.problem(kind, text, err)
 }
 
 // blamed is what a router said of the way, where that is why there is no connection.

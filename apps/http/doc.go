@@ -6,7 +6,7 @@
 //	  ParseURL       the URL taken apart (url.go, and apps/url)
 //	  encode         request line and fields (request.go)
 //	  Client.take    an idle connection of the same origin, or a new one, or a wait for one (pool.go)
-//	    dial         each address in turn (dial.go), a proxy's tunnel and TLS where needed (proxy.go, stream.go)
+//	    dial         each address in turn (dial.go, proxy.go), a proxy's tunnel and TLS where needed (secure.go, stream.go)
 //	  request        the head goes; deliver: the body, asked for first or not, whole or in chunks (send.go)
 //	  readHeads      status line and fields, kept as they came; 1xx skipped (head.go)
 //	  framing        how long the body is, RFC 9112 6.3 (framing.go)

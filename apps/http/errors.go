@@ -87,11 +87,18 @@ func causeText(err error) string {
 	return err.Error()
 }
 
+// problem makes an Error. Fifty places do, and none of them in a hurry: so one copy is enough.
+//
+//go:noinline
+func problem(k Kind, op, text string, err error) error {
+	return &Error{Kind: k, Op: op, Text: text, Err: err}
+}
+
 // weird is an Error about what the server sent.
-func weird(text string) error { return &Error{Kind: WeirdReply, Text: text} }
+func weird(text string) error { return problem(WeirdReply, "", text, nil) }
 
 // partial is the Error of a body that ended early.
-func partial(text string) error { return &Error{Kind: Partial, Text: text, Err: ErrTruncated} }
+func partial(text string) error { return problem(Partial, "", text, ErrTruncated) }
 
 // quote shows a stranger's bytes in one line of printable ASCII, not too long.
 func quote(s string) string {

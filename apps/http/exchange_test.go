@@ -380,7 +380,7 @@ func TestRanges_RFC9110_14(t *testing.T) {
 	require.Equal(t, ContentRange{1, 2, -1}, got)
 }
 
-// secure is Client.Secure over the kernel's sockets.
+// secure makes TLS over the kernel's sockets.
 func secure(roots *x509.CertPool) func(Peer, time.Time) (Stream, error) {
 	return func(to Peer, until time.Time) (Stream, error) {
 		dup, err := unix.Dup(to.FD)
@@ -436,7 +436,7 @@ func tlsSite(t *testing.T, h nethttp.HandlerFunc) (url string, roots *x509.CertP
 func TestHTTPS(t *testing.T) {
 	url, roots := tlsSite(t, echo)
 	c, seen := client(t)
-	c.Secure = secure(roots)
+	c.Secure = TLS(secure(roots))
 	for i := range 3 {
 		resp, body, err := fetch(c, &Request{Method: "PUT", URL: url, Body: strings.NewReader("x"), Length: 1})
 		require.NoError(t, err)
@@ -446,7 +446,7 @@ func TestHTTPS(t *testing.T) {
 	}
 	require.Contains(t, seen.String(), "connected, secured, request sent")
 
-	c.Secure = secure(x509.NewCertPool())
+	c.Secure = TLS(secure(x509.NewCertPool()))
 	require.NoError(t, c.Close())
 	_, err := c.Get(url)
 	require.ErrorIs(t, err, TLSFailed)
@@ -479,7 +479,7 @@ func cutOrClosed(t *testing.T, cut bool) {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
 	c, _ := client(t)
-	c.Secure = secure(roots)
+	c.Secure = TLS(secure(roots))
 	resp, err := c.Get(strings.Replace(s.URL, "127.0.0.1", "example.com", 1))
 	require.NoError(t, err)
 	body, err := io.ReadAll(resp.Body)
@@ -541,7 +541,7 @@ func TestProxy(t *testing.T) {
 	url, roots := tlsSite(t, echo)
 	addr, asked := proxy(t)
 	c, seen := client(t)
-	c.Secure, c.Proxy, c.ProxyAuth = secure(roots), addr, "Basic secret"
+	c.Secure, c.Proxy, c.ProxyAuth = TLS(secure(roots)), addr, "Basic secret"
 	_, body, err := fetch(c, &Request{URL: "http://other.test:81/x?y"})
 	require.NoError(t, err)
 	require.Equal(t, "proxied http://other.test:81/x?y for other.test:81", body)

@@ -10,24 +10,32 @@ import (
 // blanks around the value.
 type Field struct{ Name, Value string }
 
-// Get is the value of the first field of that name, letter case aside (RFC 9110 5.1); "" if there is none.
-func Get(fs []Field, name string) string {
+// values are those of the fields of that name, letter case aside (RFC 9110 5.1).
+func values(fs []Field, name string) []string {
+	var out []string
 	for _, f := range fs {
 		if ascii.EqualFold(f.Name, name) {
-			return f.Value
+			out = append(out, f.Value)
 		}
+	}
+	return out
+}
+
+// Get is the value of the first field of that name, letter case aside; "" if there is none.
+func Get(fs []Field, name string) string {
+	if vs := values(fs, name); len(vs) > 0 {
+		return vs[0]
 	}
 	return ""
 }
 
 // has says whether a field of that name lists token (RFC 9110 5.6.1).
 func has(fs []Field, name, token string) bool {
-	for _, f := range fs {
-		if !ascii.EqualFold(f.Name, name) {
-			continue
-		}
-		for t := range strings.SplitSeq(f.Value, ",") {
-			if ascii.EqualFold(strings.Trim(t, " \t"), token) {
+	for _, v := range values(fs, name) {
+		for more := true; more; {
+			var item string
+			item, v, more = ascii.Cut(v, ',')
+			if ascii.EqualFold(ascii.Trim(item), token) {
 				return true
 			}
 		}
@@ -62,14 +70,14 @@ func parseField(line string) (Field, error) {
 	if line[0] == ' ' || line[0] == '\t' {
 		return Field{}, weird("a header line begins with a blank: folded lines are refused (RFC 9112 5.2)")
 	}
-	name, value, ok := strings.Cut(line, ":")
+	name, value, ok := ascii.Cut(line, ':')
 	switch {
 	case !ok:
 		return Field{}, weird("a header line has no colon")
 	case !isToken(name): // a blank before the colon, too (RFC 9112 5.1)
 		return Field{}, weird("a header's name has a character that no name has")
 	}
-	value = strings.Trim(value, " \t")
+	value = ascii.Trim(value)
 	if !isText(value) {
 		return Field{}, weird("a header's value has a control character")
 	}

@@ -51,35 +51,29 @@ func (h *head) persistent() bool {
 // sign, an overflow or two numbers are refused.
 func (h *head) contentLength() (int64, error) {
 	length, first := int64(-1), ""
-	for _, f := range h.fields {
-		if !ascii.EqualFold(f.Name, "Content-Length") {
-			continue
-		}
-		n, ok := decimal(f.Value, math.MaxInt64)
+	for _, v := range values(h.fields, "Content-Length") {
+		n, ok := decimal(v, math.MaxInt64)
 		switch {
 		case !ok:
-			return 0, weird("Content-Length is not a number that can be: " + quote(f.Value))
-		case length >= 0 && f.Value != first:
+			return 0, weird("Content-Length is not a number that can be: " + quote(v))
+		case length >= 0 && v != first:
 			return 0, weird("two Content-Length fields disagree")
 		}
-		length, first = n, f.Value
+		length, first = n, v
 	}
 	return length, nil
 }
 
 // chunked says whether the body is chunked; any other transfer coding is refused, since none was offered.
 func (h *head) chunked() (bool, error) {
-	found := 0
-	for _, f := range h.fields {
-		if !ascii.EqualFold(f.Name, "Transfer-Encoding") {
-			continue
-		}
-		if found++; found > 1 || !ascii.EqualFold(f.Value, "chunked") {
-			return false, &Error{Kind: BadCoding, Text: "the server used a transfer coding that was not offered: " + quote(f.Value)}
+	codings := values(h.fields, "Transfer-Encoding")
+	for i, v := range codings {
+		if i > 0 || !ascii.EqualFold(v, "chunked") {
+			return false, problem(BadCoding, "", "the server used a transfer coding that was not offered: "+quote(v), nil)
 		}
 	}
-	if found > 0 && h.minor == 0 {
+	if len(codings) > 0 && h.minor == 0 {
 		return false, weird("Transfer-Encoding in HTTP/1.0, which has none (RFC 9112 6.1)")
 	}
-	return found > 0, nil
+	return len(codings) > 0, nil
 }

@@ -63,7 +63,7 @@ func (h *head) harmless() error {
 func readHead(s source, room int) (*head, error) {
 	line, err := s.line(min(room, maxLine))
 	if err == io.ErrUnexpectedEOF {
-		err = &Error{Kind: RecvFailed, Text: "the connection ended within the status line"}
+		err = problem(RecvFailed, "", "the connection ended within the status line", nil)
 	}
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func readHead(s source, room int) (*head, error) {
 		h.raw = append(append(h.raw, line...), '\r', '\n')
 	})
 	if ended(err) {
-		err = &Error{Kind: RecvFailed, Text: "the connection ended within the headers"}
+		err = problem(RecvFailed, "", "the connection ended within the headers", nil)
 	}
 	h.fields = fields
 	return h, err

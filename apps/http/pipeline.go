@@ -57,7 +57,7 @@ func (c *Client) prepareAll(rs []*Request) (us []*url.URL, raw []byte, err error
 // answers reads the responses and returns how many came whole.
 func (cn *conn) answers(rs []*Request, us []*url.URL, each func(int, *Response, error)) int {
 	for i, r := range rs {
-		cn.doing = "read the response of " + cn.remote.String()
+		cn.doing = "read the response of"
 		h, interim, err := readHeads(&cn.reader, 0)
 		if err != nil {
 			return i

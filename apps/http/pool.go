@@ -12,16 +12,17 @@ import (
 // A pool is a client's connections: how many there are to each origin, and which of them are idle.
 type pool struct {
 	mu     sync.Mutex
-	hosts  map[string]*lane
+	lanes  []*lane
 	idle   int
 	closed bool
 }
 
-// A lane is the connections to one origin.
+// A lane is the connections to one origin. It is there while one is open or waited for.
 type lane struct {
-	open  int             // connections that are there, or about to be
-	idle  []*conn         // the newest last
-	queue []chan struct{} // who waits for one, the first first
+	key   string
+	open  int         // connections that are there, or about to be
+	idle  []*conn     // the newest last
+	queue []chan bool // who waits for one, the first first: true is told to whose turn it is
 }
 
 // key tells the lanes apart.
@@ -34,25 +35,31 @@ func (c *Client) key(u *url.URL) string {
 
 // take gives a connection for u: an idle one if it is still good, or a new one.
 func (c *Client) take(u *url.URL, deadline time.Time) (*conn, error) {
-	key := c.key(u)
+	key, p := c.key(u), &c.pool
 	for {
-		cn, wait := c.claim(key)
+		p.mu.Lock()
+		l := p.lane(key)
+		cn, turn := l.claim(c.PerHost)
+		if cn != nil {
+			p.idle--
+		}
+		p.mu.Unlock()
 		switch {
-		case wait != nil:
-			if err := c.wait(key, wait, u, deadline); err != nil {
-				return nil, err
+		case turn != nil:
+			if !c.wait(l, turn, within(deadline, c.ConnectTimeout, defaultConnect)) {
+				return nil, problem(Timeout, "connect to "+u.HostPort(), "all connections that one host may have were busy", nil)
 			}
 		case cn == nil:
 			cn, err := c.dial(u, deadline)
 			if err != nil {
-				c.free(key)
+				c.free(l)
 				return nil, err
 			}
-			cn.key = key
+			cn.lane = l
 			return cn, nil
 		case cn.fresh():
 			cn.reused = true
-			cn.observe(Step{Kind: Reused})
+			cn.observe(&Step{Kind: Reused})
 			return cn, nil
 		default:
 			cn.close()
@@ -60,26 +67,26 @@ func (c *Client) take(u *url.URL, deadline time.Time) (*conn, error) {
 	}
 }
 
-// claim returns the newest idle connection, or nothing where a new one may be made, or what to wait for.
-func (c *Client) claim(key string) (*conn, chan struct{}) {
-	p := &c.pool
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.hosts == nil {
-		p.hosts = make(map[string]*lane)
+// lane finds one, or makes it. The lock is held, as with all of what follows that does not take it.
+func (p *pool) lane(key string) *lane {
+	for _, l := range p.lanes {
+		if l.key == key {
+			return l
+		}
 	}
-	l := p.hosts[key]
-	if l == nil {
-		l = &lane{}
-		p.hosts[key] = l
-	}
+	l := &lane{key: key}
+	p.lanes = append(p.lanes, l)
+	return l
+}
+
+// claim returns the newest idle connection, or nothing where a new one may be made, or who says when to look again.
+// most: how many may be open; 0: as many as browsers have.
+func (l *lane) claim(most int) (*conn, chan bool) {
 	if n := len(l.idle); n > 0 {
 		cn := l.idle[n-1]
 		l.idle = l.idle[:n-1]
-		p.idle--
 		return cn, nil
 	}
-	most := c.PerHost
 	if most <= 0 {
 		most = defaultPerHost
 	}
@@ -87,43 +94,39 @@ func (c *Client) claim(key string) (*conn, chan struct{}) {
 		l.open++
 		return nil, nil
 	}
-	w := make(chan struct{}, 1)
-	l.queue = append(l.queue, w)
-	return nil, w
+	turn := make(chan bool, 2)
+	l.queue = append(l.queue, turn)
+	return nil, turn
 }
 
-// wait waits until a connection of the lane is idle or gone.
-func (c *Client) wait(key string, w chan struct{}, u *url.URL, deadline time.Time) error {
-	until := earlier(deadline, time.Now().Add(orElse(c.ConnectTimeout, defaultConnect)))
-	late := make(chan struct{})
-	t := time.AfterFunc(time.Until(until), func() { close(late) })
-	defer t.Stop()
-	select {
-	case <-w:
-		return nil
-	case <-late:
+// wait waits until it is our turn; false: it was not by then.
+func (c *Client) wait(l *lane, turn chan bool, until time.Time) bool {
+	late := time.AfterFunc(time.Until(until), func() { turn <- false })
+	ours := <-turn
+	late.Stop()
+	if ours {
+		return true
 	}
-	p := &c.pool
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.hosts[key].leave(w) {
-		p.hosts[key].next() // our turn came at the same time: it is another's
+	c.pool.mu.Lock()
+	if !l.leave(turn) {
+		l.next() // our turn came at the same time: it is another's
 	}
-	return &Error{Kind: Timeout, Op: "connect to " + u.HostPort(), Text: "all connections that one host may have were busy"}
+	c.pool.mu.Unlock()
+	return false
 }
 
-// next tells the first in line that it may look again. The pool's lock is held.
+// next tells the first in line that it may look again.
 func (l *lane) next() {
 	if len(l.queue) > 0 {
-		l.queue[0] <- struct{}{}
+		l.queue[0] <- true
 		l.queue = l.queue[1:]
 	}
 }
 
-// leave takes w out of the line and reports whether it stood there. The pool's lock is held.
-func (l *lane) leave(w chan struct{}) bool {
+// leave takes one out of the line and reports whether it stood there.
+func (l *lane) leave(turn chan bool) bool {
 	for i, q := range l.queue {
-		if q == w {
+		if q == turn {
 			l.queue = append(l.queue[:i], l.queue[i+1:]...)
 			return true
 		}
@@ -132,23 +135,23 @@ func (l *lane) leave(w chan struct{}) bool {
 }
 
 // free notes that a connection of the lane is gone.
-func (c *Client) free(key string) {
+func (c *Client) free(l *lane) {
 	p := &c.pool
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	l := p.hosts[key]
 	l.open--
 	l.next()
 	if l.open == 0 && len(l.queue) == 0 {
-		delete(p.hosts, key)
+		p.drop(l)
 	}
+	p.mu.Unlock()
 }
 
-// release is free for a connection that was handed out.
-func (c *Client) release(cn *conn) {
-	if cn.key != "" {
-		c.free(cn.key)
-		cn.key = ""
+func (p *pool) drop(l *lane) {
+	for i, other := range p.lanes {
+		if other == l {
+			p.lanes = append(p.lanes[:i], p.lanes[i+1:]...)
+			return
+		}
 	}
 }
 
@@ -167,21 +170,22 @@ func (cn *conn) fresh() bool {
 func (c *Client) put(cn *conn) {
 	cn.since = time.Now()
 	cn.buf, cn.r, cn.w = nil, 0, 0 // an idle connection holds no buffer
-	cn.observe(Step{Kind: KeptAlive})
-	if out := c.swap(cn); out != nil {
+	cn.observe(&Step{Kind: KeptAlive})
+	p := &c.pool
+	p.mu.Lock()
+	out := p.swap(cn)
+	p.mu.Unlock()
+	if out != nil {
 		out.close()
 	}
 }
 
 // swap adds cn to the idle ones and returns the one that must go for it, if any.
-func (c *Client) swap(cn *conn) *conn {
-	p := &c.pool
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (p *pool) swap(cn *conn) *conn {
 	if p.closed {
 		return cn
 	}
-	l := p.hosts[cn.key]
+	l := cn.lane
 	l.idle = append(l.idle, cn)
 	l.next()
 	if p.idle++; p.idle <= maxIdle {
@@ -191,10 +195,10 @@ func (c *Client) swap(cn *conn) *conn {
 	return p.oldest()
 }
 
-// oldest takes the connection out that has been idle for longest. The pool's lock is held.
+// oldest takes the connection out that has been idle for longest.
 func (p *pool) oldest() *conn {
 	var from *lane
-	for _, l := range p.hosts {
+	for _, l := range p.lanes {
 		if len(l.idle) > 0 && (from == nil || l.idle[0].since.Before(from.idle[0].since)) {
 			from = l
 		}
@@ -209,7 +213,7 @@ func (c *Client) Close() error {
 	p := &c.pool
 	p.mu.Lock()
 	var idle []*conn
-	for _, l := range p.hosts {
+	for _, l := range p.lanes {
 		idle = append(idle, l.idle...)
 		l.idle = nil
 	}

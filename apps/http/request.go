@@ -33,7 +33,8 @@ var ours = []string{"Host", "Connection", "Content-Length", "Transfer-Encoding",
 // encode writes the request's head. Nothing that could end a line early gets into it (RFC 9112 11.1).
 func (c *Client) encode(r *Request, u *url.URL) ([]byte, error) {
 	for _, name := range ours {
-		if present(r.Fields, name) && !(name == "Host" && oneHost(r.Fields)) {
+		// The caller may name the host that the server is to be for, once and not empty.
+		if vs := values(r.Fields, name); len(vs) > 0 && (name != "Host" || len(vs) > 1 || vs[0] == "") {
 			return nil, badRequest("the header " + name + " is the client's to send; leave it out")
 		}
 	}
@@ -44,38 +45,44 @@ func (c *Client) encode(r *Request, u *url.URL) ([]byte, error) {
 	return writeHead(r.method(), target, r.Old, c.fields(r, u))
 }
 
-// fields are those of a request, ours first.
+// fields are those of a request, ours first. What has no value is not sent.
 func (c *Client) fields(r *Request, u *url.URL) []Field {
-	var fs []Field
-	mine := func(name, value string) {
-		if value != "" && !present(r.Fields, name) && !r.Omits(name) {
-			fs = append(fs, Field{name, value})
-		}
-	}
 	agent := c.UserAgent
 	if agent == "" {
 		agent = "sockeye"
 	}
-	mine("Host", u.HostPort())
-	mine("User-Agent", agent)
-	mine("Accept", "*/*")
-	if u.Scheme == "http" && c.Proxy != "" {
-		mine("Proxy-Authorization", c.ProxyAuth)
+	var fs []Field
+	for _, f := range []Field{
+		{"Host", u.HostPort()},
+		{"User-Agent", agent},
+		{"Accept", "*/*"},
+		{"Proxy-Authorization", when(u.Scheme == "http" && c.Proxy != "", c.ProxyAuth)},
+	} {
+		if f.Value != "" && len(values(r.Fields, f.Name)) == 0 && !r.Omits(f.Name) {
+			fs = append(fs, f)
+		}
 	}
 	fs = append(fs, r.Fields...)
-	switch {
-	case r.Body != nil && r.Length < 0:
-		fs = append(fs, Field{"Transfer-Encoding", "chunked"})
-	case r.Body != nil || r.method() == "POST" || r.method() == "PUT":
-		fs = append(fs, Field{"Content-Length", strconv.FormatInt(r.length(), 10)})
-	}
-	if r.expects() {
-		fs = append(fs, Field{"Expect", "100-continue"})
-	}
-	if r.Close && !r.Old {
-		fs = append(fs, Field{"Connection", "close"})
+	chunked := r.Body != nil && r.Length < 0
+	for _, f := range []Field{
+		{"Transfer-Encoding", when(chunked, "chunked")},
+		{"Content-Length", when(!chunked && (r.Body != nil || r.method() == "POST" || r.method() == "PUT"), strconv.FormatInt(r.length(), 10))},
+		{"Expect", when(r.expects(), "100-continue")},
+		{"Connection", when(r.Close && !r.Old, "close")},
+	} {
+		if f.Value != "" {
+			fs = append(fs, f)
+		}
 	}
 	return fs
+}
+
+// when is value if it is to be.
+func when(is bool, value string) string {
+	if is {
+		return value
+	}
+	return ""
 }
 
 // Omits says whether a field that the client would send by itself is not to be sent.
@@ -90,12 +97,11 @@ func (r *Request) Omits(name string) bool {
 
 // writeHead writes a request line and fields.
 func writeHead(method, target string, old bool, fields []Field) ([]byte, error) {
-	b := append(append([]byte(method), ' '), target...)
+	version := " HTTP/1.1\r\n"
 	if old {
-		b = append(b, " HTTP/1.0\r\n"...)
-	} else {
-		b = append(b, " HTTP/1.1\r\n"...)
+		version = " HTTP/1.0\r\n"
 	}
+	b := []byte(method + " " + target + version)
 	for _, f := range fields {
 		if !isToken(f.Name) {
 			return nil, badRequest("no header can have the name " + quote(f.Name))
@@ -103,7 +109,7 @@ func writeHead(method, target string, old bool, fields []Field) ([]byte, error) 
 		if !isText(f.Value) {
 			return nil, badRequest("the value of the header " + f.Name + " has a line end or another control character")
 		}
-		b = append(append(append(append(b, f.Name...), ": "...), f.Value...), '\r', '\n')
+		b = append(b, f.Name+": "+f.Value+"\r\n"...)
 	}
 	return append(b, '\r', '\n'), nil
 }
@@ -164,24 +170,4 @@ func (r *Request) Rewind() bool {
 	return err == nil
 }
 
-// oneHost: the caller may name the host that the server is to be for, once and not empty.
-func oneHost(fs []Field) bool {
-	n := 0
-	for _, f := range fs {
-		if ascii.EqualFold(f.Name, "Host") {
-			n++
-		}
-	}
-	return n == 1 && Get(fs, "Host") != ""
-}
-
-func present(fs []Field, name string) bool {
-	for _, f := range fs {
-		if ascii.EqualFold(f.Name, name) {
-			return true
-		}
-	}
-	return false
-}
-
-func badRequest(text string) error { return &Error{Kind: BadRequest, Text: text} }
+func badRequest(text string) error { return problem(BadRequest, "", text, nil) }

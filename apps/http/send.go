@@ -1,7 +1,6 @@
 package http
 
 import (
-	"errors"
 	"io"
 	"strconv"
 	"time"
@@ -18,10 +17,10 @@ func (cn *conn) sendBody(r *Request) error {
 	if r.Body == nil {
 		return nil
 	}
-	cn.doing = "send the body to " + cn.remote.String()
+	cn.doing = "send the body to"
 	n, err := cn.copyBody(r)
 	if err == nil {
-		cn.observe(Step{Kind: BodySent, Bytes: n})
+		cn.observe(&Step{Kind: BodySent, Bytes: n})
 	}
 	return err
 }
@@ -45,14 +44,14 @@ func (cn *conn) copyBody(r *Request) (n int64, err error) {
 			break
 		}
 		if err != nil {
-			return n, &Error{Kind: BadUpload, Op: cn.doing, Text: "the body could not be read", Err: err}
+			return n, cn.problem(BadUpload, "the body could not be read", err)
 		}
 	}
 	if r.Length < 0 {
 		return n, cn.send([]byte("0\r\n\r\n"))
 	}
 	if n < r.Length {
-		return n, &Error{Kind: BadUpload, Op: cn.doing, Text: "the body ended " + strconv.FormatInt(r.Length-n, 10) + " bytes early"}
+		return n, cn.problem(BadUpload, "the body ended "+strconv.FormatInt(r.Length-n, 10)+" bytes early", nil)
 	}
 	return n, nil
 }
@@ -74,10 +73,10 @@ func (cn *conn) sendPart(p []byte, chunked bool) error {
 // ask waits for the server's word on whether it wants the body. A final response is its
 // answer; silence for a second is none, and the body goes.
 func (cn *conn) ask(final time.Time) (h *head, interim int, err error) {
-	cn.until = earlier(final, time.Now().Add(continueWait))
+	cn.until = within(final, continueWait, 0)
 	defer func() { cn.until = final }()
 	h, err = readHead(&cn.reader, maxHead)
-	switch e, ok := errors.AsType[*Error](err); {
+	switch e, ok := err.(*Error); {
 	case ok && e.Kind == Timeout && !cn.got:
 		return nil, 0, nil
 	case err != nil:

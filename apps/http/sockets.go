@@ -1,7 +1,6 @@
 package http
 
 import (
-	"errors"
 	"net/netip"
 	"syscall"
 	"time"
@@ -29,17 +28,16 @@ const (
 	msgNoSignal = socket.MSG_NOSIGNAL
 )
 
-// timedOut says whether a call ended because of SO_RCVTIMEO, SO_SNDTIMEO or a Stream's deadline,
+// timedOut says whether a call ended because of SO_RCVTIMEO, SO_SNDTIMEO or a Stream's time-out,
 // or because the stack itself gave the peer up.
 func timedOut(err error) bool {
-	if err == syscall.EAGAIN || err == syscall.EINPROGRESS || err == syscall.ETIMEDOUT {
-		return true
-	}
-	t, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](err)
-	return ok && t.Timeout()
+	t, ok := err.(interface{ Timeout() bool }) // EAGAIN and ETIMEDOUT, too
+	return ok && t.Timeout() || err == syscall.EINPROGRESS
+}
+
+// within is when d, or other where that is not positive, will be over, deadline where that is earlier.
+func within(deadline time.Time, d, other time.Duration) time.Time {
+	return earlier(deadline, time.Now().Add(orElse(d, other)))
 }
 
 // earlier is the earlier of two times; zero is never.

@@ -61,7 +61,7 @@ func zone(u net.PacketConn) {
 		}
 		m.Response, m.Authoritative, m.Additionals = true, true, nil
 		q := m.Questions[0]
-		if got, _ := dns.ParseName("www.test"); len(q.Name.String()) == len(got.String()) && q.Type == dns.TypeA {
+		if got, _ := dns.ParseName("www.test"); len(q.Name.String()) == len(got) && q.Type == dns.TypeA {
 			m.Answers = []dnsmessage.Resource{{
 				Header: dnsmessage.ResourceHeader{Name: q.Name, Class: dnsmessage.ClassINET, TTL: 60},
 				Body:   &dnsmessage.AResource{A: [4]byte{192, 0, 2, 2}},

@@ -53,15 +53,15 @@ type Step struct {
 	Err           error
 }
 
-func (c *Client) observe(s Step) {
+func (c *Client) observe(s *Step) {
 	if c.Observe != nil {
 		s.At = time.Now()
-		c.Observe(s)
+		c.Observe(*s)
 	}
 }
 
 // observe tells a step of one connection.
-func (cn *conn) observe(s Step) {
+func (cn *conn) observe(s *Step) {
 	s.FD, s.Local, s.Remote = cn.fd, cn.local, cn.remote
 	cn.client.observe(s)
 }

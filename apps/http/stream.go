@@ -3,7 +3,6 @@ package http
 import (
 	"errors"
 	"io"
-	"net/netip"
 	"time"
 )
 
@@ -11,7 +10,7 @@ import (
 // that the peer has vouched for; where the connection ends without close_notify the error is ErrTruncated
 // (RFC 9112 9.8). A *tls.Conn is most of one if the connection below it says ErrTruncated for io.EOF.
 //
-// It has time-outs and no deadlines: a call of net.Conn's SetReadDeadline through an interface would have
+// An error of it whose method Timeout says true is a time-out. It has time-outs and no deadlines: a call of net.Conn's SetReadDeadline through an interface would have
 // every program link os.File's too, and with it time.Time's formats and zones.
 type Stream interface {
 	io.ReadWriteCloser
@@ -19,22 +18,11 @@ type Stream interface {
 	SetWriteTimeout(time.Duration) error // of what is written
 }
 
-// A Peer is whom TLS is made with.
-type Peer struct {
-	FD     int            // the connected socket
-	Host   string         // as the URL has it: whom the certificate has to name
-	Origin string         // as url.URL's
-	Addr   netip.AddrPort // of the server, or of the proxy before it
-}
-
-// ErrTaken is what Client.Secure returns where it has kept the connection for another protocol than HTTP/1:
-// the socket is its own from then on. Do returns it.
-var ErrTaken = errors.New("the connection is for another protocol")
-
-// receive is one recv(2), or a Stream's Read, that waits no longer than wait; 0: for ever.
+// receive is one recv(2), or a Stream's Read, that waits no longer than wait; 0: for ever. The error is ErrTruncated
+// itself where a part of the response had come, and there is none where nothing had: that is as good an end as any.
 func (cn *conn) receive(p []byte, wait time.Duration) (int, error) {
 	if cn.stream == nil {
-		if err := cn.within(&cn.rcv, soRcvTimeo, wait); err != nil {
+		if err := cn.bound(&cn.rcv, soRcvTimeo, wait); err != nil {
 			return 0, err
 		}
 		return cn.client.API.Recv(cn.fd, p, 0)
@@ -43,11 +31,13 @@ func (cn *conn) receive(p []byte, wait time.Duration) (int, error) {
 		return 0, err
 	}
 	n, err := cn.stream.Read(p)
-	if n > 0 {
+	switch {
+	case n > 0:
 		return n, nil // the error comes again
-	}
-	if err == io.EOF {
+	case err == io.EOF, errors.Is(err, ErrTruncated) && !cn.got:
 		return 0, nil
+	case errors.Is(err, ErrTruncated):
+		return 0, ErrTruncated
 	}
 	return 0, err
 }
@@ -55,7 +45,7 @@ func (cn *conn) receive(p []byte, wait time.Duration) (int, error) {
 // transmit is one send(2), or a Stream's Write.
 func (cn *conn) transmit(p []byte, wait time.Duration) (int, error) {
 	if cn.stream == nil {
-		if err := cn.within(&cn.snd, soSndTimeo, wait); err != nil {
+		if err := cn.bound(&cn.snd, soSndTimeo, wait); err != nil {
 			return 0, err
 		}
 		return cn.client.API.Send(cn.fd, p, msgNoSignal)
@@ -66,8 +56,8 @@ func (cn *conn) transmit(p []byte, wait time.Duration) (int, error) {
 	return cn.stream.Write(p)
 }
 
-// within sets a time-out of the socket unless it is set so already.
-func (cn *conn) within(now *time.Duration, opt int, wait time.Duration) error {
+// bound sets a time-out of the socket unless it is set so already.
+func (cn *conn) bound(now *time.Duration, opt int, wait time.Duration) error {
 	if wait == *now {
 		return nil
 	}

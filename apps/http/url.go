@@ -8,9 +8,9 @@ func ParseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
-		return nil, &Error{Kind: BadURL, Err: err}
+		return nil, problem(BadURL, "", "", err)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, &Error{Kind: UnsupportedScheme, Op: quote(s), Text: `only http and https are fetched here, not "` + u.Scheme + `"`}
+		return nil, problem(UnsupportedScheme, quote(s), `only http and https are fetched here, not "`+u.Scheme+`"`, nil)
 	}
 	return u.Undotted(), nil
 }

@@ -61,7 +61,7 @@ func parseReference(s string) (*URL, error) {
 		return nil, err
 	}
 	at := 0
-	if i := strings.IndexAny(s, ":/?#"); i > 0 && s[i] == ':' && isScheme(s[:i]) {
+	if i := ascii.IndexAny(s, ":/?#"); i > 0 && s[i] == ':' && isScheme(s[:i]) {
 		p.u.Scheme, at = ascii.Lower(s[:i]), i+1
 	}
 	return p.u, p.rest(at)
@@ -84,7 +84,7 @@ func (p *parser) characters() error {
 
 // scheme reads the scheme and returns where what follows its colon begins.
 func (p *parser) scheme() (int, error) {
-	i := strings.IndexAny(p.in, ":/?#")
+	i := ascii.IndexAny(p.in, ":/?#")
 	if i < 0 || p.in[i] != ':' {
 		return p.guess()
 	}
@@ -94,8 +94,8 @@ func (p *parser) scheme() (int, error) {
 		if !isScheme(name) {
 			return 0, p.bad(notScheme(name), "a scheme is a letter and then letters, digits, +, - and .")
 		}
-	case listed(opaque, name):
-	case ports[name] != 0 && !startsPort(after):
+	case opaque(name):
+	case DefaultPort(name) != 0 && !startsPort(after):
 		return 0, p.bad(i+1, "two slashes must follow "+name+":")
 	default:
 		return p.guess() // host:port
@@ -128,7 +128,7 @@ func (p *parser) rest(at int) error {
 func (p *parser) hierarchy(at int) error {
 	p.u.Authority = true
 	end := len(p.in)
-	if i := strings.IndexAny(p.in[at:], "/?#"); i >= 0 {
+	if i := ascii.IndexAny(p.in[at:], "/?#"); i >= 0 {
 		end = at + i
 	}
 	if err := p.authority(at, end); err != nil {
@@ -147,7 +147,7 @@ func (p *parser) authority(at, end int) error {
 		if err := p.escapes(at, at+i); err != nil {
 			return err
 		}
-		p.u.User, p.u.Password, p.u.HasPassword = strings.Cut(info, ":")
+		p.u.User, p.u.Password, p.u.HasPassword = ascii.Cut(info, ':')
 		at += i + 1
 	}
 	host, err := p.host(at, end)
@@ -176,7 +176,7 @@ func (p *parser) host(at, end int) (int, error) {
 		stop = at + i
 	}
 	const most = 255
-	switch i := strings.IndexAny(p.in[at:stop], "\"<>\\^`{|}%[]"); {
+	switch i := ascii.IndexAny(p.in[at:stop], "\"<>\\^`{|}%[]"); {
 	case i >= 0:
 		return 0, p.bad(at+i, "no host name has this character")
 	case stop-at > most:
@@ -217,8 +217,8 @@ func (p *parser) tail(at int) error {
 		return err
 	}
 	s := p.in[at:]
-	s, p.u.Fragment, p.u.HasFragment = strings.Cut(s, "#")
-	p.u.Path, p.u.Query, p.u.HasQuery = strings.Cut(s, "?")
+	s, p.u.Fragment, p.u.HasFragment = ascii.Cut(s, '#')
+	p.u.Path, p.u.Query, p.u.HasQuery = ascii.Cut(s, '?')
 	return nil
 }
 
@@ -228,7 +228,7 @@ func (p *parser) escapes(at, end int) error {
 		if p.in[i] != '%' {
 			continue
 		}
-		if _, ok := escaped(p.in[i:end]); !ok || p.in[i+1] == '+' || p.in[i+1] == '-' {
+		if _, ok := escaped(p.in[i:end]); !ok {
 			return p.bad(i, "two hexadecimal digits must follow %; the sign itself is written %25")
 		}
 	}
@@ -253,15 +253,6 @@ func notScheme(s string) int {
 
 // startsPort: what follows a colon may be a port.
 func startsPort(s string) bool { return s != "" && '0' <= s[0] && s[0] <= '9' }
-
-func listed(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
 
 // quote shows a text in one line of printable ASCII, not too long.
 func quote(s string) string {

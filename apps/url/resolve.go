@@ -1,6 +1,10 @@
 package url
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
+)
 
 // Resolve makes a whole URL of a reference found in a page whose URL is u (RFC
 // 3986 5.2). The error is an *Error.
@@ -62,25 +66,21 @@ func clean(path string, hierarchy bool) string {
 	if !hierarchy && !strings.HasPrefix(path, "/") {
 		return path
 	}
-	var out []string
-	segments := strings.Split(path, "/")
-	for i, s := range segments {
-		last := i == len(segments)-1
-		switch s {
+	out := make([]byte, 0, len(path)) // whole segments, each with its slash
+	for more := true; more; {
+		var segment string
+		switch segment, path, more = ascii.Cut(path, '/'); segment {
 		case ".":
-			if last {
-				out = append(out, "")
-			}
 		case "..":
-			if len(out) > 1 || len(out) == 1 && out[0] != "" {
-				out = out[:len(out)-1]
-			}
-			if last {
-				out = append(out, "")
+			if n := len(out); n > 1 || n == 1 && out[0] != '/' {
+				out = out[:strings.LastIndexByte(string(out[:n-1]), '/')+1]
 			}
 		default:
-			out = append(out, s)
+			out = append(out, segment...)
+			if more {
+				out = append(out, '/')
+			}
 		}
 	}
-	return strings.Join(out, "/")
+	return string(out)
 }

@@ -3,6 +3,8 @@ package url
 import (
 	"strconv"
 	"strings"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // A URL is one taken apart. Parts are as written, percent-encoding included;
@@ -23,14 +25,27 @@ type URL struct {
 	Guessed     bool // nobody wrote the scheme: http is meant, as with curl
 }
 
-// ports are where the schemes' servers listen unless a URL says otherwise.
-var ports = map[string]uint16{"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
+// DefaultPort is where a scheme's servers listen unless a URL says otherwise, 0 where it has no port.
+func DefaultPort(scheme string) uint16 {
+	switch scheme {
+	case "http", "ws":
+		return 80
+	case "https", "wss":
+		return 443
+	case "ftp":
+		return 21
+	}
+	return 0
+}
 
-// opaque are the schemes that people write without "//".
-var opaque = []string{"mailto", "news", "urn", "tel", "data", "file"}
-
-// DefaultPort is the port of a scheme, 0 where it has none.
-func DefaultPort(scheme string) uint16 { return ports[scheme] }
+// opaque: people write the scheme without "//".
+func opaque(scheme string) bool {
+	switch scheme {
+	case "mailto", "news", "urn", "tel", "data", "file":
+		return true
+	}
+	return false
+}
 
 // EffectivePort is the port to connect to, 0 where the scheme has none.
 func (u *URL) EffectivePort() uint16 {
@@ -52,7 +67,7 @@ func (u *URL) HostPort() string {
 
 // host is Host in the brackets that an IPv6 address needs.
 func (u *URL) host() string {
-	if strings.Contains(u.Host, ":") {
+	if strings.IndexByte(u.Host, ':') >= 0 {
 		return "[" + u.Host + "]"
 	}
 	return u.Host
@@ -74,10 +89,11 @@ func (u *URL) Target() string {
 // server is asked for its default document.
 func (u *URL) File() string { return u.Path[strings.LastIndexByte(u.Path, '/')+1:] }
 
+// Endpoint is host and port, both always there.
+func (u *URL) Endpoint() string { return u.host() + ":" + strconv.Itoa(int(u.EffectivePort())) }
+
 // Origin is what tells one site from another (RFC 6454 4).
-func (u *URL) Origin() string {
-	return u.Scheme + "://" + u.host() + ":" + strconv.Itoa(int(u.EffectivePort()))
-}
+func (u *URL) Origin() string { return u.Scheme + "://" + u.Endpoint() }
 
 // String puts the URL together again (RFC 3986 5.3), the password included.
 func (u *URL) String() string {
@@ -119,9 +135,6 @@ func (u *URL) Public() string {
 
 // Decode undoes percent-encoding. What is no encoding stays.
 func Decode(s string) string {
-	if !strings.Contains(s, "%") {
-		return s
-	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if n, ok := escaped(s[i:]); ok {
@@ -139,6 +152,7 @@ func escaped(s string) (byte, bool) {
 	if len(s) < 3 || s[0] != '%' {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(s[1:3], 16, 8)
-	return byte(n), err == nil
+	high, ok := ascii.Hex(s[1])
+	low, ok2 := ascii.Hex(s[2])
+	return high<<4 | low, ok && ok2
 }

@@ -56,7 +56,7 @@ func jsonRecords(a *dns.Answer, rs []dns.Record) []jsonRecord {
 
 // jsonText is everything that was found and exchanged, as one line of JSON.
 func jsonText(a *dns.Answer, err error) string {
-	out := jsonAnswer{Name: dns.Escape(a.Name.String()), Type: dns.TypeString(a.Type), From: a.Origin(), Canonical: a.SpeltName(a.Canonical),
+	out := jsonAnswer{Name: dns.Escape(a.Name), Type: dns.TypeString(a.Type), From: a.Origin(), Canonical: a.SpeltName(a.Canonical),
 		Chain: jsonRecords(a, a.Chain), Records: jsonRecords(a, a.Records), Exchanges: []jsonExchange{}}
 	if err != nil {
 		out.Error = err.Error()

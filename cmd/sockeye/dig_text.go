@@ -154,7 +154,7 @@ func (c *tabbed) put(column int, word string) {
 
 // typed is the name as people type it: without the final dot, unless it is all.
 func typed(a *dns.Answer) string {
-	name := dns.Escape(a.Name.String())
+	name := dns.Escape(a.Name)
 	if len(name) > 1 {
 		name = strings.TrimSuffix(name, ".")
 	}

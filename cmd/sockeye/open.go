@@ -151,7 +151,7 @@ func (s *session) start(links []link.Link, pcap string, told bool, o journey.Opt
 		}
 		return err
 	}
-	cfg := stack.Config{Links: links, Prefixes: []netip.Prefix{s.us}, Gateway: s.gateway, Clock: s.clock}
+	cfg := stack.Config{Links: stack.Queues(links), Prefixes: []netip.Prefix{s.us}, Gateway: s.gateway, Clock: s.clock}
 	rec.configure(&cfg, told)
 	if s.stack, err = stack.New(cfg); err != nil {
 		return errors.Join(fmt.Errorf("cannot run the stack: %w", err), rec.close())

@@ -231,7 +231,7 @@ func (h *Host) give(now clock.Instant, s *socket, abort bool) {
 	s.alarms = [2]clock.Instant{}
 	switch {
 	case s.lis != nil:
-		h.closeListener(now, s)
+		s.lis.close(h, now, s)
 		h.unbind(s)
 		h.freeSocket(s)
 	case s.conn == nil:

@@ -85,6 +85,9 @@ func (h *Host) Counters() *Counters {
 }
 
 // drop counts a packet without effect, once, and names it in the trace.
+// Not inlined: its callers are many.
+//
+//go:noinline
 func (h *Host) drop(why trace.Reason) {
 	h.counters.Drop[why]++
 	if h.log != nil {

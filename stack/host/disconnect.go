@@ -38,7 +38,7 @@ func (h *Host) Disconnect(now clock.Instant, s Handle) (Handle, error) {
 
 // stopListening makes a listener a stream as new.
 func (h *Host) stopListening(now clock.Instant, e *socket) {
-	h.closeListener(now, e)
+	e.lis.close(h, now, e)
 	if !e.fixedPort {
 		h.unbind(e)
 	}

@@ -37,6 +37,9 @@ type Ready struct {
 func (h *Host) raise(s *socket) { h.raiseFor(s, ForReaders|ForWriters) }
 
 // raiseFor notes news about s for some.
+// Not inlined: its callers are many.
+//
+//go:noinline
 func (h *Host) raiseFor(s *socket, whom Mask) {
 	if s.news |= whom; s.noted || !s.owned {
 		return

@@ -17,6 +17,10 @@ type listener struct {
 	waiting int        // its length, and the connections about to join it
 	backlog int
 	counted int // of who forwards: how many of its handshakes the other Hosts know of
+
+	// (*Host).arriveListener and closeListener: like tcp, only who listens links them.
+	arrive func(h *Host, now clock.Instant, s *socket, flow tcp.Flow)
+	close  func(h *Host, now clock.Instant, s *socket)
 }
 
 // A passive is TCP's part, a tcp.Listener. It is behind an interface so that a
@@ -115,7 +119,8 @@ func (h *Host) listenerFor(local netip.AddrPort, flow uint32) *socket {
 func (h *Host) newListener() *listener {
 	n := len(h.freeLis)
 	if n == 0 {
-		return &listener{tcp: new(tcp.Listener), accept: socketList{kind: linkAge}}
+		return &listener{tcp: new(tcp.Listener), accept: socketList{kind: linkAge},
+			arrive: (*Host).arriveListener, close: (*Host).closeListener}
 	}
 	l := h.freeLis[n-1]
 	h.freeLis = h.freeLis[:n-1]
@@ -167,7 +172,7 @@ func (h *Host) closeListener(now clock.Instant, e *socket) {
 	for s := l.pop(); s != nil; s = l.pop() {
 		h.give(now, s, true)
 	}
-	*l = listener{tcp: l.tcp, accept: socketList{kind: linkAge}}
+	*l = listener{tcp: l.tcp, accept: socketList{kind: linkAge}, arrive: l.arrive, close: l.close}
 	h.freeLis = append(h.freeLis, l)
 	h.budget.Give(connCost)
 }

@@ -105,7 +105,9 @@ func (h *Host) SetOptions(now clock.Instant, s Handle, o Options) error {
 	return nil
 }
 
-// setPreset keeps TCP options for a stream that has no connection yet.
+// setPreset keeps TCP options for a stream that has no connection yet. Not inlined, for it is large.
+//
+//go:noinline
 func (h *Host) setPreset(e *socket, o tcp.Options) {
 	if e.preset == nil {
 		if o == (tcp.Options{}) {

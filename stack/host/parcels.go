@@ -68,7 +68,9 @@ func (l *parcelPool) get(n int) *parcel {
 	return p
 }
 
-// put takes p back.
+// put takes p back. Not inlined, for it is large.
+//
+//go:noinline
 func (l *parcelPool) put(p *parcel) {
 	class := p.class
 	l.budget.Give(parcelSize + len(p.mem))
@@ -87,6 +89,9 @@ type parcelQueue struct {
 	bytes      int // of mem
 }
 
+// push puts p at the end. Not inlined: its callers are many.
+//
+//go:noinline
 func (q *parcelQueue) push(p *parcel) {
 	p.next = nil
 	if q.tail == nil {
@@ -100,6 +105,9 @@ func (q *parcelQueue) push(p *parcel) {
 }
 
 // pop takes the first parcel, or returns nil.
+// Not inlined: its callers are many.
+//
+//go:noinline
 func (q *parcelQueue) pop() *parcel {
 	p := q.head
 	if p == nil {

@@ -34,6 +34,9 @@ var (
 )
 
 // number returns a as a number; anything but IPv4 is 0.0.0.0.
+// Not inlined: its callers are many.
+//
+//go:noinline
 func number(a netip.Addr) uint32 {
 	if !a.Is4() {
 		return 0
@@ -61,7 +64,9 @@ func newAddresses(ps []netip.Prefix, rs []Route) (addresses, error) {
 	return a, nil
 }
 
-// addHop keeps the longest prefixes first, equal ones in the order in which they came.
+// addHop keeps the longest prefixes first, equal ones in the order in which they came. Not inlined, for it is large.
+//
+//go:noinline
 func (a *addresses) addHop(h hop) {
 	i := len(a.table)
 	for i > 0 && a.table[i-1].prefix.Bits() < h.prefix.Bits() {

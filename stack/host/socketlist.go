@@ -23,6 +23,9 @@ const (
 type links struct{ prev, next *socket }
 
 // push puts s, which is in no list of this kind, at the end.
+// Not inlined: its callers are many.
+//
+//go:noinline
 func (l *socketList) push(s *socket) {
 	s.in[l.kind] = links{prev: l.tail}
 	if l.tail == nil {
@@ -44,6 +47,9 @@ func (l *socketList) pop() *socket {
 }
 
 // remove takes s, which is in l, out.
+// Not inlined: its callers are many.
+//
+//go:noinline
 func (l *socketList) remove(s *socket) {
 	at := &s.in[l.kind]
 	if at.prev == nil {

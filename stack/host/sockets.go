@@ -105,6 +105,9 @@ func (s *socket) takeError() error {
 }
 
 // lookup returns the socket of s if its caller may still use it, or nil.
+// Not inlined: its callers are many.
+//
+//go:noinline
 func (h *Host) lookup(s Handle) *socket {
 	i := s.Index()
 	if i >= len(h.sockets) {

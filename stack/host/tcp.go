@@ -75,7 +75,7 @@ func (h *Host) demux(now clock.Instant, local, remote netip.AddrPort) {
 		h.refuse(now, local, remote)
 		return
 	}
-	h.arriveListener(now, s, tcp.Flow{Local: local, Remote: remote})
+	s.lis.arrive(h, now, s, tcp.Flow{Local: local, Remote: remote})
 }
 
 // replace ends a connection in TIME-WAIT whose four-tuple the segment in

@@ -109,7 +109,7 @@ func overQueues(t testing.TB, n int, scattered bool) dialer {
 	if scattered {
 		links = link.Scatter(links, 1)
 	}
-	s, err := stack.New(stack.Config{Links: links, Prefixes: []netip.Prefix{ourPrefix}})
+	s, err := stack.New(stack.Config{Links: stack.Queues(links), Prefixes: []netip.Prefix{ourPrefix}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	ours := stdnet.New(s)

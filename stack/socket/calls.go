@@ -218,7 +218,7 @@ func (d *descriptor) outcome() (over bool, err error) {
 	if m&(host.Writable|host.Failed|host.Hangup) == 0 {
 		return false, nil
 	}
-	if i, err := d.sock.Info(); err == nil && (i.State == tcp.StateSynSent || i.State == tcp.StateSynReceived) {
+	if st, err := d.sock.State(); err == nil && (st == tcp.StateSynSent || st == tcp.StateSynReceived) {
 		return false, nil // it was shut down before it began to connect
 	}
 	d.mark(connecting, false)
@@ -261,7 +261,7 @@ func (a *API) Shutdown(fd, how int) error {
 
 func (d *descriptor) shutdown(how host.How) error {
 	if d.mark(connecting, false) { // as on Linux; what came of an attempt is no longer connect's to tell
-		if i, err := d.sock.Info(); err == nil && i.State == tcp.StateClosed {
+		if st, err := d.sock.State(); err == nil && st == tcp.StateClosed {
 			d.mark(unfit, true)
 		}
 	}

@@ -40,6 +40,8 @@ func (d *descriptor) setTCP(opt, v int) error {
 		}
 	}
 	switch opt {
+	case TCP_NODELAY:
+		return d.setNoDelay(v != 0)
 	case TCP_QUICKACK: // not an option but something to do
 		return d.errno(d.sock.SetQuickACK(v != 0))
 	case TCP_WINDOW_CLAMP:
@@ -53,8 +55,27 @@ func (d *descriptor) setTCP(opt, v int) error {
 	if set == nil {
 		return syscall.ENOPROTOOPT
 	}
-	err := d.sock.SetOptions(func(o *host.Options) { set(&o.TCP) })
-	if err == nil && opt == TCP_NODELAY && v != 0 {
+	return d.errno(d.sock.SetOptions(func(o *host.Options) { set(&o.TCP) }))
+}
+
+// SetNoDelay sets TCP_NODELAY as SetSockOptInt does, without what all the other options
+// bring into a small program. EBADF, ENOPROTOOPT (not a stream).
+func (a *API) SetNoDelay(fd int, on bool) error {
+	d, err := a.get(fd)
+	switch {
+	case err != nil:
+	case !d.stream():
+		err = syscall.ENOPROTOOPT
+	default:
+		err = d.setNoDelay(on)
+	}
+	a.tell(d, Call{Name: "setsockopt", FD: fd, Len: TCP_NODELAY}, 0, err)
+	return err
+}
+
+func (d *descriptor) setNoDelay(on bool) error {
+	err := d.sock.SetOptions(func(o *host.Options) { o.TCP.NoDelay = on })
+	if err == nil && on {
 		err = d.sock.Push() // as on Linux: each time it is set, and even what is corked
 	}
 	return d.errno(err)
@@ -63,8 +84,6 @@ func (d *descriptor) setTCP(opt, v int) error {
 // tcpOption returns what setting an option to v does, nil: unknown.
 func tcpOption(opt, v int) func(*tcp.Options) {
 	switch opt {
-	case TCP_NODELAY:
-		return func(o *tcp.Options) { o.NoDelay = v != 0 }
 	case TCP_CORK:
 		return func(o *tcp.Options) { o.Cork = v != 0 }
 	case TCP_MAXSEG:
@@ -93,7 +112,7 @@ func tcpOption(opt, v int) func(*tcp.Options) {
 // setWindowClamp is TCP_WINDOW_CLAMP. EINVAL: 0 where there is a connection.
 func (d *descriptor) setWindowClamp(v int) error {
 	if v == 0 {
-		if i, err := d.sock.Info(); err != nil || i.State != tcp.StateClosed {
+		if st, err := d.sock.State(); err != nil || st != tcp.StateClosed {
 			return orEINVAL(d.errno(err))
 		}
 	} else {

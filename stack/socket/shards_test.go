@@ -21,7 +21,7 @@ func shardedStacks(t *testing.T) (a, b *stack.Stack) {
 		as, bs = append(as, a), append(bs, b)
 	}
 	run := func(ls []link.Link, seed uint64, prefix string) *stack.Stack {
-		s, err := stack.New(stack.Config{Links: link.Scatter(ls, seed), Prefixes: []netip.Prefix{netip.MustParsePrefix(prefix)}})
+		s, err := stack.New(stack.Config{Links: stack.Queues(link.Scatter(ls, seed)), Prefixes: []netip.Prefix{netip.MustParsePrefix(prefix)}})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		return s

@@ -32,8 +32,8 @@ func TestForwarderOnShards(t *testing.T) {
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		return s
 	}
-	a := run(stack.Config{Links: link.Scatter(as, 1), Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}, Gateway: prefixB.Addr()})
-	b := run(stack.Config{Links: link.Scatter(bs, 2), Prefixes: []netip.Prefix{prefixB}})
+	a := run(stack.Config{Links: stack.Queues(link.Scatter(as, 1)), Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}, Gateway: prefixB.Addr()})
+	b := run(stack.Config{Links: stack.Queues(link.Scatter(bs, 2)), Prefixes: []netip.Prefix{prefixB}})
 	f, err := stdnet.New(b).Forward(stdnet.ForwardConfig{})
 	require.NoError(t, err)
 	var served sync.WaitGroup

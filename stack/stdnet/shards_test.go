@@ -21,11 +21,11 @@ func TestConnOnShards(t *testing.T) {
 			a, b := link.NewPipe(link.Features{MTU: 1500}, 1024)
 			as, bs = append(as, a), append(bs, b)
 		}
-		a, err := stack.New(stack.Config{Links: link.Scatter(as, 1), Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}})
+		a, err := stack.New(stack.Config{Links: stack.Queues(link.Scatter(as, 1)), Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}})
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		b, err := stack.New(stack.Config{Links: link.Scatter(bs, 2), Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.2/24")}})
+		b, err := stack.New(stack.Config{Links: stack.Queues(link.Scatter(bs, 2)), Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.2/24")}})
 		if err != nil {
 			return nil, nil, nil, err
 		}

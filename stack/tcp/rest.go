@@ -56,6 +56,9 @@ func (c *Conn) wake() {
 
 // episode returns the latest reduction for loss; of a connection at rest there is
 // none.
+// Not inlined: its callers are many.
+//
+//go:noinline
 func (c *Conn) episode() *episode {
 	if c.resting() {
 		c.env.noEpisode = episode{}

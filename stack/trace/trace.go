@@ -48,6 +48,9 @@ func NewLog(n int) *Log { return &Log{events: make([]Event, 0, n)} }
 
 // Add records e; when the log is full it counts the event as lost. Callers
 // compare the Log with nil first, so that no Event is built when tracing is off.
+// Not inlined: its callers are many, and mostly trace nothing.
+//
+//go:noinline
 func (l *Log) Add(e Event) {
 	if len(l.events) == cap(l.events) {
 		l.lost++

@@ -1,7 +1,6 @@
 package vnet
 
 import (
-	"errors"
 	"os"
 	"sync"
 
@@ -170,7 +169,9 @@ func (d *Device) Stats() Stats {
 func (d *Device) Close() error {
 	err := d.q.close()
 	for _, q := range d.more {
-		err = errors.Join(err, q.close())
+		if e := q.close(); err == nil {
+			err = e
+		}
 	}
 	d.closeControl()
 	return err

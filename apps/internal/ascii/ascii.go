@@ -4,6 +4,8 @@
 // tables are 13 KB of a program.
 package ascii
 
+import "strings"
+
 // Lower returns s with A to Z in lower case.
 func Lower(s string) string {
 	b := []byte(s)
@@ -24,6 +26,46 @@ func EqualFold(s, t string) bool {
 		}
 	}
 	return true
+}
+
+// Trim takes the blanks and tabs off both ends of s.
+func Trim(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
+	}
+	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// Cut is what stands before and after the first c in s; all of it, and nothing, where there is none.
+func Cut(s string, c byte) (before, after string, found bool) {
+	if i := strings.IndexByte(s, c); i >= 0 {
+		return s[:i], s[i+1:], true
+	}
+	return s, "", false
+}
+
+// IndexAny is where the first of set's characters stands in s, -1 where none does.
+func IndexAny(s, set string) int {
+	for i := range len(s) {
+		if strings.IndexByte(set, s[i]) >= 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// Hex is the value of a hexadecimal digit.
+func Hex(c byte) (byte, bool) {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0', true
+	case 'a' <= c|0x20 && c|0x20 <= 'f':
+		return c | 0x20 - 'a' + 10, true
+	}
+	return 0, false
 }
 
 func lower(c byte) byte {
