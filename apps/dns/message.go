@@ -52,16 +52,14 @@ func Parse(msg []byte) (*Message, error) {
 	if err := checkMessage(msg); err != nil {
 		return nil, err
 	}
-	r := reader{msg: msg}
-	m := &Message{ID: r.uint16()}
-	bits := r.uint16()
-	m.OpCode, m.RCode = uint8(bits>>11&15), RCode(bits&15)
+	bits := binary.BigEndian.Uint16(msg[2:])
+	m := &Message{ID: binary.BigEndian.Uint16(msg), OpCode: uint8(bits >> 11 & 15), RCode: RCode(bits & 15)}
 	for _, f := range m.flags() {
 		*f.is = bits&f.bit != 0
 	}
-	r.off = headerLen
+	r := reader{msg: msg, off: headerLen}
 	for range count(msg, inQuestion) {
-		m.Questions = append(m.Questions, Question{r.name(), Type(r.uint16()), r.uint16()})
+		m.Questions = append(m.Questions, r.question())
 	}
 	m.Answers = m.section(&r, inAnswer)
 	m.Authorities = m.section(&r, inAuthority)
@@ -107,14 +105,10 @@ type reader struct {
 	dotted bool // a name had a dot inside a label
 }
 
-func (r *reader) uint16() uint16 {
-	r.off += 2
-	return binary.BigEndian.Uint16(r.msg[r.off-2:])
-}
-
-func (r *reader) uint32() uint32 {
-	r.off += 4
-	return binary.BigEndian.Uint32(r.msg[r.off-4:])
+// next are the next n bytes.
+func (r *reader) next(n int) []byte {
+	r.off += n
+	return r.msg[r.off-n : r.off]
 }
 
 // wire appends the name that comes next, uncompressed.
@@ -131,11 +125,16 @@ func (r *reader) name() string {
 	return name
 }
 
+func (r *reader) question() Question {
+	name, fixed := r.name(), r.next(4)
+	return Question{name, Type(binary.BigEndian.Uint16(fixed)), binary.BigEndian.Uint16(fixed[2:])}
+}
+
 func (r *reader) record() Record {
-	rec := Record{Name: r.name(), Type: Type(r.uint16()), Class: r.uint16(), TTL: r.uint32()}
-	n := int(r.uint16())
-	rec.Data = readData(rec.Type, r.data(rec.Type, r.off+n))
-	return rec
+	be := binary.BigEndian
+	name, fixed := r.name(), r.next(10)
+	t, end := Type(be.Uint16(fixed)), r.off+int(be.Uint16(fixed[8:]))
+	return Record{Name: name, Type: t, Class: be.Uint16(fixed[2:]), TTL: be.Uint32(fixed[4:]), Data: readData(t, r.data(t, end))}
 }
 
 // data is what comes up to end, its names uncompressed.

@@ -150,12 +150,12 @@ func (q *query) echoed(msg []byte) verdict {
 		return junk
 	}
 	r := reader{msg: msg, off: headerLen}
-	switch name := r.name(); {
-	case r.dotted || Type(r.uint16()) != q.t || r.uint16() != 1:
+	switch asked := r.question(); {
+	case r.dotted || asked.Type != q.t || asked.Class != 1:
 		return junk
-	case name == q.sent:
+	case asked.Name == q.sent:
 		return good
-	case equalName(name, q.sent):
+	case equalName(asked.Name, q.sent):
 		return wrongCase
 	}
 	return junk

@@ -27,6 +27,9 @@ type parser struct {
 	u  *URL
 }
 
+// bad is not inlined: its callers are many.
+//
+//go:noinline
 func (p *parser) bad(at int, text string) error { return &Error{p.in, at, text} }
 
 // Parse takes apart what a person typed. Without a scheme http is meant, as with curl. The error is an *Error.
