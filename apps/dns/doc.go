@@ -20,9 +20,9 @@
 //
 // # Invariants
 //
-// A message is walked by checkMessage before anything is made of it: every compression pointer goes strictly
-// backward, every name, count and length is true (RFC 9267). Its records are dnsmessage's values, read and written
-// here, the same way for the network and for the cache; dnsmessage's own reader is the second one, in tests.
+// A message is walked by checkMessage before dnsmessage sees it: every compression pointer goes strictly
+// backward, every name, count and length is true (RFC 9267). Messages are written by ourselves, compressed: those
+// of the server come from the cache's bytes, without a value between.
 //
 // An answer is believed only from the address and to the port that were asked, with the ID, the opcode and
 // the question, letter case included, that were sent (RFC 5452). Anything else is counted and ignored, and

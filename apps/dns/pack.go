@@ -173,8 +173,11 @@ func (m *Message) Append(b []byte) []byte {
 // bits are the header's second sixteen.
 func (m *Message) bits() uint16 {
 	b := uint16(m.RCode)&15 | uint16(m.OpCode)&15<<11
-	for _, f := range m.flags() {
-		if *f.is {
+	for _, f := range []struct {
+		set bool
+		bit uint16
+	}{{m.Response, bitQR}, {m.AA, bitAA}, {m.TC, bitTC}, {m.RD, bitRD}, {m.RA, bitRA}, {m.AD, bitAD}, {m.CD, bitCD}} {
+		if f.set {
 			b |= f.bit
 		}
 	}

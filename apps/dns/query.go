@@ -149,13 +149,17 @@ func (q *query) echoed(msg []byte) verdict {
 	if _, err := checkQuestion(msg, headerLen); err != nil {
 		return junk
 	}
-	r := reader{msg: msg, off: headerLen}
-	switch asked := r.question(); {
-	case r.dotted || asked.Type != q.t || asked.Class != 1:
+	var p dnsmessage.Parser
+	if _, err := p.Start(msg); err != nil {
 		return junk
-	case asked.Name == q.sent:
+	}
+	asked, err := p.Question()
+	switch {
+	case err != nil || asked.Type != q.t || asked.Class != dnsmessage.ClassINET:
+		return junk
+	case text(&asked.Name) == q.sent:
 		return good
-	case equalName(asked.Name, q.sent):
+	case equalName(text(&asked.Name), q.sent):
 		return wrongCase
 	}
 	return junk
