@@ -177,7 +177,7 @@ func (c *Cache) follow(a *Answer, now time.Time) (done bool, err error) {
 			a.Records = rs
 			return true, nil
 		}
-		if done, err := a.alias(&rs[0]); done {
+		if done, err := a.redirect(&rs[0]); done {
 			return true, err
 		}
 	}

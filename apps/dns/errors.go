@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // A Kind is what became of a question. It is an error too, so that
@@ -99,7 +101,7 @@ func (e *Error) Error() string {
 	}
 	var out []byte
 	for says != "" {
-		plain, rest, found := strings.Cut(says, "%")
+		plain, rest, found := ascii.Cut(says, '%')
 		out = append(out, plain...)
 		if says = rest; found {
 			out = append(out, e.word(says[0])...)

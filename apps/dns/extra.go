@@ -6,25 +6,10 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-
-	"golang.org/x/net/dns/dnsmessage"
 )
 
 // The data of types that dnsmessage does not know comes as bytes. Here they become text, each
 // function returning "" where the bytes are not of the type's shape.
-
-// dname is where a DNAME record leads, "" if it is none.
-func dname(r *Record) string {
-	u, ok := r.Data.(*dnsmessage.UnknownResource)
-	if !ok || r.Type != typeDNAME {
-		return ""
-	}
-	name, rest, ok := readName(u.Data)
-	if !ok || len(rest) > 0 {
-		return ""
-	}
-	return name
-}
 
 // bytesString is the data of a type that dnsmessage does not know, as its RFC writes it.
 func bytesString(t Type, b []byte) string {

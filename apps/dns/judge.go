@@ -50,16 +50,6 @@ func (a *Answer) answeredBy(m *Message, zone string) bool {
 	return ok
 }
 
-// dnameOf is the DNAME record that a name is below.
-func dnameOf(m *Message, name, zone string) (Record, bool) {
-	for _, r := range m.Answers {
-		if r.Class == 1 && within(r.Name, zone) && within(name, r.Name) && !equalName(name, r.Name) && dname(&r) != "" {
-			return r, true
-		}
-	}
-	return Record{}, false
-}
-
 // settle takes what an answer of z's server says, as far as it is z's to say, and keeps it.
 // not done: the chain leads out of z, and has to be gone on with.
 func (it *Iterator) settle(a *Answer, x *Exchange, z *zone) (done bool, err error) {
@@ -84,7 +74,7 @@ func (it *Iterator) settle(a *Answer, x *Exchange, z *zone) (done bool, err erro
 			return it.nothing(a, x, z)
 		}
 		c.putRecords(next.Name, []Record{next}, a.Source, now)
-		if done, err := a.alias(&next); done {
+		if done, err := a.redirect(&next); done {
 			return true, err
 		}
 	}

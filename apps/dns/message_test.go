@@ -3,6 +3,7 @@ package dns
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
@@ -171,6 +172,31 @@ func TestDottedMailbox(t *testing.T) {
 	again, err := Parse(m.Append(nil))
 	require.NoError(t, err)
 	require.Equal(t, want, again.Authorities[0].DataString())
+}
+
+// An alias to a name with a dot inside a label is one to show, and leads nowhere (RFC 2181 11): from the cache, too.
+func TestDottedAlias(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		owner string
+		t     Type
+	}{
+		{"a CNAME record's", "www.one.", TypeCNAME},
+		{"a DNAME record's", "one.", typeDNAME},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			now := time.Unix(1, 0)
+			c := NewCache(0)
+			r := Record{Name: row.owner, Type: row.t, Class: 1, TTL: 60, Data: readData(row.t, []byte("\x03a.b\x03two\x00"))}
+			c.putRecords(row.owner, []Record{r}, Source{}, now)
+			a := &Answer{Name: "www.one.", Type: TypeA, Canonical: "www.one."}
+			done, err := c.follow(a, now)
+			require.True(t, done)
+			require.ErrorIs(t, err, ErrBadReply)
+			require.Empty(t, a.Chain)
+			require.Equal(t, "www.one.", a.Canonical)
+		})
+	}
 }
 
 // No input makes Parse panic, and what it takes has true counts and no pointer that goes forward.
