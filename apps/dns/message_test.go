@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 	"time"
@@ -152,6 +153,13 @@ func TestRecordText(t *testing.T) {
 		})
 	}
 	require.Equal(t, `\027[2J\032\;.test.`, Escape("\x1b[2J ;.test."))
+}
+
+func TestBase64(t *testing.T) {
+	b := []byte("\x00\xff\x10any bytes")
+	for n := range b {
+		require.Equal(t, base64.StdEncoding.EncodeToString(b[:n]), base64String(b[:n]))
+	}
 }
 
 // A mailbox with a dot in its first label, which dnsmessage refuses, does not spoil the message: the record is
