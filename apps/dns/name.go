@@ -15,30 +15,37 @@ func ParseName(s string) (string, error) {
 	if n := len(s); n > 0 && s[n-1] == '.' {
 		s = s[:n-1]
 	}
+	if why := unlike(s); why != "" {
+		return "", badName(s, why)
+	}
+	return s + ".", nil
+}
+
+// unlike is why s is no name, "" if it is one.
+func unlike(s string) string {
 	switch {
 	case s == "":
-		return "", badName(s, "it is empty")
+		return "it is empty"
 	case len(s)+2 > maxName: // a length byte in front, the root's at the end
-		return "", badName(s, "it is longer than 253 characters")
+		return "it is longer than 253 characters"
 	}
 	label := 0
 	for i := 0; i <= len(s); i++ {
-		if i < len(s) && s[i] != '.' {
+		switch {
+		case i < len(s) && s[i] != '.':
 			if s[i] <= ' ' || s[i] >= 0x7F || s[i] == '\\' {
-				return "", badName(s, "it has a character that no host name has (international names: give the xn-- form)")
+				return "it has a character that no host name has (international names: give the xn-- form)"
 			}
 			label++
-			continue
+		case label == 0:
+			return "it has an empty label (two dots in a row, or one in front)"
+		case label > maxLabel:
+			return "it has a label longer than 63 characters"
+		default:
+			label = 0
 		}
-		if label == 0 {
-			return "", badName(s, "it has an empty label (two dots in a row, or one in front)")
-		}
-		if label > maxLabel {
-			return "", badName(s, "it has a label longer than 63 characters")
-		}
-		label = 0
 	}
-	return s + ".", nil
+	return ""
 }
 
 func badName(s, why string) error {

@@ -61,11 +61,12 @@ func (cn *conn) secured(u *url.URL, s Stream, err error) error {
 func (cn *conn) tunnel(u *url.URL) error {
 	c := cn.client
 	authority := u.Endpoint()
-	fields := []Field{{"Host", authority}}
+	head := beginHead("CONNECT", authority, false)
+	head.add("Host", authority)
 	if c.ProxyAuth != "" {
-		fields = append(fields, Field{"Proxy-Authorization", c.ProxyAuth})
+		head.add("Proxy-Authorization", c.ProxyAuth)
 	}
-	raw, err := writeHead("CONNECT", authority, false, fields)
+	raw, err := head.end()
 	if err != nil {
 		return err
 	}
