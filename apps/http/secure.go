@@ -74,9 +74,9 @@ func (cn *conn) tunnel(u *url.URL) error {
 	if err := cn.send(raw); err != nil {
 		return err
 	}
-	h, interim, err := readHeads(&cn.reader, 0)
+	h, err := cn.heads()
 	if err != nil {
-		return cn.unanswered(err, interim)
+		return cn.unanswered(err)
 	}
 	if h.code >= 300 {
 		return cn.problem(RecvFailed, "it refused: "+quote(h.line), nil)

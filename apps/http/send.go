@@ -72,17 +72,18 @@ func (cn *conn) sendPart(p []byte, chunked bool) error {
 
 // ask waits for the server's word on whether it wants the body. A final response is its
 // answer; silence for a second is none, and the body goes.
-func (cn *conn) ask(final time.Time) (h *head, interim int, err error) {
+func (cn *conn) ask(final time.Time) (h *head, err error) {
 	cn.until = within(final, continueWait, 0)
 	defer func() { cn.until = final }()
 	h, err = readHead(&cn.reader, maxHead)
 	switch e, ok := err.(*Error); {
 	case ok && e.Kind == Timeout && !cn.got:
-		return nil, 0, nil
+		return nil, nil
 	case err != nil:
-		return nil, 0, err
+		return nil, err
 	case h.code >= 200:
-		return h, 0, nil
+		return h, nil
 	}
-	return nil, 1, h.harmless() // 100, or another that says the request is being looked at
+	cn.interim++
+	return nil, h.harmless() // 100, or another that says the request is being looked at
 }
