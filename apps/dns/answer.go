@@ -4,6 +4,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // An Answer is what a Lookup found.
@@ -101,7 +103,7 @@ func cnameOf(m *Message, name string) (Record, bool) {
 func pick(out, from []Record, name string, t Type) []Record {
 	for i := range from {
 		r := &from[i]
-		if r.Class == 1 && (r.Type == t || t == dnsmessage.TypeALL) && equalName(r.Name, name) {
+		if r.Class == 1 && (r.Type == t || t == dnsmessage.TypeALL) && ascii.EqualFold(r.Name, name) {
 			out = append(out, *r)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // A DNAME record moves all that is below its owner (RFC 6672). Servers make a CNAME record of it for who does not know
@@ -25,7 +27,7 @@ func dname(r *Record) string {
 // dnameOf is the DNAME record that a name is below.
 func dnameOf(m *Message, name, zone string) (Record, bool) {
 	for _, r := range m.Answers {
-		if r.Class == 1 && within(r.Name, zone) && within(name, r.Name) && !equalName(name, r.Name) && dname(&r) != "" {
+		if r.Class == 1 && within(r.Name, zone) && within(name, r.Name) && !ascii.EqualFold(name, r.Name) && dname(&r) != "" {
 			return r, true
 		}
 	}

@@ -2,6 +2,8 @@ package dns
 
 import (
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // A sort is what the message of a zone's server is to a question.
@@ -42,7 +44,7 @@ func (a *Answer) judge(m *Message, z *zone) sort {
 // answeredBy says whether a message has records for the name at a's end, or an alias of it.
 func (a *Answer) answeredBy(m *Message, zone string) bool {
 	for _, r := range m.Answers {
-		if r.Class == 1 && within(r.Name, zone) && equalName(r.Name, a.Canonical) && (r.Type == a.Type || r.Type == TypeCNAME) {
+		if r.Class == 1 && within(r.Name, zone) && ascii.EqualFold(r.Name, a.Canonical) && (r.Type == a.Type || r.Type == TypeCNAME) {
 			return true
 		}
 	}
@@ -98,5 +100,5 @@ func (it *Iterator) nothing(a *Answer, x *Exchange, z *zone) (done bool, err err
 
 // askedFor says whether the name at a's end is the one that x asked for.
 func (a *Answer) askedFor(x *Exchange) bool {
-	return len(x.Message.Questions) == 1 && equalName(x.Message.Questions[0].Name, a.Canonical)
+	return len(x.Message.Questions) == 1 && ascii.EqualFold(x.Message.Questions[0].Name, a.Canonical)
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // ParseName turns a name as people write it, with or without the final dot, into one for a question, with it.
@@ -56,32 +58,12 @@ func badName(s, why string) error {
 // Names with a dot inside a label are not made text, so that this loses nothing.
 func text(n *dnsmessage.Name) string { return string(n.Data[:n.Length]) }
 
-// equalName compares names as RFC 4343 says: ASCII letters without regard to case.
-func equalName(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		if lower(a[i]) != lower(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c | 0x20
-	}
-	return c
-}
-
 // mixCase gives each letter of a name a random case: bits that a forger must guess and an honest
 // server echoes (the 0x20 trick). bits has a bit for each of a name's 255 bytes.
 func mixCase(name string, bits *[32]byte) string {
 	b := []byte(name)
 	for i, c := range b {
-		c = lower(c)
+		c = ascii.LowerByte(c)
 		if 'a' <= c && c <= 'z' && bits[i/8]>>(i%8)&1 == 1 {
 			c &^= 0x20
 		}
@@ -96,7 +78,7 @@ func within(name, zone string) bool {
 		return true
 	}
 	cut := len(name) - len(zone)
-	return cut >= 0 && (cut == 0 || name[cut-1] == '.') && equalName(name[cut:], zone)
+	return cut >= 0 && (cut == 0 || name[cut-1] == '.') && ascii.EqualFold(name[cut:], zone)
 }
 
 // parent is the name without its first label; the root's is the root.
@@ -105,18 +87,4 @@ func parent(name string) string {
 		return name[i+1:]
 	}
 	return "."
-}
-
-// lowerName is name in small letters: how names are kept as keys.
-func lowerName(name string) string {
-	for i := range len(name) {
-		if lower(name[i]) != name[i] {
-			b := []byte(name)
-			for i := range b {
-				b[i] = lower(b[i])
-			}
-			return string(b)
-		}
-	}
-	return name
 }
