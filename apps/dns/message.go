@@ -103,6 +103,7 @@ type reader struct {
 	msg    []byte
 	off    int
 	dotted bool // a name had a dot inside a label
+	room   []byte
 }
 
 // next are the next n bytes.
@@ -119,8 +120,8 @@ func (r *reader) wire(b []byte) []byte {
 }
 
 func (r *reader) name() string {
-	var room [maxName]byte
-	name, _, ok := readName(r.wire(room[:0]))
+	r.room = r.wire(r.room[:0])
+	name, _, ok := readName(r.room)
 	r.dotted = r.dotted || !ok
 	return name
 }
@@ -137,15 +138,13 @@ func (r *reader) record() Record {
 	return Record{Name: name, Type: t, Class: be.Uint16(fixed[2:]), TTL: be.Uint32(fixed[4:]), Data: readData(t, r.data(t, end))}
 }
 
-// data is what comes up to end, its names uncompressed.
+// data is what comes up to end, its names uncompressed. It is there until the next call.
 func (r *reader) data(t Type, end int) []byte {
 	before, names, _ := namesOf(t)
-	out := append([]byte(nil), r.msg[r.off:r.off+before]...)
-	r.off += before
+	r.room = append(r.room[:0], r.next(before)...)
 	for range names {
-		out = r.wire(out)
+		r.room = r.wire(r.room)
 	}
-	out = append(out, r.msg[r.off:end]...)
-	r.off = end
-	return out
+	r.room = append(r.room, r.next(end-r.off)...)
+	return r.room
 }
