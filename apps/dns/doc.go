@@ -9,11 +9,11 @@
 //	Client        the hosts file, then the cache, then Upstream,  client flight hosts reverse config
 //	              one question in flight for each name            lookups hostent
 //	Resolver      Upstream, stub: rounds over its servers         resolver
-//	Iterator      Upstream, iterative: zone by zone downward      iterate asking zone judge hints
+//	Iterator      Upstream, iterative: zone by zone downward      iterate asking zone judge dname hints
 //	  Cache       records, nothing, failures, zones' servers      cache lru set
 //	  try         one server: UDP, then without EDNS or over TCP  resolver exchange sockets
 //	    query     what is asked, and what is an answer to it      query job
-//	Message       bytes <-> values                                message check name data pack type text extra
+//	Message       bytes <-> values                                message check name data dotted pack type text extra
 //
 // One question to one server is one socket. Where Carry and Now are set, no socket and no clock are used: the whole
 // runs in a time of its own.

@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // udpSize is what we say we take in one datagram: it crosses every path of an MTU of 1280 unfragmented.
@@ -36,13 +38,14 @@ func (r *Resolver) newQuery(name string, t Type, edns bool) (*query, error) {
 		}
 		q.sent = mixCase(name, &bits)
 	}
-	p := &packer{}
-	p.head(id, r.Flags.bits())
-	p.question(appendName(nil, q.sent), t, 1)
+	b := appendHead(nil, id, r.Flags.bits())
+	b[inQuestion+1] = 1
+	b = append(appendName(b, q.sent), byte(t>>8), byte(t), 0, 1)
 	if edns {
-		p.opt(r.udpSize(), 0, 0, r.Flags.DNSSEC)
+		b[inAdditional+1] = 1
+		b = appendOPT(b, r.udpSize(), 0, 0, r.Flags.DNSSEC)
 	}
-	q.msg = p.b
+	q.msg = b
 	return q, nil
 }
 
@@ -159,7 +162,7 @@ func (q *query) echoed(msg []byte) verdict {
 		return junk
 	case text(&asked.Name) == q.sent:
 		return good
-	case equalName(text(&asked.Name), q.sent):
+	case ascii.EqualFold(text(&asked.Name), q.sent):
 		return wrongCase
 	}
 	return junk
