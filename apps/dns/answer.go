@@ -4,6 +4,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // An Answer is what a Lookup found.
@@ -52,52 +54,24 @@ func (a *Answer) follow(x *Exchange) error {
 		if !ok {
 			return nil
 		}
-		if _, err := a.alias(&next); err != nil {
+		if err := a.alias(&next); err != nil {
 			return err
 		}
 	}
 }
 
-// alias goes one step along the chain: from Canonical, over its CNAME record, or over the DNAME record of
-// what it is below (RFC 6672 2.2), for which a CNAME record is made. done: that one was what was asked for, or
-// it cannot be gone.
-func (a *Answer) alias(r *Record) (done bool, err error) {
+// alias goes one step along the chain: from Canonical, over its CNAME record.
+func (a *Answer) alias(r *Record) error {
 	if len(a.Chain) == maxChain {
-		return true, a.error(ErrLoop, netip.AddrPort{}, nil)
+		return a.error(ErrLoop, netip.AddrPort{}, nil)
 	}
-	to := ""
-	if c, ok := r.Data.(*dnsmessage.CNAMEResource); ok {
-		to = text(&c.CNAME)
-	} else {
-		a.DNAMEs = append(a.DNAMEs, *r)
-		to = substitute(a.Canonical, r.Name, dname(r))
-		n, err := dnsmessage.NewName(to)
-		if err != nil || len(to)+1 > maxName {
-			return true, a.error(ErrTooLong, netip.AddrPort{}, nil)
-		}
-		r = &Record{Name: a.Canonical, Type: TypeCNAME, Class: 1, TTL: r.TTL, Data: &dnsmessage.CNAMEResource{CNAME: n}}
-		if a.Type == TypeCNAME {
-			a.Records = []Record{*r}
-			return true, nil
-		}
+	c, ok := r.Data.(*dnsmessage.CNAMEResource)
+	if !ok { // it leads to a name with a dot inside a label, which cannot be asked for
+		return a.error(ErrBadReply, a.Source.Server, nil)
 	}
 	a.Chain = append(a.Chain, *r)
-	a.Canonical = to
-	return false, nil
-}
-
-// substitute puts to in the place of the end of name that is owner.
-func substitute(name, owner, to string) string {
-	if to == "." {
-		to = ""
-	}
-	if owner == "." {
-		return name + to
-	}
-	if out := name[:len(name)-len(owner)] + to; out != "" {
-		return out
-	}
-	return "."
+	a.Canonical = text(&c.CNAME)
+	return nil
 }
 
 // along collects the addresses that came along for the hosts that the records name, as far as zone may give them.
@@ -107,33 +81,33 @@ func (a *Answer) along(m *Message, zone string) {
 		if host == "" || len(a.Records) > maxServers || !within(host, zone) {
 			continue
 		}
-		for _, rec := range m.Additionals {
-			if (rec.Type == TypeA || rec.Type == TypeAAAA) && rec.Class == 1 && equalName(rec.Name, host) {
-				a.Along = append(a.Along, rec)
-			}
-		}
+		a.Along = pick(a.Along, m.Additionals, host, TypeA)
+		a.Along = pick(a.Along, m.Additionals, host, TypeAAAA)
 	}
 }
 
 // take collects the records of Canonical that were asked for.
-func (a *Answer) take(m *Message) {
-	for _, rec := range m.Answers {
-		if rec.Class == uint16(dnsmessage.ClassINET) && (rec.Type == a.Type || a.Type == dnsmessage.TypeALL) &&
-			equalName(rec.Name, a.Canonical) {
-			a.Records = append(a.Records, rec)
-		}
-	}
-}
+func (a *Answer) take(m *Message) { a.Records = pick(a.Records, m.Answers, a.Canonical, a.Type) }
 
 // cnameOf is the CNAME record of a name.
 func cnameOf(m *Message, name string) (Record, bool) {
-	for _, rec := range m.Answers {
-		_, ok := rec.Data.(*dnsmessage.CNAMEResource)
-		if ok && rec.Class == uint16(dnsmessage.ClassINET) && equalName(rec.Name, name) {
-			return rec, true
+	for _, r := range pick(nil, m.Answers, name, TypeCNAME) {
+		if _, ok := r.Data.(*dnsmessage.CNAMEResource); ok {
+			return r, true
 		}
 	}
 	return Record{}, false
+}
+
+// pick appends the records of a name and a type, which may be all types.
+func pick(out, from []Record, name string, t Type) []Record {
+	for i := range from {
+		r := &from[i]
+		if r.Class == 1 && (r.Type == t || t == dnsmessage.TypeALL) && ascii.EqualFold(r.Name, name) {
+			out = append(out, *r)
+		}
+	}
+	return out
 }
 
 // nothing says why a message without the records asked for has none (RFC 2308 2).

@@ -3,6 +3,8 @@ package dns
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // An asking is a zone's servers while they are asked: which are left, which have no address yet.
@@ -50,7 +52,7 @@ func (f *asking) failed(at netip.AddrPort, x *Exchange) {
 func (f *asking) fetch() error {
 	name := f.bare[0]
 	f.bare = f.bare[1:]
-	if slices.ContainsFunc(f.j.pending, func(p string) bool { return equalName(p, name) }) || len(f.j.pending) == maxDepth {
+	if slices.ContainsFunc(f.j.pending, func(p string) bool { return ascii.EqualFold(p, name) }) || len(f.j.pending) == maxDepth {
 		return nil // a circle, or too deep: this one cannot help
 	}
 	addrs, err := f.it.address(f.j, name, &f.fetched)

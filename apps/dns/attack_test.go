@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // A thousand callers for one name are one question on its way; each gets the answer, and nobody waits for longer
@@ -75,7 +77,7 @@ func TestAttack_56_OneQuestionOnTheWay(t *testing.T) {
 		n, held := newInternet(t), make(chan struct{})
 		n.serve("10.0.0.1", ".", "one. 3600 NS ns.a.two.", "two. 3600 NS ns.two.", "ns.two. 3600 A 10.0.2.1")
 		n.servers["10.0.2.1"] = func(q Question, _ Transport) *Message {
-			if lowerName(q.Name) == "ns.a.two." {
+			if ascii.Lower(q.Name) == "ns.a.two." {
 				<-held
 			}
 			return &Message{AA: true, Answers: []Record{rr(q.Name + " 300 A 10.0.2.1")}}
@@ -92,7 +94,7 @@ func TestAttack_56_OneQuestionOnTheWay(t *testing.T) {
 		it.Resolver.Now, it.WholeNames = nil, false
 		it.Resolver.Carry = func(over Transport, to netip.AddrPort, raw []byte, deadline time.Time) ([]byte, error) {
 			m, _ := Parse(raw)
-			q := to.String() + lowerName(m.Questions[0].Name)
+			q := to.String() + ascii.Lower(m.Questions[0].Name)
 			count(q, 1)
 			defer count(q, -1)
 			return n.carry(over, to, raw, deadline)
@@ -171,7 +173,7 @@ func TestAttack_59_Work(t *testing.T) {
 		n.servers["10.0.1.1"] = func(q Question, _ Transport) *Message {
 			m := &Message{}
 			for i := range 20 {
-				m.Authorities = append(m.Authorities, rr(fmt.Sprintf("%s 3600 NS n%d.%s", q.Name, i, strings.Replace(lowerName(q.Name), ".one.", ".two.", 1))))
+				m.Authorities = append(m.Authorities, rr(fmt.Sprintf("%s 3600 NS n%d.%s", q.Name, i, strings.Replace(ascii.Lower(q.Name), ".one.", ".two.", 1))))
 			}
 			return m
 		}
@@ -217,7 +219,7 @@ func TestAttack_59_Work(t *testing.T) {
 			return &Message{AA: true, Answers: rrs(fmt.Sprintf("%s 300 CNAME c%d.two.", q.Name, count))}
 		}
 		n.servers["10.0.2.1"] = func(q Question, _ Transport) *Message {
-			return &Message{AA: true, Answers: rrs(q.Name + " 300 CNAME " + strings.Replace(lowerName(q.Name), ".two.", ".one.", 1))}
+			return &Message{AA: true, Answers: rrs(q.Name + " 300 CNAME " + strings.Replace(ascii.Lower(q.Name), ".two.", ".one.", 1))}
 		}
 	}
 	truncated := func(n *internet) { // over UDP; over TCP it refers to the same again, one label further down

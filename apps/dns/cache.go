@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // How long things are known, in seconds.
@@ -76,7 +78,7 @@ func (c *Cache) putRecords(name string, rs []Record, from Source, now time.Time)
 		return
 	}
 	s := setOf(rs)
-	low := lowerName(name)
+	low := ascii.Lower(name)
 	c.put(&entry{key: key{low, rs[0].Type, present}, what: present, rrs: s, mark: name, source: from}, s.ttl(maxTTL), now)
 	c.forget(key{low, 0, noName})
 }
@@ -92,7 +94,7 @@ func (c *Cache) putNothing(name string, t Type, k Kind, soa *Record, from Source
 	}
 	r := *soa
 	r.TTL = min(soa.TTL, least, maxNegative)
-	e := &entry{key: key{lowerName(name), t, present}, what: noData, rrs: set(nil).add(&r), mark: name, source: from}
+	e := &entry{key: key{ascii.Lower(name), t, present}, what: noData, rrs: set(nil).add(&r), mark: name, source: from}
 	if k == ErrNXDomain {
 		e.what, e.key = noName, key{e.key.name, 0, noName}
 	}
@@ -101,7 +103,7 @@ func (c *Cache) putNothing(name string, t Type, k Kind, soa *Record, from Source
 
 // putFailure keeps that asking led to nothing: at first shortly, twice as long each time in a row (RFC 9520 3.2).
 func (c *Cache) putFailure(name string, t Type, k Kind, now time.Time) {
-	id := key{lowerName(name), t, present}
+	id := key{ascii.Lower(name), t, present}
 	e := &entry{key: id, what: failed, kind: k, mark: name}
 	c.mu.Lock()
 	old := c.known.entries[id]
@@ -122,7 +124,7 @@ func (c *Cache) forget(k key) {
 
 // find looks for what answers a question about name: its records, an alias of it, that there is nothing.
 func (c *Cache) find(name string, t Type, now time.Time) *entry {
-	low := lowerName(name)
+	low := ascii.Lower(name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.live(key{low, t, present}, now); e != nil {
@@ -173,11 +175,11 @@ func (c *Cache) follow(a *Answer, now time.Time) (done bool, err error) {
 			return true, a.error(k, netip.AddrPort{}, nil)
 		}
 		rs := e.rrs.records(left)
-		if e.key.t == a.Type && e.key.name == lowerName(a.Canonical) {
+		if e.key.t == a.Type && e.key.name == ascii.Lower(a.Canonical) {
 			a.Records = rs
 			return true, nil
 		}
-		if done, err := a.alias(&rs[0]); done {
+		if done, err := a.redirect(&rs[0]); done {
 			return true, err
 		}
 	}

@@ -25,7 +25,6 @@ var (
 	errRDLength    = errors.New("RDLENGTH does not fit the data")
 	errLongMessage = errors.New("message longer than any question")
 	errOPT         = errors.New("misplaced or repeated OPT record")
-	errDotted      = errors.New("name with a dot inside a label")
 )
 
 // checkMessage walks a whole message without building anything and says whether it is well formed.
@@ -96,8 +95,8 @@ func checkRecord(msg []byte, off int) (dnsmessage.Type, int, error) {
 // checkData checks the data of the types whose shape we rely on.
 //
 // To add a type: say here, or in namesOf (dotted.go), what its RDATA looks like, name it in typeNames (type.go),
-// read and write it in data.go if dnsmessage has a value for it, and print it in DataString (text.go); where
-// dnsmessage has none, print it in bytesString (extra.go) and no more.
+// let readKnown (message.go) hand it to dnsmessage if that knows it, keep it in data.go, and print it in DataString
+// (text.go); where dnsmessage does not know it, print it in bytesString (extra.go) and no more.
 func checkData(msg []byte, off, end int, typ dnsmessage.Type) error {
 	switch typ {
 	case dnsmessage.TypeA:

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // An Upstream is who a Client asks where it does not know itself: a *Resolver or an *Iterator.
@@ -59,7 +61,7 @@ func (c *Client) lookupName(ctx context.Context, name string, t Type) (*Answer, 
 	if done, err := c.known(a); done {
 		return a, err
 	}
-	k := key{lowerName(a.Canonical), t, present}
+	k := key{ascii.Lower(a.Canonical), t, present}
 	f, first := c.flights.join(k)
 	if first {
 		go c.fly(k, f)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // client is a Client that iterates through the tree, with a hosts file.
@@ -194,7 +196,7 @@ func TestLookups(t *testing.T) {
 func TestClientKeepsWhatIsSaid(t *testing.T) {
 	n := newInternet(t)
 	n.servers["10.0.0.1"] = func(q Question, _ Transport) *Message {
-		switch lowerName(q.Name) {
+		switch ascii.Lower(q.Name) {
 		case "www.one.":
 			return &Message{RA: true, Answers: rrs("www.one. 300 CNAME host.two.", "host.two. 100 A 192.0.2.1")}
 		case "host.two.":

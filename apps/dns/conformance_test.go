@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // The rows of testdata/conformance.md that belong to names. The attacks beside them go further.
@@ -221,7 +223,7 @@ func TestReqC_DNSQmin(t *testing.T) {
 
 	// A server that says that there is nothing where something is below: the whole name is asked for all the same.
 	n.servers["10.0.3.1"] = func(q Question, _ Transport) *Message {
-		if equalName(q.Name, "x.broken.a.one.") {
+		if ascii.EqualFold(q.Name, "x.broken.a.one.") {
 			return &Message{AA: true, Answers: rrs("x.broken.a.one. 300 A 192.0.2.1")}
 		}
 		return &Message{AA: true, RCode: 3}

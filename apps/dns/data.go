@@ -11,6 +11,9 @@ import (
 // dnsmessage's values take, and ready to be sent.
 
 // appendName appends a name in wire form, uncompressed. The name is one that this package parsed.
+// Not inlined: its callers are many.
+//
+//go:noinline
 func appendName(b []byte, name string) []byte {
 	for start, i := 0, 0; i < len(name); i++ {
 		if name[i] == '.' {
@@ -27,28 +30,35 @@ func appendName(b []byte, name string) []byte {
 // readName reads an uncompressed name, and what follows it. ok is false where it is none, or has a dot
 // inside a label, which a name as text cannot show.
 func readName(b []byte) (name string, rest []byte, ok bool) {
-	var out [maxName]byte
-	n, i := 0, 0
+	var n dnsmessage.Name
+	rest, ok = readInto(&n, b)
+	return text(&n), rest, ok
+}
+
+// readInto is readName for a name within a value.
+func readInto(n *dnsmessage.Name, b []byte) (rest []byte, ok bool) {
+	at := 0
 	for {
-		if i >= len(b) {
-			return "", nil, false
+		if len(b) == 0 {
+			return nil, false
 		}
-		c := int(b[i])
+		c := int(b[0])
 		if c == 0 {
 			break
 		}
-		if c > maxLabel || i+1+c > len(b) || n+c+1 >= maxName || bytes.IndexByte(b[i+1:i+1+c], '.') >= 0 {
-			return "", nil, false
+		if c > maxLabel || 1+c > len(b) || at+c+1 >= maxName || bytes.IndexByte(b[1:1+c], '.') >= 0 {
+			return nil, false
 		}
-		n += copy(out[n:], b[i+1:i+1+c])
-		out[n] = '.'
-		n++
-		i += 1 + c
+		at += copy(n.Data[at:], b[1:1+c])
+		n.Data[at] = '.'
+		at++
+		b = b[1+c:]
 	}
-	if n == 0 {
-		return ".", b[1:], true
+	if at == 0 {
+		n.Data[0], at = '.', 1
 	}
-	return string(out[:n]), b[i+1:], true
+	n.Length = uint8(at)
+	return b[1:], true
 }
 
 // appendData appends a record's data in wire form.
@@ -138,13 +148,6 @@ func readShaped(t Type, b []byte) dnsmessage.ResourceBody {
 		return nil
 	}
 	return d
-}
-
-// readInto is readName for a name within a value.
-func readInto(n *dnsmessage.Name, b []byte) (rest []byte, ok bool) {
-	name, rest, ok := readName(b)
-	n.Length = uint8(copy(n.Data[:], name))
-	return rest, ok
 }
 
 func readTexts(b []byte) dnsmessage.ResourceBody {

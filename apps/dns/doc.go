@@ -9,20 +9,20 @@
 //	Client        the hosts file, then the cache, then Upstream,  client flight hosts reverse config
 //	              one question in flight for each name            lookups hostent
 //	Resolver      Upstream, stub: rounds over its servers         resolver
-//	Iterator      Upstream, iterative: zone by zone downward      iterate asking zone judge hints
+//	Iterator      Upstream, iterative: zone by zone downward      iterate asking zone judge dname hints
 //	  Cache       records, nothing, failures, zones' servers      cache lru set
 //	  try         one server: UDP, then without EDNS or over TCP  resolver exchange sockets
 //	    query     what is asked, and what is an answer to it      query job
-//	Message       bytes <-> values                                message check name data pack type text extra
+//	Message       bytes <-> values                                message check name data dotted pack type text extra
 //
 // One question to one server is one socket. Where Carry and Now are set, no socket and no clock are used: the whole
 // runs in a time of its own.
 //
 // # Invariants
 //
-// A message is walked by checkMessage before anything is made of it: every compression pointer goes strictly
-// backward, every name, count and length is true (RFC 9267). Its records are dnsmessage's values, read and written
-// here, the same way for the network and for the cache; dnsmessage's own reader is the second one, in tests.
+// A message is walked by checkMessage before dnsmessage sees it: every compression pointer goes strictly
+// backward, every name, count and length is true (RFC 9267). Messages are written by ourselves, compressed: those
+// of the server come from the cache's bytes, without a value between.
 //
 // An answer is believed only from the address and to the port that were asked, with the ID, the opcode and
 // the question, letter case included, that were sent (RFC 5452). Anything else is counted and ignored, and

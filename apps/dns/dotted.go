@@ -26,6 +26,18 @@ func namesOf(t Type) (before, names, after int) {
 	return 0, 0, 0
 }
 
+// writtenOut is the data at off, which checkData has checked, with its names uncompressed.
+func writtenOut(msg []byte, off, end int, t Type) []byte {
+	before, names, _ := namesOf(t)
+	out := append([]byte(nil), msg[off:off+before]...)
+	off += before
+	for range names {
+		out = appendLabels(out, msg, off)
+		off, _ = checkName(msg, off, end)
+	}
+	return append(out, msg[off:end]...)
+}
+
 // appendLabels appends the name at off, which checkName has checked.
 func appendLabels(b, msg []byte, off int) []byte {
 	for {

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // A Kind is what became of a question. It is an error too, so that
@@ -99,7 +101,7 @@ func (e *Error) Error() string {
 	}
 	var out []byte
 	for says != "" {
-		plain, rest, found := strings.Cut(says, "%")
+		plain, rest, found := ascii.Cut(says, '%')
 		out = append(out, plain...)
 		if says = rest; found {
 			out = append(out, e.word(says[0])...)
@@ -135,19 +137,17 @@ func (e *Error) word(letter byte) string {
 // who names the servers asked.
 func (e *Error) who() string {
 	switch {
-	case len(e.Servers) == 0 && e.cached:
+	case len(e.Servers) > 0:
+	case e.cached:
 		return "the cache"
-	case len(e.Servers) == 0:
+	default:
 		return "the server"
 	}
-	var b strings.Builder
-	for i, s := range e.Servers {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(s.String())
+	who := e.Servers[0].String()
+	for _, s := range e.Servers[1:] {
+		who += ", " + s.String()
 	}
-	return b.String()
+	return who
 }
 
 func (e *Error) cause() string {

@@ -1,30 +1,14 @@
 package dns
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"net/netip"
 	"strconv"
 	"strings"
-
-	"golang.org/x/net/dns/dnsmessage"
 )
 
 // The data of types that dnsmessage does not know comes as bytes. Here they become text, each
 // function returning "" where the bytes are not of the type's shape.
-
-// dname is where a DNAME record leads, "" if it is none.
-func dname(r *Record) string {
-	u, ok := r.Data.(*dnsmessage.UnknownResource)
-	if !ok || r.Type != typeDNAME {
-		return ""
-	}
-	name, rest, ok := readName(u.Data)
-	if !ok || len(rest) > 0 {
-		return ""
-	}
-	return name
-}
 
 // bytesString is the data of a type that dnsmessage does not know, as its RFC writes it.
 func bytesString(t Type, b []byte) string {
@@ -107,7 +91,7 @@ func svcValue(key uint16, v []byte) string {
 			parts = append(parts, netip.AddrFrom4([4]byte(v)).String())
 		}
 	case key == 5:
-		return base64.StdEncoding.EncodeToString(v)
+		return base64String(v)
 	case key == 6 && len(v)%16 == 0:
 		for ; len(v) > 0; v = v[16:] {
 			parts = append(parts, netip.AddrFrom16([16]byte(v)).String())
@@ -116,4 +100,20 @@ func svcValue(key uint16, v []byte) string {
 		return `"` + escape(string(v), textSpecial) + `"`
 	}
 	return strings.Join(parts, ",")
+}
+
+// base64String is RFC 4648 4; encoding/base64 would make its tables in programs that never print.
+func base64String(b []byte) string {
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	var out []byte
+	for len(b) > 0 {
+		var group [3]byte
+		n := copy(group[:], b)
+		b = b[n:]
+		bits := int(group[0])<<16 | int(group[1])<<8 | int(group[2])
+		four := [4]byte{digits[bits>>18], digits[bits>>12&63], digits[bits>>6&63], digits[bits&63]}
+		copy(four[n+1:], "==")
+		out = append(out, four[:]...)
+	}
+	return string(out)
 }

@@ -3,6 +3,8 @@ package dns
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // DefaultHints are the Internet's root servers, as IANA's root hints file has them.
@@ -36,7 +38,7 @@ func ParseHints(file string) []Hint {
 		n, err := ParseName(words[0])
 		at, err2 := netip.ParseAddr(words[len(words)-1])
 		if err == nil && err2 == nil && at.Is4() {
-			out = append(out, Hint{lowerName(n), at})
+			out = append(out, Hint{ascii.Lower(n), at})
 		}
 	}
 	return out

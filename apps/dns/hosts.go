@@ -3,6 +3,8 @@ package dns
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // Hosts are the names that a hosts file gives to addresses (hosts(5)). The zero value knows none.
@@ -30,7 +32,7 @@ func ParseHosts(file string) *Hosts {
 			if err != nil {
 				continue
 			}
-			low := lowerName(n)
+			low := ascii.Lower(n)
 			h.addrs[low] = append(h.addrs[low], addr)
 			h.names[addr] = append(h.names[addr], n)
 		}
@@ -40,7 +42,7 @@ func ParseHosts(file string) *Hosts {
 
 // answer fills a from the hosts file. There, a name that has an address has no other sort of it.
 func (h *Hosts) answer(a *Answer) (done bool, err error) {
-	low := lowerName(a.Canonical)
+	low := ascii.Lower(a.Canonical)
 	if h == nil {
 		h = &Hosts{}
 	}

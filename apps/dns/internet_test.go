@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // An internet is name servers that are functions, in a time of its own. A server that says nothing lets the
@@ -59,7 +61,7 @@ func (n *internet) carry(over Transport, to netip.AddrPort, raw []byte, deadline
 	require.NoError(n.t, err)
 	at := to.Addr().String()
 	n.mu.Lock()
-	n.log = append(n.log, at+" "+lowerName(q.Questions[0].Name)+" "+TypeString(q.Questions[0].Type))
+	n.log = append(n.log, at+" "+ascii.Lower(q.Questions[0].Name)+" "+TypeString(q.Questions[0].Type))
 	server := n.servers[at]
 	if q.RD {
 		n.asking++
@@ -152,15 +154,15 @@ func keep(zone string, rs []Record, q Question) *Message {
 	name, exists := q.Name, false
 	for range 20 {
 		i := slices.IndexFunc(rs, func(r Record) bool {
-			return equalName(r.Name, name) && (r.Type == TypeCNAME || r.Type == q.Type) ||
-				r.Type == typeDNAME && within(name, r.Name) && !equalName(name, r.Name)
+			return ascii.EqualFold(r.Name, name) && (r.Type == TypeCNAME || r.Type == q.Type) ||
+				r.Type == typeDNAME && within(name, r.Name) && !ascii.EqualFold(name, r.Name)
 		})
 		if i < 0 {
 			break
 		}
-		if rs[i].Type == q.Type && equalName(rs[i].Name, name) {
+		if rs[i].Type == q.Type && ascii.EqualFold(rs[i].Name, name) {
 			for _, r := range rs {
-				if equalName(r.Name, name) && r.Type == q.Type {
+				if ascii.EqualFold(r.Name, name) && r.Type == q.Type {
 					m.Answers = append(m.Answers, r)
 				}
 			}
@@ -196,7 +198,7 @@ func keep(zone string, rs []Record, q Question) *Message {
 func refers(zone string, rs []Record, name string) *Message {
 	m := &Message{}
 	for _, r := range rs {
-		if r.Type == TypeNS && !equalName(r.Name, zone) && within(name, r.Name) {
+		if r.Type == TypeNS && !ascii.EqualFold(r.Name, zone) && within(name, r.Name) {
 			m.Authorities = append(m.Authorities, r)
 		}
 	}

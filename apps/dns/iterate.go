@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // An Iterator finds answers itself: from the root servers down the delegations to the servers that keep the
@@ -175,7 +177,7 @@ func worsen(e *Error, x *Exchange) {
 // askOne asks one server without asking it to ask others. Where another question of ours has put the same to it
 // already, its answer serves both.
 func (it *Iterator) askOne(j *job, at netip.AddrPort, name string, t Type, tried int) (*Exchange, error) {
-	k := key{at.String() + " " + lowerName(name), t, peer}
+	k := key{at.String() + " " + ascii.Lower(name), t, peer}
 	for {
 		f, first := it.asked.join(k)
 		if first {

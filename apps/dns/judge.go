@@ -2,6 +2,8 @@ package dns
 
 import (
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // A sort is what the message of a zone's server is to a question.
@@ -42,22 +44,12 @@ func (a *Answer) judge(m *Message, z *zone) sort {
 // answeredBy says whether a message has records for the name at a's end, or an alias of it.
 func (a *Answer) answeredBy(m *Message, zone string) bool {
 	for _, r := range m.Answers {
-		if r.Class == 1 && within(r.Name, zone) && equalName(r.Name, a.Canonical) && (r.Type == a.Type || r.Type == TypeCNAME) {
+		if r.Class == 1 && within(r.Name, zone) && ascii.EqualFold(r.Name, a.Canonical) && (r.Type == a.Type || r.Type == TypeCNAME) {
 			return true
 		}
 	}
 	_, ok := dnameOf(m, a.Canonical, zone)
 	return ok
-}
-
-// dnameOf is the DNAME record that a name is below.
-func dnameOf(m *Message, name, zone string) (Record, bool) {
-	for _, r := range m.Answers {
-		if r.Class == 1 && within(r.Name, zone) && within(name, r.Name) && !equalName(name, r.Name) && dname(&r) != "" {
-			return r, true
-		}
-	}
-	return Record{}, false
 }
 
 // settle takes what an answer of z's server says, as far as it is z's to say, and keeps it.
@@ -84,7 +76,7 @@ func (it *Iterator) settle(a *Answer, x *Exchange, z *zone) (done bool, err erro
 			return it.nothing(a, x, z)
 		}
 		c.putRecords(next.Name, []Record{next}, a.Source, now)
-		if done, err := a.alias(&next); done {
+		if done, err := a.redirect(&next); done {
 			return true, err
 		}
 	}
@@ -108,5 +100,5 @@ func (it *Iterator) nothing(a *Answer, x *Exchange, z *zone) (done bool, err err
 
 // askedFor says whether the name at a's end is the one that x asked for.
 func (a *Answer) askedFor(x *Exchange) bool {
-	return len(x.Message.Questions) == 1 && equalName(x.Message.Questions[0].Name, a.Canonical)
+	return len(x.Message.Questions) == 1 && ascii.EqualFold(x.Message.Questions[0].Name, a.Canonical)
 }

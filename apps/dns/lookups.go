@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // The calls here have the shapes of package net's of the same names, without its types.
@@ -108,7 +110,7 @@ func (c *Client) LookupMX(ctx context.Context, name string) ([]MX, error) {
 func (c *Client) along(a *Answer, host string) []netip.Addr {
 	var out []netip.Addr
 	for _, r := range a.Along {
-		if equalName(r.Name, host) {
+		if ascii.EqualFold(r.Name, host) {
 			out = append(out, address(&r)...)
 		}
 	}
@@ -163,17 +165,20 @@ func (a *Answer) targets() []string {
 
 // target is the name of the host that a record leads to, "" if it leads to none.
 func target(r *Record) string {
+	var to *dnsmessage.Name
 	switch d := r.Data.(type) {
 	case *dnsmessage.NSResource:
-		return text(&d.NS)
+		to = &d.NS
 	case *dnsmessage.PTRResource:
-		return text(&d.PTR)
+		to = &d.PTR
 	case *dnsmessage.MXResource:
-		return text(&d.MX)
+		to = &d.MX
 	case *dnsmessage.SRVResource:
-		return text(&d.Target)
+		to = &d.Target
+	default:
+		return ""
 	}
-	return ""
+	return text(to)
 }
 
 func address(r *Record) []netip.Addr {

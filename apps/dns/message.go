@@ -1,7 +1,7 @@
 package dns
 
 import (
-	"encoding/binary"
+	"errors"
 
 	"golang.org/x/net/dns/dnsmessage"
 )
@@ -46,107 +46,126 @@ type EDNS struct {
 	DO      bool
 }
 
-// Parse reads a message that arrived. It accepts no message that checkMessage does not, nor one whose owners or
-// questions have a dot inside a label, which a name as text cannot show.
+// A reader is dnsmessage's parser, and where in the message it stands.
+type reader struct {
+	dnsmessage.Parser
+	msg []byte
+	off int // where the next record begins
+}
+
+// Parse reads a message that arrived. It accepts no message that checkMessage does not.
 func Parse(msg []byte) (*Message, error) {
 	if err := checkMessage(msg); err != nil {
 		return nil, err
 	}
-	r := reader{msg: msg}
-	m := &Message{ID: r.uint16()}
-	bits := r.uint16()
-	m.OpCode, m.RCode = uint8(bits>>11&15), RCode(bits&15)
-	for _, f := range m.flags() {
-		*f.is = bits&f.bit != 0
+	p := reader{msg: msg, off: headerLen}
+	h, err := p.Start(msg)
+	if err != nil {
+		return nil, err
 	}
-	r.off = headerLen
-	for range count(msg, inQuestion) {
-		m.Questions = append(m.Questions, Question{r.name(), Type(r.uint16()), r.uint16()})
+	m := &Message{
+		ID: h.ID, Response: h.Response, OpCode: uint8(h.OpCode), RCode: h.RCode, AA: h.Authoritative, TC: h.Truncated,
+		RD: h.RecursionDesired, RA: h.RecursionAvailable, AD: h.AuthenticData, CD: h.CheckingDisabled,
 	}
-	m.Answers = m.section(&r, inAnswer)
-	m.Authorities = m.section(&r, inAuthority)
-	m.Additionals = m.section(&r, inAdditional)
-	if r.dotted {
-		return nil, errDotted
+	for {
+		q, err := p.Question()
+		if errors.Is(err, dnsmessage.ErrSectionDone) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		m.Questions = append(m.Questions, Question{text(&q.Name), q.Type, uint16(q.Class)})
+		p.off, _ = checkQuestion(msg, p.off)
 	}
-	return m, nil
+	if m.Answers, err = m.section(&p, p.AnswerHeader); err != nil {
+		return nil, err
+	}
+	if m.Authorities, err = m.section(&p, p.AuthorityHeader); err != nil {
+		return nil, err
+	}
+	m.Additionals, err = m.section(&p, p.AdditionalHeader)
+	return m, err
 }
 
 // section reads the records of one section; an OPT record goes to m.EDNS.
-func (m *Message) section(r *reader, section int) []Record {
+func (m *Message) section(p *reader, header func() (dnsmessage.ResourceHeader, error)) ([]Record, error) {
 	var out []Record
-	for range count(r.msg, section) {
-		rec := r.record()
-		if rec.Type == dnsmessage.TypeOPT { // RFC 6891 6.1.2
-			m.RCode |= RCode(rec.TTL >> 24 << 4)
-			m.EDNS = &EDNS{UDPSize: rec.Class, Version: uint8(rec.TTL >> 16), DO: rec.TTL&doBit != 0}
+	for {
+		h, err := header()
+		if errors.Is(err, dnsmessage.ErrSectionDone) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		body, err := p.body(h.Type)
+		if err != nil {
+			return nil, err
+		}
+		if h.Type == dnsmessage.TypeOPT {
+			m.RCode = h.ExtendedRCode(m.RCode)
+			m.EDNS = &EDNS{UDPSize: uint16(h.Class), Version: uint8(h.TTL >> 16), DO: h.DNSSECAllowed()}
 			continue
 		}
-		if rec.TTL > 1<<31-1 {
-			rec.TTL = 0
+		r := Record{Name: text(&h.Name), Type: h.Type, Class: uint16(h.Class), TTL: h.TTL, Data: body}
+		if r.TTL > 1<<31-1 {
+			r.TTL = 0
 		}
-		out = append(out, rec)
+		out = append(out, r)
 	}
-	return out
 }
 
-// A flag is a bit of the header and what it says.
-type flag struct {
-	is  *bool
-	bit uint16
-}
-
-func (m *Message) flags() [7]flag {
-	return [...]flag{{&m.Response, bitQR}, {&m.AA, bitAA}, {&m.TC, bitTC}, {&m.RD, bitRD}, {&m.RA, bitRA}, {&m.AD, bitAD}, {&m.CD, bitCD}}
-}
-
-// A reader goes through a message that checkMessage has found well formed.
-type reader struct {
-	msg    []byte
-	off    int
-	dotted bool // a name had a dot inside a label
-}
-
-func (r *reader) uint16() uint16 {
-	r.off += 2
-	return binary.BigEndian.Uint16(r.msg[r.off-2:])
-}
-
-func (r *reader) uint32() uint32 {
-	r.off += 4
-	return binary.BigEndian.Uint32(r.msg[r.off-4:])
-}
-
-// wire appends the name that comes next, uncompressed.
-func (r *reader) wire(b []byte) []byte {
-	b = appendLabels(b, r.msg, r.off)
-	r.off, _ = checkName(r.msg, r.off, len(r.msg))
-	return b
-}
-
-func (r *reader) name() string {
-	var room [maxName]byte
-	name, _, ok := readName(r.wire(room[:0]))
-	r.dotted = r.dotted || !ok
-	return name
-}
-
-func (r *reader) record() Record {
-	rec := Record{Name: r.name(), Type: Type(r.uint16()), Class: r.uint16(), TTL: r.uint32()}
-	n := int(r.uint16())
-	rec.Data = readData(rec.Type, r.data(rec.Type, r.off+n))
-	return rec
-}
-
-// data is what comes up to end, its names uncompressed.
-func (r *reader) data(t Type, end int) []byte {
-	before, names, _ := namesOf(t)
-	out := append([]byte(nil), r.msg[r.off:r.off+before]...)
-	r.off += before
-	for range names {
-		out = r.wire(out)
+// body reads a record's data. What dnsmessage does not know, or will not read (a dot inside
+// a label of a mailbox name), comes as the bytes that it is, and spoils no other record.
+func (p *reader) body(t Type) (dnsmessage.ResourceBody, error) {
+	name, err := checkName(p.msg, p.off, len(p.msg))
+	if err != nil {
+		return nil, err
 	}
-	out = append(out, r.msg[r.off:end]...)
-	r.off = end
-	return out
+	from := name + 10
+	p.off = from + count(p.msg, name+8)
+	if body, err := readKnown(&p.Parser, t); body != nil && err == nil {
+		return body, nil
+	}
+	u, err := p.UnknownResource()
+	if _, names, _ := namesOf(t); names > 0 {
+		u.Data = writtenOut(p.msg, from, p.off, t)
+	}
+	return &u, err
+}
+
+// readKnown reads the data of a type that dnsmessage knows; nil for any other. Where it fails the
+// parser still stands before the data.
+func readKnown(p *dnsmessage.Parser, t Type) (dnsmessage.ResourceBody, error) {
+	switch t {
+	case TypeA:
+		d, err := p.AResource()
+		return &d, err
+	case TypeAAAA:
+		d, err := p.AAAAResource()
+		return &d, err
+	case TypeNS:
+		d, err := p.NSResource()
+		return &d, err
+	case TypeCNAME:
+		d, err := p.CNAMEResource()
+		return &d, err
+	case TypePTR:
+		d, err := p.PTRResource()
+		return &d, err
+	case TypeMX:
+		d, err := p.MXResource()
+		return &d, err
+	case TypeSOA:
+		d, err := p.SOAResource()
+		return &d, err
+	case TypeTXT:
+		d, err := p.TXTResource()
+		return &d, err
+	case TypeSRV:
+		d, err := p.SRVResource()
+		return &d, err
+	}
+	return nil, nil
 }

@@ -1,8 +1,10 @@
 package dns
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
@@ -153,6 +155,13 @@ func TestRecordText(t *testing.T) {
 	require.Equal(t, `\027[2J\032\;.test.`, Escape("\x1b[2J ;.test."))
 }
 
+func TestBase64(t *testing.T) {
+	b := []byte("\x00\xff\x10any bytes")
+	for n := range b {
+		require.Equal(t, base64.StdEncoding.EncodeToString(b[:n]), base64String(b[:n]))
+	}
+}
+
 // A mailbox with a dot in its first label, which dnsmessage refuses, does not spoil the message: the record is
 // shown as a master file has it, its pointers mean the same in every later message, and what is not there may be
 // kept for as long as it says (RFC 1035 8, RFC 2308 5).
@@ -171,6 +180,31 @@ func TestDottedMailbox(t *testing.T) {
 	again, err := Parse(m.Append(nil))
 	require.NoError(t, err)
 	require.Equal(t, want, again.Authorities[0].DataString())
+}
+
+// An alias to a name with a dot inside a label is one to show, and leads nowhere (RFC 2181 11): from the cache, too.
+func TestDottedAlias(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		owner string
+		t     Type
+	}{
+		{"a CNAME record's", "www.one.", TypeCNAME},
+		{"a DNAME record's", "one.", typeDNAME},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			now := time.Unix(1, 0)
+			c := NewCache(0)
+			r := Record{Name: row.owner, Type: row.t, Class: 1, TTL: 60, Data: readData(row.t, []byte("\x03a.b\x03two\x00"))}
+			c.putRecords(row.owner, []Record{r}, Source{}, now)
+			a := &Answer{Name: "www.one.", Type: TypeA, Canonical: "www.one."}
+			done, err := c.follow(a, now)
+			require.True(t, done)
+			require.ErrorIs(t, err, ErrBadReply)
+			require.Empty(t, a.Chain)
+			require.Equal(t, "www.one.", a.Canonical)
+		})
+	}
 }
 
 // No input makes Parse panic, and what it takes has true counts and no pointer that goes forward.

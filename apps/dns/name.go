@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // ParseName turns a name as people write it, with or without the final dot, into one for a question, with it.
@@ -15,30 +17,37 @@ func ParseName(s string) (string, error) {
 	if n := len(s); n > 0 && s[n-1] == '.' {
 		s = s[:n-1]
 	}
+	if why := unlike(s); why != "" {
+		return "", badName(s, why)
+	}
+	return s + ".", nil
+}
+
+// unlike is why s is no name, "" if it is one.
+func unlike(s string) string {
 	switch {
 	case s == "":
-		return "", badName(s, "it is empty")
+		return "it is empty"
 	case len(s)+2 > maxName: // a length byte in front, the root's at the end
-		return "", badName(s, "it is longer than 253 characters")
+		return "it is longer than 253 characters"
 	}
 	label := 0
 	for i := 0; i <= len(s); i++ {
-		if i < len(s) && s[i] != '.' {
+		switch {
+		case i < len(s) && s[i] != '.':
 			if s[i] <= ' ' || s[i] >= 0x7F || s[i] == '\\' {
-				return "", badName(s, "it has a character that no host name has (international names: give the xn-- form)")
+				return "it has a character that no host name has (international names: give the xn-- form)"
 			}
 			label++
-			continue
+		case label == 0:
+			return "it has an empty label (two dots in a row, or one in front)"
+		case label > maxLabel:
+			return "it has a label longer than 63 characters"
+		default:
+			label = 0
 		}
-		if label == 0 {
-			return "", badName(s, "it has an empty label (two dots in a row, or one in front)")
-		}
-		if label > maxLabel {
-			return "", badName(s, "it has a label longer than 63 characters")
-		}
-		label = 0
 	}
-	return s + ".", nil
+	return ""
 }
 
 func badName(s, why string) error {
@@ -49,32 +58,12 @@ func badName(s, why string) error {
 // Names with a dot inside a label are not made text, so that this loses nothing.
 func text(n *dnsmessage.Name) string { return string(n.Data[:n.Length]) }
 
-// equalName compares names as RFC 4343 says: ASCII letters without regard to case.
-func equalName(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		if lower(a[i]) != lower(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c | 0x20
-	}
-	return c
-}
-
 // mixCase gives each letter of a name a random case: bits that a forger must guess and an honest
 // server echoes (the 0x20 trick). bits has a bit for each of a name's 255 bytes.
 func mixCase(name string, bits *[32]byte) string {
 	b := []byte(name)
 	for i, c := range b {
-		c = lower(c)
+		c = ascii.LowerByte(c)
 		if 'a' <= c && c <= 'z' && bits[i/8]>>(i%8)&1 == 1 {
 			c &^= 0x20
 		}
@@ -89,7 +78,7 @@ func within(name, zone string) bool {
 		return true
 	}
 	cut := len(name) - len(zone)
-	return cut >= 0 && (cut == 0 || name[cut-1] == '.') && equalName(name[cut:], zone)
+	return cut >= 0 && (cut == 0 || name[cut-1] == '.') && ascii.EqualFold(name[cut:], zone)
 }
 
 // parent is the name without its first label; the root's is the root.
@@ -98,18 +87,4 @@ func parent(name string) string {
 		return name[i+1:]
 	}
 	return "."
-}
-
-// lowerName is name in small letters: how names are kept as keys.
-func lowerName(name string) string {
-	for i := range len(name) {
-		if lower(name[i]) != name[i] {
-			b := []byte(name)
-			for i := range b {
-				b[i] = lower(b[i])
-			}
-			return string(b)
-		}
-	}
-	return name
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // A packer writes a message. Names that it has written it points back at (RFC 1035 4.1.4), without regard
@@ -18,8 +20,12 @@ const mostNames = 48
 
 // head begins a message. The counts follow with each record.
 func (p *packer) head(id uint16, bits uint16) {
-	p.b = append(p.b[:0], byte(id>>8), byte(id), byte(bits>>8), byte(bits), 0, 0, 0, 0, 0, 0, 0, 0)
-	p.names = p.names[:0]
+	p.b, p.names = appendHead(p.b[:0], id, bits), p.names[:0]
+}
+
+// appendHead appends a header that counts nothing.
+func appendHead(b []byte, id, bits uint16) []byte {
+	return append(b, byte(id>>8), byte(id), byte(bits>>8), byte(bits), 0, 0, 0, 0, 0, 0, 0, 0)
 }
 
 // Where the header counts the records of each section.
@@ -77,7 +83,7 @@ func (p *packer) sameAt(off int, wire []byte) bool {
 			return false
 		}
 		for i := 1; i <= n; i++ {
-			if lower(p.b[off+i]) != lower(wire[i]) {
+			if ascii.LowerByte(p.b[off+i]) != ascii.LowerByte(wire[i]) {
 				return false
 			}
 		}
@@ -88,16 +94,16 @@ func (p *packer) sameAt(off int, wire []byte) bool {
 // record writes a record: the owner in wire form, the data as a set has it.
 func (p *packer) record(section int, owner []byte, t Type, class uint16, ttl uint32, data []byte) {
 	p.name(owner)
-	p.fixed(t, class, ttl)
+	p.b = appendFixed(p.b, t, class, ttl)
 	at := len(p.b)
 	p.data(t, data)
 	binary.BigEndian.PutUint16(p.b[at-2:], uint16(len(p.b)-at))
 	p.counted(section)
 }
 
-// fixed writes what stands between a record's owner and its data: type, class, TTL and, of no data, the length.
-func (p *packer) fixed(t Type, class uint16, ttl uint32) {
-	p.b = append(p.b, byte(t>>8), byte(t), byte(class>>8), byte(class), byte(ttl>>24), byte(ttl>>16), byte(ttl>>8), byte(ttl), 0, 0)
+// appendFixed appends what stands between a record's owner and its data: type, class, TTL and, of no data, the length.
+func appendFixed(b []byte, t Type, class uint16, ttl uint32) []byte {
+	return append(b, byte(t>>8), byte(t), byte(class>>8), byte(class), byte(ttl>>24), byte(ttl>>16), byte(ttl>>8), byte(ttl), 0, 0)
 }
 
 // data writes a record's data. Only the types of RFC 1035 may have their names compressed (RFC 3597 4).
@@ -139,13 +145,17 @@ func wireLen(b []byte) int {
 
 // opt writes an OPT record.
 func (p *packer) opt(udp uint16, extended uint8, version uint8, do bool) {
+	p.b = appendOPT(p.b, udp, extended, version, do)
+	p.counted(inAdditional)
+}
+
+// appendOPT appends an OPT record, which is the root's and has no data.
+func appendOPT(b []byte, udp uint16, extended uint8, version uint8, do bool) []byte {
 	says := uint32(extended)<<24 | uint32(version)<<16
 	if do {
 		says |= doBit
 	}
-	p.b = append(p.b, 0) // the root
-	p.fixed(dnsmessage.TypeOPT, udp, says)
-	p.counted(inAdditional)
+	return appendFixed(append(b, 0), dnsmessage.TypeOPT, udp, says)
 }
 
 // Append appends the message in wire form.
@@ -173,8 +183,11 @@ func (m *Message) Append(b []byte) []byte {
 // bits are the header's second sixteen.
 func (m *Message) bits() uint16 {
 	b := uint16(m.RCode)&15 | uint16(m.OpCode)&15<<11
-	for _, f := range m.flags() {
-		if *f.is {
+	for _, f := range []struct {
+		set bool
+		bit uint16
+	}{{m.Response, bitQR}, {m.AA, bitAA}, {m.TC, bitTC}, {m.RD, bitRD}, {m.RA, bitRA}, {m.AD, bitAD}, {m.CD, bitCD}} {
+		if f.set {
 			b |= f.bit
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // udpSize is what we say we take in one datagram: it crosses every path of an MTU of 1280 unfragmented.
@@ -36,13 +38,14 @@ func (r *Resolver) newQuery(name string, t Type, edns bool) (*query, error) {
 		}
 		q.sent = mixCase(name, &bits)
 	}
-	p := &packer{}
-	p.head(id, r.Flags.bits())
-	p.question(appendName(nil, q.sent), t, 1)
+	b := appendHead(nil, id, r.Flags.bits())
+	b[inQuestion+1] = 1
+	b = append(appendName(b, q.sent), byte(t>>8), byte(t), 0, 1)
 	if edns {
-		p.opt(r.udpSize(), 0, 0, r.Flags.DNSSEC)
+		b[inAdditional+1] = 1
+		b = appendOPT(b, r.udpSize(), 0, 0, r.Flags.DNSSEC)
 	}
-	q.msg = p.b
+	q.msg = b
 	return q, nil
 }
 
@@ -149,13 +152,17 @@ func (q *query) echoed(msg []byte) verdict {
 	if _, err := checkQuestion(msg, headerLen); err != nil {
 		return junk
 	}
-	r := reader{msg: msg, off: headerLen}
-	switch name := r.name(); {
-	case r.dotted || Type(r.uint16()) != q.t || r.uint16() != 1:
+	var p dnsmessage.Parser
+	if _, err := p.Start(msg); err != nil {
 		return junk
-	case name == q.sent:
+	}
+	asked, err := p.Question()
+	switch {
+	case err != nil || asked.Type != q.t || asked.Class != dnsmessage.ClassINET:
+		return junk
+	case text(&asked.Name) == q.sent:
 		return good
-	case equalName(name, q.sent):
+	case ascii.EqualFold(text(&asked.Name), q.sent):
 		return wrongCase
 	}
 	return junk

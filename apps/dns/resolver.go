@@ -176,16 +176,16 @@ func usable(x *Exchange) bool {
 // an answer says more than a failure, and a failure more than silence. (No method: an error's type is
 // known to reflection, and all that it leads to with all its methods.)
 func blame(e *Error, x *Exchange) {
+	kind, err := ErrUnreachable, x.Err
 	switch {
 	case x.Message != nil:
-		e.Kind, e.RCode, e.Err, e.Servers = ErrRefused, x.Message.RCode, nil, []netip.AddrPort{x.Server}
+		kind, err, e.RCode = ErrRefused, nil, x.Message.RCode
 	case e.Kind == ErrRefused || timedOut(x.Err):
-	default:
-		e.Kind, e.Err, e.Servers = ErrUnreachable, x.Err, []netip.AddrPort{x.Server}
-		if x.Transport == TCP && (x.Ignored > 0 || x.Err == errShort) {
-			e.Kind = ErrBadReply
-		}
+		return
+	case x.Transport == TCP && (x.Ignored > 0 || x.Err == errShort):
+		kind = ErrBadReply
 	}
+	e.Kind, e.Err, e.Servers = kind, err, []netip.AddrPort{x.Server}
 }
 
 // try asks one server: over UDP first, then as its answers call for. It has an error only where nothing was sent.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/socket"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
@@ -36,10 +37,10 @@ func serveTree(t *testing.T, with ...func(*Server)) *served {
 	}
 	base := n.servers["10.0.1.1"]
 	n.servers["10.0.1.1"] = func(q Question, over Transport) *Message {
-		if equalName(q.Name, "long.one.") && over == UDP {
+		if ascii.EqualFold(q.Name, "long.one.") && over == UDP {
 			return &Message{TC: true}
 		}
-		if equalName(q.Name, "long.one.") {
+		if ascii.EqualFold(q.Name, "long.one.") {
 			return keep("long.one.", long, q)
 		}
 		return base(q, over)

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // Spelt is a record of the answer for people to read: its names are spelt as the
@@ -44,7 +46,7 @@ func (s spelling) name(name string) string {
 	var best []string
 	for _, known := range s {
 		n := 0
-		for n < len(known) && n < len(mine) && equalName(known[len(known)-1-n], mine[len(mine)-1-n]) {
+		for n < len(known) && n < len(mine) && ascii.EqualFold(known[len(known)-1-n], mine[len(mine)-1-n]) {
 			n++
 		}
 		if n > len(best) {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/socket"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
@@ -36,21 +37,21 @@ func world(t *testing.T, answers ...func(q dnsmessage.Message, over Transport) [
 func TestOverOurStack(t *testing.T) {
 	r, servers := world(t, func(q dnsmessage.Message, over Transport) [][]byte {
 		switch name := text(&q.Questions[0].Name); {
-		case equalName(name, www):
+		case ascii.EqualFold(name, www):
 			return one(reply(q, []dnsmessage.Resource{cname(www, "host.test."), a("host.test.", "192.0.2.80")}))
-		case equalName(name, "long.test.") && over == UDP:
+		case ascii.EqualFold(name, "long.test.") && over == UDP:
 			return one(reply(q, nil, func(m *dnsmessage.Message) { m.Truncated = true }))
-		case equalName(name, "long.test."):
+		case ascii.EqualFold(name, "long.test."):
 			var all []dnsmessage.Resource
 			for i := range 3000 {
 				all = append(all, a("long.test.", fmt.Sprintf("10.0.%d.%d", i/250, i%250)))
 			}
 			return one(reply(q, all))
-		case equalName(name, "junk.test."):
+		case ascii.EqualFold(name, "junk.test."):
 			bad := reply(q, []dnsmessage.Resource{a("junk.test.", "203.0.113.66")})
 			bad[1]++
 			return [][]byte{bad, {}, reply(q, []dnsmessage.Resource{a("junk.test.", "192.0.2.80")})}
-		case equalName(name, "silent.test."):
+		case ascii.EqualFold(name, "silent.test."):
 			return nil
 		}
 		return one(reply(q, nil, rcode(3)))

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sockeye-net/sockeye/apps/internal/ascii"
 )
 
 // A Hint is a root server: where an Iterator begins.
@@ -29,7 +31,7 @@ const maxServers = 16
 
 // closest is the zone nearest above a name whose servers are known. The DS records of a zone are its parent's.
 func (it *Iterator) closest(name string, t Type, now time.Time) *zone {
-	at := lowerName(name)
+	at := ascii.Lower(name)
 	if t == typeDS && at != "." {
 		at = parent(at)
 	}
@@ -65,7 +67,7 @@ func zoneOf(name string, ns, glue []Record) *zone {
 	for _, host := range z.servers {
 		n := len(z.addrs)
 		for i := range glue {
-			if equalName(glue[i].Name, host) {
+			if ascii.EqualFold(glue[i].Name, host) {
 				z.addrs = append(z.addrs, address(&glue[i])...)
 			}
 		}
@@ -80,13 +82,13 @@ func zoneOf(name string, ns, glue []Record) *zone {
 // What z cannot know is left out: glue for hosts that are not in z (row 57 of the attacks).
 func referred(m *Message, z *zone, name string) (below string, ns, glue []Record) {
 	for _, r := range m.Authorities {
-		if r.Type != TypeNS || r.Class != 1 || !within(r.Name, z.name) || equalName(r.Name, z.name) || !within(name, r.Name) {
+		if r.Type != TypeNS || r.Class != 1 || !within(r.Name, z.name) || ascii.EqualFold(r.Name, z.name) || !within(name, r.Name) {
 			continue
 		}
 		if below == "" {
-			below = lowerName(r.Name)
+			below = ascii.Lower(r.Name)
 		}
-		if equalName(r.Name, below) && len(ns) < maxServers {
+		if ascii.EqualFold(r.Name, below) && len(ns) < maxServers {
 			ns = append(ns, r)
 		}
 	}
@@ -102,7 +104,7 @@ func referred(m *Message, z *zone, name string) (below string, ns, glue []Record
 func namesHost(ns []Record, host string) bool {
 	return slices.ContainsFunc(ns, func(r Record) bool {
 		d, ok := r.Data.(*dnsmessage.NSResource)
-		return ok && equalName(text(&d.NS), host)
+		return ok && ascii.EqualFold(text(&d.NS), host)
 	})
 }
 

@@ -40,10 +40,13 @@ func (b *Body) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	n, err := b.read(p)
-	if b.n += int64(n); err != nil {
-		b.end(b.cn.named(err))
-	} else if b.kind == byLength && b.left == 0 {
-		b.end(io.EOF) // the caller hears of it in the next Read
+	b.n += int64(n)
+	end := b.cn.named(err)
+	if err == nil && b.kind == byLength && b.left == 0 {
+		end = io.EOF // the caller hears of it in the next Read
+	}
+	if end != nil {
+		b.end(end)
 	}
 	return n, err
 }

@@ -9,7 +9,7 @@ import (
 
 // chunks reads a chunked body (RFC 9112 7.1).
 type chunks struct {
-	s       source
+	s       *reader
 	left    int64 // of the chunk at hand
 	begun   bool  // a chunk is at hand, or was: its CRLF is still to come
 	ext     int   // bytes of extensions so far
@@ -74,7 +74,7 @@ func (c *chunks) next() error {
 		c.left = size
 		return nil
 	}
-	c.trailer, err = readFields(c.s, maxTrailer, func(string) {})
+	c.trailer, _, err = readFields(c.s, nil, maxTrailer)
 	c.done = err == nil
 	return err
 }

@@ -121,21 +121,19 @@ func (cn *conn) exchange(r *Request, raw []byte) (*Response, error) {
 	if err := cn.request(r, raw); err != nil {
 		return nil, err
 	}
-	h, interim, whole, err := cn.deliver(r)
+	h, whole, err := cn.deliver(r)
 	if h == nil && err == nil {
-		var more int
-		h, more, err = readHeads(&cn.reader, interim)
-		interim = more
+		h, err = cn.heads()
 	}
 	if err != nil {
-		return nil, cn.unanswered(err, interim)
+		return nil, cn.unanswered(err)
 	}
-	return cn.respond(r, h, interim, whole)
+	return cn.respond(r, h, whole)
 }
 
 // request sends the request's head.
 func (cn *conn) request(r *Request, raw []byte) error {
-	cn.got = false
+	cn.got, cn.interim = false, 0
 	cn.doing = "send the request to"
 	cn.awaitHead(r)
 	if err := cn.send(raw); err != nil {
@@ -146,12 +144,12 @@ func (cn *conn) request(r *Request, raw []byte) error {
 }
 
 // deliver sends the request's body. h is the response where it came first; whole: the body is sent.
-func (cn *conn) deliver(r *Request) (h *head, interim int, whole bool, err error) {
+func (cn *conn) deliver(r *Request) (h *head, whole bool, err error) {
 	const waiting = "read the response of"
 	if r.expects() {
 		cn.doing = waiting
-		if h, interim, err = cn.ask(cn.until); h != nil || err != nil {
-			return h, interim, false, err
+		if h, err = cn.ask(cn.until); h != nil || err != nil {
+			return h, false, err
 		}
 	}
 	cn.awaitBody(r)
@@ -160,17 +158,23 @@ func (cn *conn) deliver(r *Request) (h *head, interim int, whole bool, err error
 	cn.doing = waiting
 	if e, ok := err.(*Error); ok && e.Kind == SendFailed && !cn.reused {
 		// The server may have said why it takes no more before it closed (RFC 9112 9.5).
-		if h, interim, e := readHeads(&cn.reader, interim); e == nil {
-			return h, interim, false, nil
+		if h, e := cn.heads(); e == nil {
+			return h, false, nil
 		}
 	}
-	return nil, interim, err == nil, err
+	return nil, err == nil, err
+}
+
+// heads reads the final response's head.
+func (cn *conn) heads() (h *head, err error) {
+	h, cn.interim, err = readHeads(&cn.reader, cn.interim)
+	return h, err
 }
 
 // unanswered names why there is no response.
-func (cn *conn) unanswered(err error, interim int) error {
+func (cn *conn) unanswered(err error) error {
 	switch {
-	case err == io.EOF && interim == 0:
+	case err == io.EOF && cn.interim == 0:
 		return cn.problem(EmptyReply, "the server closed the connection without a word", nil)
 	case err == io.EOF:
 		return cn.problem(RecvFailed, "the connection ended after a 1xx response", nil)
@@ -179,7 +183,7 @@ func (cn *conn) unanswered(err error, interim int) error {
 }
 
 // respond makes a Response of the head that has come.
-func (cn *conn) respond(r *Request, h *head, interim int, whole bool) (*Response, error) {
+func (cn *conn) respond(r *Request, h *head, whole bool) (*Response, error) {
 	kind, length, keep, err := h.frame(r.method())
 	if err != nil {
 		return nil, cn.named(err)
@@ -189,7 +193,7 @@ func (cn *conn) respond(r *Request, h *head, interim int, whole bool) (*Response
 	keep = keep && !r.Close && !r.Old && whole
 	cn.closing = !keep
 	return &Response{
-		StatusLine: h.line, Minor: h.minor, Code: h.code, Reason: h.reason, Fields: h.fields, Raw: h.raw, Interim: interim,
+		StatusLine: h.line, Minor: h.minor, Code: h.code, Reason: h.reason, Fields: h.fields, Raw: h.raw, Interim: cn.interim,
 		ContentLength: length, Body: newBody(cn, kind, length, keep),
 		FD: cn.fd, Stream: cn.stream, Local: cn.local, Remote: cn.remote, Reused: cn.reused,
 	}, nil

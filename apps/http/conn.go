@@ -17,6 +17,7 @@ type conn struct {
 
 	reused   bool          // it has served a request before
 	got      bool          // bytes of the response at hand have come
+	interim  int           // 1xx responses that came before it
 	since    time.Time     // idle since
 	until    time.Time     // no wait goes beyond this; zero: no bound
 	idle     time.Duration // no single wait is longer than this; 0: no bound

@@ -44,21 +44,21 @@ func (c *Client) dial(u *url.URL, deadline time.Time) (*conn, error) {
 
 // resolve gives the IPv4 addresses of a host.
 func (c *Client) resolve(host string, port uint16, until time.Time) ([]netip.Addr, error) {
-	op := "resolve " + host
 	all, err := c.literal(host, port, until)
-	if err != nil {
-		return nil, problem(c.unresolved(), op, "", err)
-	}
 	var v4 []netip.Addr
 	for _, a := range all {
 		if a = a.Unmap(); a.Is4() {
 			v4 = append(v4, a)
 		}
 	}
-	if len(v4) == 0 {
-		return nil, problem(c.unresolved(), op, "it has no IPv4 address, and the stack speaks only IPv4", nil)
+	if len(v4) > 0 && err == nil {
+		return v4, nil
 	}
-	return v4, nil
+	text := ""
+	if err == nil {
+		text = "it has no IPv4 address, and the stack speaks only IPv4"
+	}
+	return nil, problem(c.unresolved(), "resolve "+host, text, err)
 }
 
 // literal asks the resolver unless the host is an address, or is known.

@@ -15,21 +15,12 @@ type head struct {
 	raw    []byte // all of it as it came, the empty line included
 }
 
-// A source is a connection's bytes.
-type source interface {
-	// line returns the next line with its CRLF stripped. It fails where the line is longer than limit,
-	// CRLF included, or has an LF without CR before it. Where the connection ends it is io.EOF before the
-	// line's first byte and io.ErrUnexpectedEOF after it.
-	line(limit int) (string, error)
-	io.Reader
-}
-
 // ended: the connection came to its end, in one way or the other.
 func ended(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
 
 // readHeads reads the final response's head and skips the 1xx before it (RFC 9110 15.2), of which there were
 // so many already.
-func readHeads(s source, before int) (h *head, interim int, err error) {
+func readHeads(s *reader, before int) (h *head, interim int, err error) {
 	room := maxHead
 	interim = before
 	for {
@@ -60,7 +51,7 @@ func (h *head) harmless() error {
 }
 
 // readHead reads one head of at most room bytes.
-func readHead(s source, room int) (*head, error) {
+func readHead(s *reader, room int) (*head, error) {
 	line, err := s.line(min(room, maxLine))
 	if err == io.ErrUnexpectedEOF {
 		err = problem(RecvFailed, "", "the connection ended within the status line", nil)
@@ -68,44 +59,37 @@ func readHead(s source, room int) (*head, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &head{line: line, raw: append([]byte(line), '\r', '\n')}
+	h := &head{line: line}
 	if err := h.parseStatus(line); err != nil {
 		return nil, err
 	}
-	fields, err := readFields(s, room-len(h.raw), func(line string) {
-		h.raw = append(append(h.raw, line...), '\r', '\n')
-	})
+	h.fields, h.raw, err = readFields(s, []byte(line+"\r\n"), room)
 	if ended(err) {
 		err = problem(RecvFailed, "", "the connection ended within the headers", nil)
 	}
-	h.fields = fields
 	return h, err
 }
 
-// readFields reads field lines up to the empty line. They may take room bytes in all.
-func readFields(s source, room int, each func(line string)) ([]Field, error) {
-	var fields []Field
-	for {
-		if room <= 0 {
-			return nil, weird("the headers are larger than we take")
-		}
-		line, err := s.line(min(room, maxLine))
+// readFields reads field lines up to the empty line, and appends them to raw, which may have room bytes in all.
+func readFields(s *reader, raw []byte, room int) (fields []Field, _ []byte, err error) {
+	for len(raw) < room {
+		line, err := s.line(min(room-len(raw), maxLine))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		room -= len(line) + 2
-		each(line)
+		raw = append(raw, line+"\r\n"...)
 		if line == "" {
-			return fields, nil
+			return fields, raw, nil
 		}
 		f, err := parseField(line)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if fields = append(fields, f); len(fields) > maxFields {
-			return nil, weird("more header fields than we take")
+			return nil, nil, weird("more header fields than we take")
 		}
 	}
+	return nil, nil, weird("the headers are larger than we take")
 }
 
 // parseStatus reads "HTTP/1.1 200 OK" (RFC 9112 4). The blank before an empty reason may be missing.

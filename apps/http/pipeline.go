@@ -58,11 +58,12 @@ func (c *Client) prepareAll(rs []*Request) (us []*url.URL, raw []byte, err error
 func (cn *conn) answers(rs []*Request, us []*url.URL, each func(int, *Response, error)) int {
 	for i, r := range rs {
 		cn.doing = "read the response of"
-		h, interim, err := readHeads(&cn.reader, 0)
+		cn.interim = 0
+		h, err := cn.heads()
 		if err != nil {
 			return i
 		}
-		resp, err := cn.respond(r, h, interim, true)
+		resp, err := cn.respond(r, h, true)
 		if err != nil {
 			each(i, nil, err)
 			cn.closing = true

@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// A reader is a source over anything that fills a buffer.
+// A reader is the bytes of a connection, or of anything that fills a buffer.
 type reader struct {
 	fill func(p []byte) (int, error) // like recv: at least a byte, or an error; io.EOF at the end
 	buf  []byte
@@ -40,7 +40,9 @@ func (b *reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// line: see source.
+// line returns the next line with its CRLF stripped. It fails where the line is longer than limit, CRLF included, or
+// has an LF without CR before it. Where the connection ends it is io.EOF before the line's first byte and
+// io.ErrUnexpectedEOF after it.
 func (b *reader) line(limit int) (string, error) {
 	var long []byte // the line's beginning, where the buffer does not have all of it
 	for {

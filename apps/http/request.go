@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"io"
 	"strconv"
 	"time"
@@ -42,47 +43,34 @@ func (c *Client) encode(r *Request, u *url.URL) ([]byte, error) {
 	if c.Proxy != "" && u.Scheme == "http" {
 		target = "http://" + u.HostPort() + target // absolute-form (RFC 9112 3.2.2)
 	}
-	return writeHead(r.method(), target, r.Old, c.fields(r, u))
-}
-
-// fields are those of a request, ours first. What has no value is not sent.
-func (c *Client) fields(r *Request, u *url.URL) []Field {
-	agent := c.UserAgent
-	if agent == "" {
-		agent = "sockeye"
-	}
-	var fs []Field
-	for _, f := range []Field{
-		{"Host", u.HostPort()},
-		{"User-Agent", agent},
-		{"Accept", "*/*"},
-		{"Proxy-Authorization", when(u.Scheme == "http" && c.Proxy != "", c.ProxyAuth)},
-	} {
-		if f.Value != "" && len(values(r.Fields, f.Name)) == 0 && !r.Omits(f.Name) {
-			fs = append(fs, f)
+	h := beginHead(r.method(), target, r.Old)
+	own := func(name, value string) { // unless the caller says it in our place, or wants it left out
+		if value != "" && len(values(r.Fields, name)) == 0 && !r.Omits(name) {
+			h.add(name, value)
 		}
 	}
-	fs = append(fs, r.Fields...)
-	chunked := r.Body != nil && r.Length < 0
-	for _, f := range []Field{
-		{"Transfer-Encoding", when(chunked, "chunked")},
-		{"Content-Length", when(!chunked && (r.Body != nil || r.method() == "POST" || r.method() == "PUT"), strconv.FormatInt(r.length(), 10))},
-		{"Expect", when(r.expects(), "100-continue")},
-		{"Connection", when(r.Close && !r.Old, "close")},
-	} {
-		if f.Value != "" {
-			fs = append(fs, f)
-		}
+	own("Host", u.HostPort())
+	own("User-Agent", cmp.Or(c.UserAgent, "sockeye"))
+	own("Accept", "*/*")
+	if u.Scheme == "http" && c.Proxy != "" {
+		own("Proxy-Authorization", c.ProxyAuth)
 	}
-	return fs
-}
-
-// when is value if it is to be.
-func when(is bool, value string) string {
-	if is {
-		return value
+	for _, f := range r.Fields {
+		h.add(f.Name, f.Value)
 	}
-	return ""
+	switch {
+	case r.Body != nil && r.Length < 0:
+		h.add("Transfer-Encoding", "chunked")
+	case r.Body != nil || r.method() == "POST" || r.method() == "PUT":
+		h.add("Content-Length", strconv.FormatInt(r.length(), 10))
+	}
+	if r.expects() {
+		h.add("Expect", "100-continue")
+	}
+	if r.Close && !r.Old {
+		h.add("Connection", "close")
+	}
+	return h.end()
 }
 
 // Omits says whether a field that the client would send by itself is not to be sent.
@@ -95,23 +83,36 @@ func (r *Request) Omits(name string) bool {
 	return false
 }
 
-// writeHead writes a request line and fields.
-func writeHead(method, target string, old bool, fields []Field) ([]byte, error) {
+// A written head is a request's while it is written.
+type written struct {
+	b   []byte
+	err error // why it cannot be sent
+}
+
+func beginHead(method, target string, old bool) *written {
 	version := " HTTP/1.1\r\n"
 	if old {
 		version = " HTTP/1.0\r\n"
 	}
-	b := []byte(method + " " + target + version)
-	for _, f := range fields {
-		if !isToken(f.Name) {
-			return nil, badRequest("no header can have the name " + quote(f.Name))
-		}
-		if !isText(f.Value) {
-			return nil, badRequest("the value of the header " + f.Name + " has a line end or another control character")
-		}
-		b = append(b, f.Name+": "+f.Value+"\r\n"...)
+	return &written{b: []byte(method + " " + target + version)}
+}
+
+func (h *written) add(name, value string) {
+	switch {
+	case !isToken(name):
+		h.err = badRequest("no header can have the name " + quote(name))
+	case !isText(value):
+		h.err = badRequest("the value of the header " + name + " has a line end or another control character")
+	default:
+		h.b = append(h.b, name+": "+value+"\r\n"...)
 	}
-	return append(b, '\r', '\n'), nil
+}
+
+func (h *written) end() ([]byte, error) {
+	if h.err != nil {
+		return nil, h.err
+	}
+	return append(h.b, "\r\n"...), nil
 }
 
 func (r *Request) method() string {

@@ -61,11 +61,12 @@ func (cn *conn) secured(u *url.URL, s Stream, err error) error {
 func (cn *conn) tunnel(u *url.URL) error {
 	c := cn.client
 	authority := u.Endpoint()
-	fields := []Field{{"Host", authority}}
+	head := beginHead("CONNECT", authority, false)
+	head.add("Host", authority)
 	if c.ProxyAuth != "" {
-		fields = append(fields, Field{"Proxy-Authorization", c.ProxyAuth})
+		head.add("Proxy-Authorization", c.ProxyAuth)
 	}
-	raw, err := writeHead("CONNECT", authority, false, fields)
+	raw, err := head.end()
 	if err != nil {
 		return err
 	}
@@ -73,9 +74,9 @@ func (cn *conn) tunnel(u *url.URL) error {
 	if err := cn.send(raw); err != nil {
 		return err
 	}
-	h, interim, err := readHeads(&cn.reader, 0)
+	h, err := cn.heads()
 	if err != nil {
-		return cn.unanswered(err, interim)
+		return cn.unanswered(err)
 	}
 	if h.code >= 300 {
 		return cn.problem(RecvFailed, "it refused: "+quote(h.line), nil)

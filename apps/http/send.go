@@ -27,15 +27,20 @@ func (cn *conn) sendBody(r *Request) error {
 
 // copyBody sends Length bytes of the body, or all of it in chunks (RFC 9112 7.1).
 func (cn *conn) copyBody(r *Request) (n int64, err error) {
-	buf := make([]byte, sendBuffer)
-	for r.Length < 0 || n < r.Length {
-		room := buf
-		if r.Length >= 0 {
-			room = buf[:min(int64(len(buf)), r.Length-n)]
+	chunked := r.Length < 0
+	buf := make([]byte, sizeLine+sendBuffer+2)
+	for chunked || n < r.Length {
+		room := buf[sizeLine:][:sendBuffer]
+		if !chunked {
+			room = room[:min(sendBuffer, r.Length-n)]
 		}
 		got, err := r.Body.Read(room)
 		if got > 0 {
-			if e := cn.sendPart(room[:got], r.Length < 0); e != nil {
+			part := room[:got]
+			if chunked {
+				part = chunk(buf, got)
+			}
+			if e := cn.send(part); e != nil {
 				return n, e
 			}
 			n += int64(got)
@@ -47,7 +52,7 @@ func (cn *conn) copyBody(r *Request) (n int64, err error) {
 			return n, cn.problem(BadUpload, "the body could not be read", err)
 		}
 	}
-	if r.Length < 0 {
+	if chunked {
 		return n, cn.send([]byte("0\r\n\r\n"))
 	}
 	if n < r.Length {
@@ -56,33 +61,32 @@ func (cn *conn) copyBody(r *Request) (n int64, err error) {
 	return n, nil
 }
 
-// sendPart sends a part of the body, as a chunk where it goes in chunks.
-func (cn *conn) sendPart(p []byte, chunked bool) error {
-	if !chunked {
-		return cn.send(p)
-	}
-	if err := cn.send([]byte(strconv.FormatInt(int64(len(p)), 16) + "\r\n")); err != nil {
-		return err
-	}
-	if err := cn.send(p); err != nil {
-		return err
-	}
-	return cn.send([]byte("\r\n"))
+// sizeLine is room for the line before a chunk.
+const sizeLine = 16
+
+// chunk makes a chunk of the n bytes behind that room: what is sent in one piece leaves in one.
+func chunk(buf []byte, n int) []byte {
+	line := strconv.FormatInt(int64(n), 16) + "\r\n"
+	begin, end := sizeLine-len(line), sizeLine+n
+	copy(buf[begin:], line)
+	end += copy(buf[end:], "\r\n")
+	return buf[begin:end]
 }
 
 // ask waits for the server's word on whether it wants the body. A final response is its
 // answer; silence for a second is none, and the body goes.
-func (cn *conn) ask(final time.Time) (h *head, interim int, err error) {
+func (cn *conn) ask(final time.Time) (h *head, err error) {
 	cn.until = within(final, continueWait, 0)
-	defer func() { cn.until = final }()
 	h, err = readHead(&cn.reader, maxHead)
+	cn.until = final
 	switch e, ok := err.(*Error); {
 	case ok && e.Kind == Timeout && !cn.got:
-		return nil, 0, nil
+		return nil, nil
 	case err != nil:
-		return nil, 0, err
+		return nil, err
 	case h.code >= 200:
-		return h, 0, nil
+		return h, nil
 	}
-	return nil, 1, h.harmless() // 100, or another that says the request is being looked at
+	cn.interim++
+	return nil, h.harmless() // 100, or another that says the request is being looked at
 }

@@ -61,6 +61,9 @@ func (c *Client) observe(s *Step) {
 }
 
 // observe tells a step of one connection.
+// Not inlined: its callers are many.
+//
+//go:noinline
 func (cn *conn) observe(s *Step) {
 	s.FD, s.Local, s.Remote = cn.fd, cn.local, cn.remote
 	cn.client.observe(s)

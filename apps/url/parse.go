@@ -27,6 +27,9 @@ type parser struct {
 	u  *URL
 }
 
+// bad is not inlined: its callers are many.
+//
+//go:noinline
 func (p *parser) bad(at int, text string) error { return &Error{p.in, at, text} }
 
 // Parse takes apart what a person typed. Without a scheme http is meant, as with curl. The error is an *Error.
@@ -95,7 +98,7 @@ func (p *parser) scheme() (int, error) {
 			return 0, p.bad(notScheme(name), "a scheme is a letter and then letters, digits, +, - and .")
 		}
 	case opaque(name):
-	case DefaultPort(name) != 0 && !startsPort(after):
+	case defaultPort(name) != 0 && !startsPort(after):
 		return 0, p.bad(i+1, "two slashes must follow "+name+":")
 	default:
 		return p.guess() // host:port

@@ -16,7 +16,7 @@ type URL struct {
 	Password    string
 	HasPassword bool   // a colon stands after User
 	Host        string // a name in lower case or an address; an IPv6 address without its brackets
-	Port        uint16 // as written; 0: none is, see DefaultPort
+	Port        uint16 // as written; 0: none is, see EffectivePort
 	Path        string
 	Query       string // without its "?"
 	HasQuery    bool
@@ -25,8 +25,8 @@ type URL struct {
 	Guessed     bool // nobody wrote the scheme: http is meant, as with curl
 }
 
-// DefaultPort is where a scheme's servers listen unless a URL says otherwise, 0 where it has no port.
-func DefaultPort(scheme string) uint16 {
+// defaultPort is where a scheme's servers listen unless a URL says otherwise, 0 where it has no port.
+func defaultPort(scheme string) uint16 {
 	switch scheme {
 	case "http", "ws":
 		return 80
@@ -52,14 +52,14 @@ func (u *URL) EffectivePort() uint16 {
 	if u.Port != 0 {
 		return u.Port
 	}
-	return DefaultPort(u.Scheme)
+	return defaultPort(u.Scheme)
 }
 
 // HostPort is host and port as a Host field has them: without the port where it
 // is the scheme's own (RFC 9110 7.2).
 func (u *URL) HostPort() string {
 	h := u.host()
-	if u.Port == 0 || u.Port == DefaultPort(u.Scheme) {
+	if u.Port == 0 || u.Port == defaultPort(u.Scheme) {
 		return h
 	}
 	return h + ":" + strconv.Itoa(int(u.Port))

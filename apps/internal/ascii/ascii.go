@@ -1,18 +1,24 @@
 // Package ascii has what package strings has, for names that are ASCII by their
-// grammar: schemes, hosts, fields, tokens. strings folds by Unicode, where the
-// Kelvin sign is a k, so that two readers may differ about a "chunked"; and its
-// tables are 13 KB of a program.
+// grammar: schemes, hosts, fields, tokens, and for the names of DNS (RFC 4343).
+// strings folds by Unicode, where the Kelvin sign is a k, so that two readers may
+// differ about a "chunked"; and its tables are 13 KB of a program, its searches for
+// more than a byte another 12.
 package ascii
 
 import "strings"
 
-// Lower returns s with A to Z in lower case.
+// Lower returns s with A to Z in lower case, s itself where none is in it.
 func Lower(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		b[i] = lower(c)
+	for i := range len(s) {
+		if LowerByte(s[i]) != s[i] {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				b[i] = LowerByte(b[i])
+			}
+			return string(b)
+		}
 	}
-	return string(b)
+	return s
 }
 
 // EqualFold reports whether s and t are the same but for the case of A to Z.
@@ -21,7 +27,7 @@ func EqualFold(s, t string) bool {
 		return false
 	}
 	for i := range len(s) {
-		if lower(s[i]) != lower(t[i]) {
+		if LowerByte(s[i]) != LowerByte(t[i]) {
 			return false
 		}
 	}
@@ -68,7 +74,8 @@ func Hex(c byte) (byte, bool) {
 	return 0, false
 }
 
-func lower(c byte) byte {
+// LowerByte is c in lower case, if it is one of A to Z.
+func LowerByte(c byte) byte {
 	if 'A' <= c && c <= 'Z' {
 		return c + 'a' - 'A'
 	}
