@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"cmp"
 	_ "embed" // the page's parts
 	"encoding/json"
 	"fmt"
@@ -19,17 +20,30 @@ var pageHTML string
 //go:embed page/page.css
 var pageCSS string
 
+//go:embed page/base.js
+var baseJS string
+
+//go:embed page/ladder.js
+var ladderJS string
+
+//go:embed page/plots.js
+var plotsJS string
+
 //go:embed page/page.js
 var pageJS string
 
 // pageTexts are the words that the page's script writes.
 var pageTexts = []string{
-	"The layers", "Requests", "The ladder", "The connections", "The story", "packets", "from us", "to us", "bytes on the wire",
-	"requests", "all connections", "calls", "states", "frames", "name", "connection", "TLS", "waiting", "body", "reused",
-	"Click a packet to see its headers.", "packets more are not drawn: the ladder is long", "sequence number", "congestion window",
-	"in flight", "round-trip time", "data from us", "data to us", "acknowledged", "window", "sent again", "time", "why", "bytes",
-	"what the program has", "what TCP adds", "what IP adds", "Nothing was sent.", "headers", "payload", "in all", "each colour is a layer of the selected packet",
+	"The layers", "Requests", "The ladder", "The connections", "The story", "%s from us", "%s to us", "%s on the wire", "from us", "to us", "bytes",
+	"all connections", "calls", "states", "frames", "name", "connection", "TLS", "waiting", "body", "reused",
+	"Click a packet to see its headers.", "%s more are not drawn: the ladder is long", "sequence number", "congestion window",
+	"in flight", "round-trip time", "measured", "SRTT, smoothed", "data from us", "data to us", "acknowledged", "window", "sent again", "lost",
+	"what the program has", "Nothing was sent.", "each colour is a layer of the selected packet",
+	"Drag over a plot to see a part of it; click twice for all of it. A click shows that packet in the ladder.",
 }
+
+// pageCounts are what the script counts.
+var pageCounts = []string{"packet", "byte", "request"}
 
 // pageData is what the script draws.
 type pageData struct {
@@ -78,16 +92,13 @@ func (j *Journey) WritePage(w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("journey: the page: %w", err)
 	}
-	title := j.t("The journey")
-	if j.raw != "" {
-		title = clean(j.raw, 200)
-	}
+	title := cmp.Or(clean(j.raw, 200), j.o.Title, j.t("The journey"))
 	lang := j.o.Lang
 	if lang == "" {
 		lang = "en"
 	}
 	_, err = strings.NewReplacer("{{lang}}", lang, "{{title}}", html.EscapeString(title), "{{css}}", pageCSS,
-		"{{data}}", string(data), "{{js}}", pageJS, "{{story}}", html.EscapeString(strings.Join(j.rec.text, "\n"))).WriteString(w, pageHTML)
+		"{{data}}", string(data), "{{js}}", baseJS+"\n"+ladderJS+"\n"+plotsJS+"\n"+pageJS, "{{story}}", html.EscapeString(strings.Join(j.rec.text, "\n"))).WriteString(w, pageHTML)
 	return err
 }
 
@@ -98,6 +109,9 @@ func (j *Journey) pageData() *pageData {
 	d := &pageData{recording: j.rec, Us: j.o.Us, Peer: j.t(j.o.Peer), URL: clean(j.raw, 300), T: map[string]string{}, Visits: []visit{}}
 	for _, t := range pageTexts {
 		d.T[t] = j.t(t)
+	}
+	for _, what := range pageCounts {
+		d.T["#1"+what], d.T["#"+what] = j.counted(1, what), j.counted(2, what)
 	}
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	for _, r := range j.visits {

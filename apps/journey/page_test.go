@@ -61,7 +61,7 @@ func TestPageHasEveryPacket(t *testing.T) {
 	require.Contains(t, last[2].Fields, [2]string{"cwnd", "14,480 bytes"})
 	require.Len(t, d.Flows, 1)
 	f := d.Flows[0]
-	require.Equal(t, [][5]int64{{114, 1, 43, 1, 0}, {421, 1, 45, 0, 0}}, f.Data)
+	require.Equal(t, [][6]int64{{114, 1, 43, 1, 0, 0}, {421, 1, 45, 0, 0, 0}}, f.Data)
 	require.Equal(t, int64(14480), f.Cwnd[0][1])
 	require.Len(t, f.RTT, 2, "of the SYN and of the request")
 	require.Equal(t, "/", d.Visits[0].Name[len(d.Visits[0].Name)-1:])
