@@ -117,7 +117,7 @@ func TestReferral(t *testing.T) {
 
 // No two phases of the waterfall have one colour.
 func TestPhasesDiffer(t *testing.T) {
-	_, phases, ok := strings.Cut(pageJS, "const phases = ")
+	_, phases, ok := strings.Cut(pageJS, "const PHASES = ")
 	require.True(t, ok)
 	phases, _, _ = strings.Cut(phases, "\n")
 	seen := map[string]bool{}

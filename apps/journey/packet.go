@@ -140,10 +140,10 @@ func (j *Journey) why(r *link.Record, f *flow, s *segment) string {
 		if !s.ours && plain[seen] {
 			return j.t(seen)
 		}
-		return j.t(reason(r.Why, s))
+		return j.t(fuller(reason(r.Why, s), seen))
 	}
 	if r.Why != trace.None {
-		return j.t(reason(r.Why, s))
+		return j.t(fuller(reason(r.Why, s), seen))
 	}
 	if seen == "" {
 		seen = reason(trace.None, s)
@@ -151,8 +151,24 @@ func (j *Journey) why(r *link.Record, f *flow, s *segment) string {
 	return j.t("inferred") + ": " + j.t(seen)
 }
 
-// text is what stands on a segment's arrow. Numbers count from the first.
+// fuller is a reason with what was seen of it: "fast retransmit: third duplicate ACK".
+func fuller(why, seen string) string {
+	if strings.HasPrefix(seen, why+": ") {
+		return seen
+	}
+	return why
+}
+
+// text is what stands on a segment's arrow. Numbers count from the first; where they are long they stand closer.
 func (f *flow) text(s *segment) string {
+	text := f.words(s)
+	if width(text) > inside-6 {
+		text = strings.ReplaceAll(text, "  ", " ")
+	}
+	return text
+}
+
+func (f *flow) words(s *segment) string {
 	me, other := &f.us, &f.peer
 	if !s.ours {
 		me, other = other, me
@@ -226,7 +242,7 @@ func httpLine(b []byte) string {
 	for _, begin := range []string{"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "TRACE ", "CONNECT ", "PATCH ", "HTTP/1."} {
 		if strings.HasPrefix(s, begin) {
 			line, _, _ := strings.Cut(s, "\r\n")
-			return clean(line, columns-timeColumn-inside-6)
+			return clean(line, 2*whyColumns)
 		}
 	}
 	return ""

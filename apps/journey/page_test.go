@@ -106,7 +106,7 @@ func TestPageHasNoPassword(t *testing.T) {
 	s.seg(link.Out, trace.SendData, wire.PSH|wire.ACK, 1+len(request), 1, "PASS hush-hush\r\n", stamps)
 	s.End()
 	html, d := s.page(t)
-	require.Contains(t, html, "<title>http://joe:***@www.sockeye.test/</title>")
+	require.Contains(t, html, "<title>http://joe:***@www.sockeye.test/ - Sockeye</title>")
 	var octets []byte
 	for _, p := range d.Packets {
 		b, err := hex.DecodeString(p.Octets)

@@ -11,7 +11,7 @@ import (
 // A particle is one of them: as it stands in a text, after a consonant, after a vowel.
 type particle struct{ both, consonant, vowel string }
 
-var particlePairs = [...]particle{{"이(가)", "이", "가"}, {"을(를)", "을", "를"}, {"은(는)", "은", "는"}, {"과(와)", "과", "와"}, {"(으)로", "으로", "로"}}
+var particlePairs = [...]particle{{"이(가)", "이", "가"}, {"을(를)", "을", "를"}, {"은(는)", "은", "는"}, {"과(와)", "과", "와"}, {"(이)라", "이라", "라"}, {"(으)로", "으로", "로"}}
 
 // particles chooses the particles of a text.
 func particles(text string) string {
@@ -67,8 +67,7 @@ func ending(text string) int {
 	case r >= 'A' && r <= 'Z': // letter by letter: 엘 엠 엔 알
 		return letterEnding(r)
 	case r >= 'a' && r <= 'z':
-		before, _ := utf8.DecodeLastRuneInString(text[:len(text)-n])
-		return latinEnding(before, r)
+		return latinEnding(text[:len(text)-n], r)
 	}
 	return endsInVowel
 }
@@ -94,15 +93,18 @@ func letterEnding(r rune) int {
 	return endsInVowel
 }
 
-// latinEnding is that of an English word, by how it is written in Korean: 넷 (net) and 링크 (link), 컴 (com) and 서버 (server).
-func latinEnding(before, last rune) int {
+// latinEnding is that of an English word, by how it is written in Korean: 컴 (com) and 서버 (server), and after one vowel
+// 넷 (net) beside 루트 (root).
+func latinEnding(before string, last rune) int {
 	switch {
 	case last == 'l':
 		return endsInL
-	case last == 'm' || last == 'n' || last == 'g' && before == 'n':
+	case last == 'm' || last == 'n' || last == 'g' && strings.HasSuffix(before, "n"):
 		return endsInConsonant
-	case strings.ContainsRune("bckpt", last) && strings.ContainsRune("aeiou", before):
-		return endsInConsonant
+	case strings.ContainsRune("bckpt", last):
+		if rest := strings.TrimRight(before, "aeiou"); len(before)-len(rest) == 1 {
+			return endsInConsonant
+		}
 	}
 	return endsInVowel
 }
