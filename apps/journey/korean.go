@@ -293,7 +293,7 @@ var korean = map[string]string{
 	"segments":                        "세그먼트",
 	"sent again":                      "재전송",
 	"sent again: no answer":           "재전송: 응답 없음",
-	"sent twice, chunks":              "재전송, 청크",
+	"chunks, 1xx, again":              "청크, 1xx, 재전송",
 	"sequence number":                 "순서 번호",
 	"source":                          "출발지",
 	"source port":                     "출발지 포트",

@@ -187,7 +187,7 @@ func TestEveryTextIsInKorean(t *testing.T) {
 
 // usedByOthers are texts that come from outside: names of sides, URL's errors.
 var usedByOthers = map[string]bool{
-	"the peer": true, "the kernel": true, "the other host": true, "our side": true, "we": true, "sent twice, chunks": true,
+	"the peer": true, "the kernel": true, "the other host": true, "our side": true, "we": true, "chunks, 1xx, again": true,
 	"the system": true, "the file of --cacert": true, "two slashes must follow %s": true,
 }
 

@@ -53,7 +53,7 @@ addEventListener("scroll", () => { tip.hidden = true; }, true);
 // ticks are round numbers between two values, about as many as asked for, and what lies between two of them.
 function ticks(from, to, about) {
   const raw = (to - from) / about, power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map(k => k * power).find(s => s >= raw * .999), all = [];
+  const step = [1, 2, 5, 10].map(k => k * power).find(s => s >= raw * .7), all = [];
   for (let v = Math.ceil(from / step - 1e-9) * step; v <= to + step * 1e-9; v += step) all.push(+v.toPrecision(12));
   return [all, step];
 }

@@ -40,7 +40,7 @@ function places() {
   return { W, L: 136, R, time: 90, row: 24, why: Math.floor((W - R - 20) / COLUMN) };
 }
 
-const PIECE = 40; // rows of a drawing: a printer puts no piece onto two sheets
+const PIECE = 10; // rows of a drawing: a printer puts no piece onto two sheets
 
 function ladder() {
   const box = $("#ladder .draw"), rows = rungs(), p = places();
@@ -57,9 +57,14 @@ function ladder() {
 }
 
 function piece(rows, p, first) {
-  const H = rows.length * p.row + (first ? 6 : 0), svg = sv("svg", { viewBox: `0 0 ${p.W} ${H}`, width: p.W, height: H, role: "presentation" });
+  const high = r => r.k === "packet" ? p.row : 24;
+  const H = rows.reduce((n, r) => n + high(r), first ? 6 : 0), svg = sv("svg", { viewBox: `0 0 ${p.W} ${H}`, width: p.W, height: H, role: "presentation" });
   for (const x of [p.L, p.R]) svg.append(sv("line", { x1: x, x2: x, y1: 0, y2: H, class: "pole" }));
-  rows.forEach((r, i) => svg.append(...rung(r, i * p.row + (first ? 6 : 0), p)));
+  let y = first ? 6 : 0;
+  for (const r of rows) {
+    svg.append(...rung(r, y, p));
+    y += high(r);
+  }
   return svg;
 }
 
@@ -71,7 +76,7 @@ function rung(r, y, p) {
 }
 
 function pause(r, y, p) {
-  const mid = y + p.row / 2, gone = x => sv("line", { x1: x, x2: x, y1: y, y2: y + p.row, class: "gone" });
+  const mid = y + 12, gone = x => sv("line", { x1: x, x2: x, y1: y, y2: y + 24, class: "gone" });
   return [gone(p.L), gone(p.R), sv("text", { x: (p.L + p.R) / 2, y: mid + 4, "text-anchor": "middle", class: "faint" }, "\u00b7 \u00b7 \u00b7  " + clock(r.gap, r.gap / 20, r.gap) + "  \u00b7 \u00b7 \u00b7")];
 }
 

@@ -40,7 +40,7 @@ function requests() {
   const end = Math.max(0.001, ...D.visits.map(v => v.end)), right = narrow ? 12 : 96;
   const x = v => left + v / end * (W - left - right);
   const svg = sv("svg", { viewBox: `0 0 ${W} ${H}`, width: W, height: H, role: "list", "aria-labelledby": "h-requests" });
-  const [xs, dx] = ticks(0, end, narrow ? 3 : 5);
+  const [xs, dx] = ticks(0, end, narrow ? 2.5 : 5);
   for (const at of xs) {
     const text = clock(at, dx, end), half = text.length * COLUMN / 2, anchor = x(at) - half < 0 ? "start" : x(at) + half > W ? "end" : "middle";
     svg.append(sv("line", { x1: x(at), x2: x(at), y1: 18, y2: H, class: "grid" }), sv("text", { x: anchor === "start" ? 1 : anchor === "end" ? W - 1 : x(at), y: 12, "text-anchor": anchor, class: "faint" }, text));
@@ -75,8 +75,9 @@ function visit(v, y, x, W, row, narrow) {
 
 // evenly has each Hangul syllable of the story take two columns, whatever font the browser finds for it.
 function evenly(pre) {
-  const text = pre.textContent, probe = el("span", {}, "0".repeat(50)), hangul = el("span", {}, "\uac00".repeat(50));
+  const text = pre.textContent, probe = el("span", {}, "0".repeat(50)), hangul = el("span", { class: "wide" }, "\uac00".repeat(50));
   if (!WIDE.test(text)) return;
+  pre.style.removeProperty("--wide");
   pre.replaceChildren(probe, hangul);
   pre.style.setProperty("--wide", ((2 * probe.getBoundingClientRect().width - hangul.getBoundingClientRect().width) / 50).toFixed(3) + "px");
   pre.replaceChildren(...text.split(/([\u1100-\u115f\u2e80-\ud7a3\uff01-\uff60]+)/).map((s, i) => i % 2 ? el("span", { class: "wide" }, s) : s));
@@ -87,7 +88,7 @@ layers();
 requests();
 tools();
 ladder();
-$("#detail").append(el("p", {}, t("Click a packet to see its headers.")));
+$("#detail").append(el("p", { class: "hint" }, t("Click a packet to see its headers.")));
 flows();
 if ($("#story pre").textContent.trim()) evenly($("#story pre"));
 else $("#story").hidden = true;

@@ -12,7 +12,7 @@ function plot(o) {
   if (y0 < (top - y0) * .5) y0 = 0;
   const X = v => l + (v / 1000 - x0) / (x1 - x0) * (W - l - r), Y = v => H - b - (v - y0) / (y1 - y0) * (H - b - tp);
   const svg = sv("svg", { viewBox: `0 0 ${W} ${H}`, width: W, height: H, class: "plot", role: "img", tabindex: 0, "aria-label": `${o.title}: ${clock(x0, (x1 - x0) / 100, x1)} \u2013 ${clock(x1, (x1 - x0) / 100, x1)}, \u2264 ${o.full(top)}` });
-  const [ys, dy] = ticks(y0, y1, 4), [xs, dx] = ticks(x0, x1, W < 460 ? 3 : 5);
+  const [ys, dy] = ticks(y0, y1, 4), [xs, dx] = ticks(x0, x1, W < 460 ? 2.5 : 5);
   for (const y of ys) svg.append(sv("line", { x1: l, x2: W - r, y1: Y(y), y2: Y(y), class: "grid" }), sv("text", { x: l - 6, y: Y(y) + 4, "text-anchor": "end", class: "faint" }, o.unit(y, dy)));
   for (const x of xs) {
     const at = X(x * 1000), text = clock(x, dx, x1), half = text.length * COLUMN / 2, end = at + half > W ? "end" : "middle";
@@ -24,7 +24,7 @@ function plot(o) {
   const hidden = o.draw(g, X, Y, y1, W - r) || [];
   const scale = { l, w: W - l - r, x0, x1, W, y: v => y0 + (H - b - v) / (H - b - tp) * (y1 - y0) };
   zoomable(svg, scale, o);
-  return el("div", { class: "plotbox" }, el("h4", {}, o.title), svg, key(o.legend.filter(k => k && !hidden.includes(k[0]))));
+  return el("div", { class: "plotbox" }, el("h4", {}, o.title + (o.unit === size ? ` (${t("bytes")})` : "")), svg, key(o.legend.filter(k => k && !hidden.includes(k[0]))));
 }
 
 // zoomable lets a stretch of time be looked at closely: by dragging over it or by the keys + - and the arrows; twice
