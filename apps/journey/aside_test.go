@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/apps/dns"
 	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/socket"
 	"github.com/sockeye-net/sockeye/stack/trace"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
@@ -88,6 +90,35 @@ func TestTrafficAndBrevity(t *testing.T) {
 	require.Equal(t, Traffic{Packets: [2]int64{0, 41}, Bytes: [2]int64{0, 40*(20+32+100) + 40}}, more)
 	require.Zero(t, s.Open())
 	require.Contains(t, s.text.String(), "... 28 more lines, ")
+}
+
+// Where a ladder's middle is left out its end says whose packets these are.
+func TestTheEndOfALadderHasItsSides(t *testing.T) {
+	s := newScene()
+	s.Brief(10)
+	s.handshake()
+	for i := range 20 {
+		s.seg(link.In, trace.None, wire.ACK, 1+100*i, 1, strings.Repeat("x", 100), stamps)
+	}
+	s.onto("192.0.2.2:40001", "192.0.2.1:30000", 8, 4)
+	s.seg(link.Out, trace.SendSYN, wire.SYN, 0, 0, "", wire.TCPOptions{})
+	s.End()
+	text := s.text.String()
+	require.Equal(t, 1, strings.Count(text, "192.0.2.2:40000  "), text)
+	_, end, ok := strings.Cut(text, "more lines, ")
+	require.True(t, ok)
+	require.Regexp(t, `(?s)ack 1  len 100 --\|.*192\.0\.2\.2:40001 +192\.0\.2\.1:30000\n.*SYN  seq 0 -+>\|  active open\n$`, end)
+}
+
+// An address that is long stands on a line of its own.
+func TestLongAddressesHaveALine(t *testing.T) {
+	s := newScene()
+	s.onto("192.168.100.102:40001", "203.0.113.253:30000", 8, 4)
+	s.o.Lang = "ko"
+	s.seg(link.Out, trace.SendSYN, wire.SYN, 0, 0, "", wire.TCPOptions{})
+	s.did(socket.Call{Name: "connect", FD: 3, Addr: netip.MustParseAddrPort("203.0.113.253:30000")})
+	s.End()
+	require.Contains(t, s.text.String(), "connect(3, 203.0.113.253:30000) = 0\n              상대가 보는 주소 192.168.100.102:40001\n")
 }
 
 // A server that refers says who knows, and nothing else that it does not know.
