@@ -31,10 +31,11 @@ func TestLossIsSeen(t *testing.T) {
 			s.seg(link.Out, trace.SendData, wire.ACK, 1+1000*i, 1, data, stamps)
 		}
 		s.Events([]trace.Event{{At: s.now, Conn: s.conn, Kind: trace.Sent, Cwnd: 14480}})
-		for i := range 2 {
+		for i := range 4 { // the first of them says something new: it acknowledges
 			s.after(time.Millisecond)
+			s.window = uint16(1000 + i) // the window moves, as Linux's does: with SACK they are duplicates all the same
 			o := stamps
-			o.NumSACK, o.SACK[0] = 1, wire.SACKBlock{Left: s.isn[0].Add(2001), Right: s.isn[0].Add(3001 + 1000*i)}
+			o.NumSACK, o.SACK[0] = 1, wire.SACKBlock{Left: s.isn[0].Add(2001), Right: s.isn[0].Add(3001 + 500*i)}
 			s.seg(link.In, trace.None, wire.ACK, 1, 1001, "", o)
 		}
 		s.Events([]trace.Event{{At: s.now, Conn: s.conn, Kind: trace.CwndChanged, Reason: trace.CwndFastRecovery, Cwnd: 7000},
@@ -52,6 +53,11 @@ func TestLossIsSeen(t *testing.T) {
 		s.after(time.Second)
 		s.window = 1000
 		s.seg(link.In, trace.None, wire.ACK, 1, 4001, "", stamps)
+		s.seg(link.Out, trace.SendFast, wire.ACK, 4001, 1, "x", stamps)
+		s.after(time.Millisecond)
+		o := stamps
+		o.NumSACK, o.SACK[0], o.SACK[1] = 2, wire.SACKBlock{Left: s.isn[0].Add(4001), Right: s.isn[0].Add(4002)}, wire.SACKBlock{Left: s.isn[0].Add(5001), Right: s.isn[0].Add(6001)}
+		s.seg(link.In, trace.None, wire.ACK, 1, 4002, "", o) // both came
 		s.Mark(s.now, "the reader goes on:", "with\x1b[2J this "+strings.Repeat("long ", 20))
 		s.End()
 		golden(t, name, s.text.String())
