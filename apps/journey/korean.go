@@ -394,4 +394,6 @@ var korean = map[string]string{
 	"only a colon and a port may follow the host":                          "호스트 뒤에는 콜론과 포트만 올 수 있다",
 	"the port is a number from 1 to 65535":                                 "포트는 1부터 65535까지의 수다",
 	"two hexadecimal digits must follow %; the sign itself is written %25": "% 뒤에는 16진 숫자 두 개가 와야 한다. % 자체는 %25로 쓴다",
+	"TLS: alert":     "TLS: 경고",
+	"TLS: encrypted": "TLS: 암호화된 데이터",
 }

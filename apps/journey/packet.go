@@ -126,6 +126,8 @@ func (j *Journey) tellTCP(r *link.Record, h *wire.IPv4, b []byte) {
 	why := j.why(r, f, s)
 	if l := httpLine(payload); l != "" && !s.repeat {
 		why, f.http = l, true
+	} else if l := j.tlsRecord(payload); l != "" && !s.repeat {
+		why = l
 	}
 	if b := f.sacked(s); b != "" {
 		why += "; " + b
