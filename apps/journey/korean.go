@@ -377,7 +377,7 @@ var korean = map[string]string{
 	"%s more are not drawn: the ladder is long": "나머지 %s은(는) 그리지 않았다. 사다리가 길다",
 	"measured":       "측정값",
 	"SRTT, smoothed": "SRTT(평활값)",
-	"Drag over a plot to see a part of it; click twice for all of it. A click shows that packet in the ladder.": "그림 위를 끌면 그 구간을 확대하고, 두 번 누르면 전체로 돌아간다. 한 번 누르면 그 패킷을 사다리에서 보여 준다.",
+	"Drag over a plot to see a part of it; click twice for all of it (keys: + - arrows 0). A click shows that packet in the ladder.": "그림 위를 끌면 그 구간을 확대하고, 두 번 누르면 전체로 돌아간다(키: + - 화살표 0). 한 번 누르면 그 패킷을 사다리에서 보여 준다.",
 	"lost":                       "손실",
 	"it is empty":                "비어 있다",
 	"it has no host":             "호스트가 없다",

@@ -39,7 +39,7 @@ var pageTexts = []string{
 	"Click a packet to see its headers.", "%s more are not drawn: the ladder is long", "sequence number", "congestion window",
 	"in flight", "round-trip time", "measured", "SRTT, smoothed", "data from us", "data to us", "acknowledged", "window", "sent again", "lost",
 	"what the program has", "Nothing was sent.", "each colour is a layer of the selected packet",
-	"Drag over a plot to see a part of it; click twice for all of it. A click shows that packet in the ladder.",
+	"Drag over a plot to see a part of it; click twice for all of it (keys: + - arrows 0). A click shows that packet in the ladder.",
 }
 
 // pageCounts are what the script counts.

@@ -297,7 +297,7 @@ func (j *Journey) stateLayer(s *sample) layer {
 		l.add("cwnd", j.n(int64(s.cwnd), "byte"))
 	}
 	if s.srtt > 0 {
-		l.add("SRTT", count0(int64(s.srtt))+" us")
+		l.addf("SRTT", "%.3f ms", float64(s.srtt)/1000)
 	}
 	return l
 }

@@ -2,11 +2,12 @@
 
 let plotNumber = 0;
 
-// plot draws axes and hands over the scales. o: title, what it says in a sentence, range (ms), points that have to be
-// seen (x in us), from (the lowest y may be above 0), unit, draw, legend, view.
+// plot draws axes and hands over the scales. o: title, range (ms), series of points that have to be seen (x in us, in
+// order; each holds until the next), from (the lowest y may be above 0), unit, full (a value with its unit), draw, legend, view.
 function plot(o) {
   const W = Math.max(300, Math.min(600, $("#flows .body").clientWidth)), H = 250, l = 64, r = 16, b = 26, tp = 12;
-  const [x0, x1] = o.range, seen = o.points.filter(([x]) => x / 1000 >= x0 && x / 1000 <= x1).map(([, y]) => y);
+  const [x0, x1] = o.range;
+  const seen = o.series.flatMap(points => points.filter(([x], i) => x / 1000 <= x1 && (x / 1000 >= x0 || !(points[i + 1]?.[0] / 1000 < x0)))).map(([, y]) => y);
   let y0 = o.from && seen.length ? Math.min(...seen) : 0;
   const top = Math.max(y0 + 1, ...seen), y1 = top + (top - y0) * .06;
   if (y0 < (top - y0) * .5) y0 = 0;
@@ -76,7 +77,7 @@ function sequence(f, ours, common) {
   if (!data.length) return null;
   const color = ours ? "var(--us)" : "var(--peer)";
   return plot({ ...common, title: `${t("sequence number")}: ${t(ours ? "data from us" : "data to us")}`, unit: size, full: bytesOf, from: true,
-    points: [...data.flatMap(d => [[d[0], d[1]], [d[0], d[2]]]), ...acks.map(a => [a[0], a[1]])],
+    series: [data.map(d => [d[0], d[1]]), data.map(d => [d[0], d[2]]), acks],
     draw(g, X, Y, top, edge) {
       g.append(steps(acks.map(a => [a[0], a[3]]), X, Y, edge, "var(--faint)", 1), steps(acks, X, Y, edge, "var(--state)"));
       for (const s of sacks) g.append(sv("line", { x1: X(s[0]), x2: X(s[0]), y1: Y(s[1]), y2: Y(s[2]), stroke: "var(--call)", "stroke-width": 2 }));
@@ -92,17 +93,16 @@ function sequence(f, ours, common) {
 }
 
 function windows(f, common) {
-  const all = [...f.cwnd, ...f.flight];
-  if (!all.length) return null;
-  return plot({ ...common, title: f.cwnd.length ? `${t("congestion window")}, ${t("in flight")}` : t("in flight"), unit: size, full: bytesOf, points: all,
+  if (!f.cwnd.length && !f.flight.length) return null;
+  return plot({ ...common, title: f.cwnd.length ? `${t("congestion window")}, ${t("in flight")}` : t("in flight"), unit: size, full: bytesOf, series: [f.cwnd, f.flight],
     draw(g, X, Y, top, edge) { g.append(steps(f.flight, X, Y, edge, "var(--peer)"), steps(f.cwnd, X, Y, edge, "var(--us)", 2)); },
     legend: [f.cwnd.length && [t("congestion window"), "var(--us)", "line"], [t("in flight"), "var(--peer)", "line"]] });
 }
 
 function roundTrips(f, common) {
-  const srtt = f.cwnd.filter(c => c[2] > 0).map(c => [c[0], c[2]]), all = [...srtt, ...f.rtt];
-  if (!all.length) return null;
-  return plot({ ...common, title: t("round-trip time"), points: all, full: v => ms(v / 1000), unit: (v, step) => (v / 1000).toFixed(digits(step / 1000)) + " ms",
+  const srtt = f.cwnd.filter(c => c[2] > 0).map(c => [c[0], c[2]]);
+  if (!srtt.length && !f.rtt.length) return null;
+  return plot({ ...common, title: t("round-trip time"), series: [srtt, f.rtt], full: v => ms(v / 1000), unit: (v, step) => (v / 1000).toFixed(digits(step / 1000)) + " ms",
     draw(g, X, Y, top, edge) {
       for (const [x, y] of f.rtt) g.append(sv("circle", { cx: X(x), cy: Y(y), r: 2.5, fill: "var(--peer)" }));
       if (srtt.length) g.append(steps(srtt, X, Y, edge, "var(--us)", 2));
@@ -148,6 +148,6 @@ function flows() {
     d.open = n < OPEN;
     once();
   }
-  $("#flows .how").textContent = t("Drag over a plot to see a part of it; click twice for all of it. A click shows that packet in the ladder.");
+  $("#flows .how").textContent = t("Drag over a plot to see a part of it; click twice for all of it (keys: + - arrows 0). A click shows that packet in the ladder.");
   $("#flows").hidden = !all.length;
 }
