@@ -42,6 +42,7 @@ type Journey struct {
 	start   clock.Instant // of the first thing told
 	arrived int           // packets that came in
 	arrows  [2]int        // packets told: ours, the peer's
+	besides [2]besides    // what was no TCP: ours, the peer's
 	over    bool
 	text    bool // the last line printed was not blank
 	names   fdNames

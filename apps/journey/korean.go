@@ -396,4 +396,5 @@ var korean = map[string]string{
 	"two hexadecimal digits must follow %; the sign itself is written %25": "% 뒤에는 16진 숫자 두 개가 와야 한다. % 자체는 %25로 쓴다",
 	"TLS: alert":     "TLS: 경고",
 	"TLS: encrypted": "TLS: 암호화된 데이터",
+	"other":          "그 밖",
 }

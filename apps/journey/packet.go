@@ -18,11 +18,13 @@ func (j *Journey) tellPacket(r *link.Record) {
 	j.lost = j.o.Lost != nil && r.Dir == link.Out && j.o.Lost(r)
 	if len(r.Data) > 0 && r.Data[0]>>4 == 6 {
 		// The kernel's own talk where IPv6 is on, which the stack drops.
+		j.beside(r).other += int64(r.Length)
 		j.arrow(r.At, r.Dir != link.In, j.t("IPv6, which we do not speak"), "", r.Length)
 		return
 	}
 	h, payload, err := wire.DecodeIPv4(r.Data)
 	if err != nil {
+		j.beside(r).other += int64(r.Length)
 		j.arrow(r.At, r.Dir != link.In, j.t("%d bytes that are no IPv4", r.Length), "", r.Length)
 		return
 	}
@@ -43,8 +45,21 @@ func (j *Journey) tellPacket(r *link.Record) {
 	}
 }
 
+// A besides is how many bytes went one way beside TCP: headers of IP and UDP, what UDP carried, and the rest.
+type besides struct{ ip, udp, payload, other int64 }
+
+func (j *Journey) beside(r *link.Record) *besides {
+	if r.Dir == link.In {
+		return &j.besides[1]
+	}
+	return &j.besides[0]
+}
+
 // other prints what has no ports.
 func (j *Journey) other(r *link.Record, h *wire.IPv4, text, why string, n int) {
+	b := j.beside(r)
+	b.ip += int64(h.HeaderLen())
+	b.other += int64(r.Length - h.HeaderLen())
 	j.bars(addresses(r, h, 0, 0))
 	j.arrow(r.At, r.Dir != link.In, text, why, n)
 }
@@ -62,6 +77,10 @@ func (j *Journey) tellUDP(r *link.Record, h *wire.IPv4, b []byte, why string) {
 	case u.SrcPort == 53:
 		text += "  " + j.t("DNS answer")
 	}
+	sum := j.beside(r)
+	sum.ip += int64(h.HeaderLen())
+	sum.udp += int64(len(b) - len(payload))
+	sum.payload += int64(len(payload))
 	j.bars(addresses(r, h, u.SrcPort, u.DstPort))
 	j.arrow(r.At, r.Dir != link.In, text, why, len(payload))
 }

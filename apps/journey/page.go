@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -76,6 +77,7 @@ type visit struct {
 // A layerSum is how many bytes a layer sent and received.
 type layerSum struct {
 	Name string `json:"name"`
+	Kind string `json:"kind"` // its colour
 	Out  int64  `json:"out"`
 	In   int64  `json:"in"`
 }
@@ -118,6 +120,12 @@ func (j *Journey) pageData() *pageData {
 		d.Visits = append(d.Visits, visit{clean(r.URL, 200), clean(lastPart(r.URL), 40), r.Proto, clean(r.Kind, 40), r.Code, r.Bytes, r.Via, r.Reused,
 			ms(r.Begun), ms(r.Named), ms(r.Connected), ms(r.Secured), ms(r.First), ms(r.End)})
 	}
+	d.Layers = j.layerSums()
+	return d
+}
+
+// layerSums are the bytes of all layers that there are.
+func (j *Journey) layerSums() []layerSum {
 	var us, peer side
 	for _, f := range j.flows {
 		for _, s := range [...]struct{ all, one *side }{{&us, &f.us}, {&peer, &f.peer}} {
@@ -127,11 +135,14 @@ func (j *Journey) pageData() *pageData {
 			s.all.payload += s.one.payload
 		}
 	}
-	d.Layers = []layerSum{
-		{j.t("what the program has"), us.payload, peer.payload},
-		{"TCP: " + j.t("options"), us.options, peer.options},
-		{"TCP: " + j.t("header"), us.tcp, peer.tcp},
-		{"IPv4", us.ip, peer.ip},
+	out, in := j.besides[0], j.besides[1]
+	all := []layerSum{
+		{j.t("what the program has"), "data", us.payload + out.payload, peer.payload + in.payload},
+		{"TCP: " + j.t("options"), "options", us.options, peer.options},
+		{"TCP: " + j.t("header"), "tcp", us.tcp, peer.tcp},
+		{"UDP: " + j.t("header"), "udp", out.udp, in.udp},
+		{j.t("other"), "other", out.other, in.other},
+		{"IPv4", "ip", us.ip + out.ip, peer.ip + in.ip},
 	}
-	return d
+	return slices.DeleteFunc(all, func(l layerSum) bool { return l.Kind != "data" && l.Out+l.In == 0 })
 }

@@ -121,3 +121,28 @@ func TestPageHasNoPassword(t *testing.T) {
 	require.Contains(t, string(octets), "PASS *********\r\n")
 	require.Contains(t, html, "PASS *********")
 }
+
+// What is not TCP is in the sums of the layers, too: they are all that went over the wire.
+func TestPageSumsAllLayers(t *testing.T) {
+	s := newPageScene()
+	s.udp(link.Out, []byte("question"))
+	s.udp(link.In, []byte("long answer"))
+	s.Blank()
+	_, d := s.page(t)
+	require.Equal(t, []layerSum{{"what the program has", "data", 8, 11}, {"UDP: header", "udp", 8, 8}, {"IPv4", "ip", 20, 20}}, d.Layers)
+	s.handshake()
+	solicitation := make([]byte, 48)
+	solicitation[0] = 0x60
+	s.Packets([]link.Record{{At: s.now, Dir: link.In, Data: solicitation, Length: len(solicitation)}})
+	s.End()
+	_, d = s.page(t)
+	var layers, packets int64
+	for _, l := range d.Layers {
+		layers += l.Out + l.In
+	}
+	for _, p := range d.Packets {
+		packets += int64(p.Length)
+	}
+	require.Equal(t, packets, layers)
+	require.Len(t, d.Layers, 6)
+}

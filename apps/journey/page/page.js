@@ -22,10 +22,10 @@ function layers() {
   const title = way => el("span", { class: "h" }, `${t(way)} (${t("bytes")})`);
   const box = el("div", { class: "stack" }, el("span"), title("from us"), title("to us"));
   const most = Math.max(1, ...D.layers.flatMap(l => [l.out, l.in]));
-  D.layers.forEach((l, i) => {
-    const cell = n => el("div", { class: "cell" }, el("div", { class: "bar l" + i, style: "width:" + (n / most * 78).toFixed(2) + "%" }), num(n));
+  for (const l of D.layers) {
+    const cell = n => el("div", { class: "cell" }, el("div", { class: "bar of-" + l.kind, style: "width:" + (n / most * 78).toFixed(2) + "%" }), num(n));
     box.append(el("span", {}, l.name), cell(l.out), cell(l.in));
-  });
+  }
   $("#layers .body").append(box);
 }
 
