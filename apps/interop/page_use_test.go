@@ -65,7 +65,7 @@ func TestPageIsUsable(t *testing.T) {
 				if (![...p.querySelectorAll("g > path")].some(e => e.getBBox().width > 0)) say("an empty plot");
 				if ([...p.querySelectorAll("text")].some(e => e.textContent.includes("NaN") || e.getBBox().x < 0)) say("a broken axis:", p.textContent);
 			}
-			if (!/\d\dk/.test(axis())) say("what holds still is out of sight:", axis());
+			if (!/\d\d(\.\d)?k|\d\d,\d{3}/.test(axis())) say("what holds still is out of sight:", axis());
 			key("0");
 			const b = plot().getBoundingClientRect(), at = (type, x) => plot().dispatchEvent(new PointerEvent(type, { clientX: b.left + x, clientY: b.top + 50, button: 0, pointerId: 1, bubbles: true }));
 			plot().setPointerCapture = () => {};

@@ -65,7 +65,7 @@ const digits = step => Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
 function clock(v, step, end) { return end >= 1000 ? (v / 1000).toFixed(digits(step / 1000)) + " s" : v.toFixed(digits(step)) + " ms"; }
 function size(v, step) {
   const [unit, letter] = step >= 1e5 ? [1e6, "M"] : step >= 1000 ? [1e3, "k"] : [1, ""];
-  return v ? (v / unit).toFixed(digits(step / unit)) + letter : "0";
+  return v ? (letter ? (v / unit).toFixed(digits(step / unit)) + letter : num(v)) : "0";
 }
 
 function key(list) {
