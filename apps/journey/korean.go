@@ -1,7 +1,11 @@
 package journey
 
 // korean has the journey's texts in Korean, by their English. What is counted has a # before it:
-// see (*Journey).n.
+// see (*Journey).n. Where a particle follows a value both stand there, 이(가) or (으)로: see particles.
+//
+// Sentences end in -다. The terms are those of the textbooks, one for each thing: 연결, 세그먼트, 확인 응답 (but 중복 ACK),
+// 재전송, 타임아웃, 윈도, 혼잡 윈도, 느린 시작, 빠른 재전송, 프로브, 헤더, 질의 and 응답 (of DNS), 쿼리 (of a URL), 존, 위임, 캐시,
+// 연결 종료; 신뢰 for belief in a certificate.
 var korean = map[string]string{
 	" or ":    " 또는 ",
 	"%s did.": "%s 쪽이 먼저 닫았다.",
