@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/apps/dns"
 	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/socket"
 	"github.com/sockeye-net/sockeye/stack/trace"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
@@ -29,10 +31,11 @@ func TestLossIsSeen(t *testing.T) {
 			s.seg(link.Out, trace.SendData, wire.ACK, 1+1000*i, 1, data, stamps)
 		}
 		s.Events([]trace.Event{{At: s.now, Conn: s.conn, Kind: trace.Sent, Cwnd: 14480}})
-		for i := range 2 {
+		for i := range 4 { // the first of them says something new: it acknowledges
 			s.after(time.Millisecond)
+			s.window = uint16(1000 + i) // the window moves, as Linux's does: with SACK they are duplicates all the same
 			o := stamps
-			o.NumSACK, o.SACK[0] = 1, wire.SACKBlock{Left: s.isn[0].Add(2001), Right: s.isn[0].Add(3001 + 1000*i)}
+			o.NumSACK, o.SACK[0] = 1, wire.SACKBlock{Left: s.isn[0].Add(2001), Right: s.isn[0].Add(3001 + 500*i)}
 			s.seg(link.In, trace.None, wire.ACK, 1, 1001, "", o)
 		}
 		s.Events([]trace.Event{{At: s.now, Conn: s.conn, Kind: trace.CwndChanged, Reason: trace.CwndFastRecovery, Cwnd: 7000},
@@ -50,6 +53,11 @@ func TestLossIsSeen(t *testing.T) {
 		s.after(time.Second)
 		s.window = 1000
 		s.seg(link.In, trace.None, wire.ACK, 1, 4001, "", stamps)
+		s.seg(link.Out, trace.SendFast, wire.ACK, 4001, 1, "x", stamps)
+		s.after(time.Millisecond)
+		o := stamps
+		o.NumSACK, o.SACK[0], o.SACK[1] = 2, wire.SACKBlock{Left: s.isn[0].Add(4001), Right: s.isn[0].Add(4002)}, wire.SACKBlock{Left: s.isn[0].Add(5001), Right: s.isn[0].Add(6001)}
+		s.seg(link.In, trace.None, wire.ACK, 1, 4002, "", o) // both came
 		s.Mark(s.now, "the reader goes on:", "with\x1b[2J this "+strings.Repeat("long ", 20))
 		s.End()
 		golden(t, name, s.text.String())
@@ -90,6 +98,35 @@ func TestTrafficAndBrevity(t *testing.T) {
 	require.Contains(t, s.text.String(), "... 28 more lines, ")
 }
 
+// Where a ladder's middle is left out its end says whose packets these are.
+func TestTheEndOfALadderHasItsSides(t *testing.T) {
+	s := newScene()
+	s.Brief(10)
+	s.handshake()
+	for i := range 20 {
+		s.seg(link.In, trace.None, wire.ACK, 1+100*i, 1, strings.Repeat("x", 100), stamps)
+	}
+	s.onto("192.0.2.2:40001", "192.0.2.1:30000", 8, 4)
+	s.seg(link.Out, trace.SendSYN, wire.SYN, 0, 0, "", wire.TCPOptions{})
+	s.End()
+	text := s.text.String()
+	require.Equal(t, 1, strings.Count(text, "192.0.2.2:40000  "), text)
+	_, end, ok := strings.Cut(text, "more lines, ")
+	require.True(t, ok)
+	require.Regexp(t, `(?s)ack 1  len 100 --\|.*192\.0\.2\.2:40001 +192\.0\.2\.1:30000\n.*SYN  seq 0 -+>\|  active open\n$`, end)
+}
+
+// An address that is long stands on a line of its own.
+func TestLongAddressesHaveALine(t *testing.T) {
+	s := newScene()
+	s.onto("192.168.100.102:40001", "203.0.113.253:30000", 8, 4)
+	s.o.Lang = "ko"
+	s.seg(link.Out, trace.SendSYN, wire.SYN, 0, 0, "", wire.TCPOptions{})
+	s.did(socket.Call{Name: "connect", FD: 3, Addr: netip.MustParseAddrPort("203.0.113.253:30000")})
+	s.End()
+	require.Contains(t, s.text.String(), "connect(3, 203.0.113.253:30000) = 0\n              상대가 보는 주소 192.168.100.102:40001\n")
+}
+
 // A server that refers says who knows, and nothing else that it does not know.
 func TestReferral(t *testing.T) {
 	ns := dns.Record{Name: "test.", Type: dns.TypeNS, Class: 1, TTL: 60, Data: &dnsmessage.NSResource{NS: dnsmessage.MustNewName("ns.test.")}}
@@ -117,7 +154,7 @@ func TestReferral(t *testing.T) {
 
 // No two phases of the waterfall have one colour.
 func TestPhasesDiffer(t *testing.T) {
-	_, phases, ok := strings.Cut(pageJS, "const phases = ")
+	_, phases, ok := strings.Cut(pageJS, "const PHASES = ")
 	require.True(t, ok)
 	phases, _, _ = strings.Cut(phases, "\n")
 	seen := map[string]bool{}

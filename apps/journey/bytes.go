@@ -31,7 +31,7 @@ func (j *Journey) tellBytes(f *flow, sentHead, sentBody, gotHead, gotBody int64)
 	row("HTTP body", sentBody, gotBody, "what it is all for")
 	row("HTTP head", sentHead, gotHead, "")
 	if a, b := up.payload-sentHead-sentBody, down.payload-gotHead-gotBody; a > 0 || b > 0 {
-		row(either(j.tls, "TLS, HTTP/2", "sent twice, chunks"), max(a, 0), max(b, 0), "")
+		row(either(j.tls, "TLS, HTTP/2", "chunks, 1xx, again"), max(a, 0), max(b, 0), "")
 	}
 	row("TCP options", up.options, down.options, "MSS, window scale, timestamps")
 	row("TCP headers", up.tcp, down.tcp, "20 each")

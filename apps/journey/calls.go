@@ -28,7 +28,11 @@ func (j *Journey) tellCall(at clock.Instant, c socket.Call) {
 	j.record("call", at, callText(c))
 	line := fmt.Sprintf("%*s  %s", timeColumn, j.time(at), j.call(callText(c)))
 	if c.Name == "connect" && c.Err == nil && j.recent != nil && j.recent.remote == c.Addr {
-		line += j.dim("   " + j.t("the peer sees %s", j.recent.local))
+		seen := j.t("the peer sees %s", j.recent.local)
+		if timeColumn+2+width(callText(c))+3+width(seen) > columns {
+			line += "\n" + strings.Repeat(" ", timeColumn-1)
+		}
+		line += j.dim("   " + seen)
 	}
 	j.rung(line, 0)
 }

@@ -15,6 +15,8 @@
 //	closing.go           how a connection ended
 //	url.go name.go connection.go exchange.go bytes.go   the chapters
 //	aside.go             what a program tells of its own: marks, facts, tables
+//	lang.go korean.go particles.go   the languages
+//	record.go page.go page/          the same as a page for a browser: base, ladder, plots, page (.js)
 //
 // Invariants: a line has at most 80 columns unless a number in it is very
 // large; nothing from the network reaches the terminal unescaped; a long

@@ -128,7 +128,7 @@ func TestExplainAnybodys(t *testing.T) {
 		}
 		require.Equal(t, first, text, kind)
 	}
-	for _, why := range []string{"inferred: opens", "inferred: delayed acknowledgment", "inferred: duplicate acknowledgment", "inferred: fast retransmit: third duplicate ACK",
+	for _, why := range []string{"inferred: opens", "inferred: delayed acknowledgment", "inferred: duplicate ACK", "inferred: fast retransmit: third duplicate ACK",
 		"inferred: acknowledgment; no room left", "inferred: zero-window probe", "inferred: window update", "inferred: retransmission timeout", "inferred: keep-alive probe", "inferred: data; it fills the window"} {
 		require.Contains(t, unwrapped(first), why)
 	}

@@ -66,7 +66,7 @@ func (o *onlooker) why(at clock.Instant, s *segment, other *onlooker, sent, thei
 	case s.Ack == o.ack && s.Window != o.window && !o.ahead && s.Options.NumSACK == 0:
 		return "window update"
 	case o.doubles(s, theirs):
-		return "duplicate acknowledgment"
+		return "duplicate ACK"
 	case s.Window == 0:
 		return "acknowledgment; no room left"
 	case o.owes != clock.Never && at.Sub(o.owes) >= surelyDelayed:
@@ -121,8 +121,8 @@ func (o *onlooker) note(at clock.Instant, s *segment, other *onlooker, theirs *s
 		other.expected = s.Seq.Add(1)
 	}
 	switch {
-	case o.acked && s.Ack == o.ack && s.len == 0 && s.Flags&(wire.SYN|wire.FIN) == 0 && s.Window == o.window:
-		other.dups++
+	case o.acked && s.Ack == o.ack && s.len == 0 && s.Flags&(wire.SYN|wire.FIN) == 0 && (s.Window == o.window || s.Options.NumSACK > 0):
+		other.dups++ // with SACK whatever its window (RFC 6675 2)
 	case o.acked && s.Ack != o.ack:
 		other.dups = 0
 	}

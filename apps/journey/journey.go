@@ -19,6 +19,7 @@ type Options struct {
 	All   bool      // leave out no middle of a long ladder
 	Lang  string    // "en" or "ko", see Language; "": "en"
 	Page  bool      // keep what WritePage needs
+	Title string    // of the page where there is no URL; "": "The journey"
 
 	// Settle is called before a chapter's end is told, so that events that
 	// are still on their way can arrive. nil: nothing is.
@@ -41,6 +42,7 @@ type Journey struct {
 	start   clock.Instant // of the first thing told
 	arrived int           // packets that came in
 	arrows  [2]int        // packets told: ours, the peer's
+	besides [2]besides    // what was no TCP: ours, the peer's
 	over    bool
 	text    bool // the last line printed was not blank
 	names   fdNames

@@ -31,17 +31,19 @@ const (
 // A ladder is the one that is being printed.
 type ladder struct {
 	open   bool
-	flow   flowKey // whose addresses stand over it
+	flow   flowKey // whose packets are being told
+	shown  flowKey // whose addresses were printed last
 	lines  int
 	tail   []rung // what the end will be, once lines is above maxLines
 	hidden int64  // lines left out
 	bytes  int64  // payload of the segments left out
 }
 
-// A rung is a line of the ladder with the payload that it speaks of.
+// A rung is a line of the ladder with the payload that it speaks of, and the connection that it is of.
 type rung struct {
 	text  string
 	bytes int
+	flow  flowKey
 }
 
 // An item is one thing heard of, with its place in the order: by time, and at
@@ -181,6 +183,7 @@ func (j *Journey) rung(s string, bytes int) {
 	l.lines++
 	most, tail := j.mostLines()
 	if j.o.All || l.lines <= most {
+		j.sides(l.flow)
 		j.line(s)
 		return
 	}
@@ -189,7 +192,7 @@ func (j *Journey) rung(s string, bytes int) {
 		l.bytes += int64(l.tail[0].bytes)
 		l.tail = slices.Delete(l.tail, 0, 1)
 	}
-	l.tail = append(l.tail, rung{s, bytes})
+	l.tail = append(l.tail, rung{s, bytes, l.flow})
 }
 
 // closeLadder prints the end of a ladder whose middle was left out.
@@ -199,25 +202,32 @@ func (j *Journey) closeLadder() {
 		j.line(strings.Repeat(" ", timeColumn+2) + j.dim(j.t("... %s more lines, %s of data ...", count(l.hidden), j.n(l.bytes, "byte"))))
 	}
 	for _, r := range l.tail {
+		j.sides(r.flow)
 		j.line(r.text)
 	}
 	*l = ladder{}
 }
 
-// bars prints whose bars these are, when the ladder begins or the peer changes.
+// bars notes whose packets come next: where the peer changes it is said, once one of them is printed.
 func (j *Journey) bars(k flowKey) {
-	if j.ladder.open && j.ladder.flow == k {
-		return
+	if most, _ := j.mostLines(); k != j.ladder.flow && (j.o.All || j.ladder.lines+2 <= most) {
+		j.ladder.lines += 2
 	}
 	j.ladder.flow = k
+}
+
+// sides prints whose bars these are.
+func (j *Journey) sides(k flowKey) {
+	if k == j.ladder.shown {
+		return
+	}
+	j.ladder.shown = k
 	pad := strings.Repeat(" ", timeColumn+2)
 	both := func(a, b string) string {
 		return pad + a + strings.Repeat(" ", max(1, inside+2-width(a)-width(b))) + b
 	}
-	if most, _ := j.mostLines(); j.o.All || j.ladder.lines <= most {
-		j.rung(both(j.t(j.o.Us), j.t(j.o.Peer)), 0)
-		j.rung(both(endpoint(k.local), endpoint(k.remote)), 0)
-	}
+	j.line(both(j.t(j.o.Us), j.t(j.o.Peer)))
+	j.line(both(endpoint(k.local), endpoint(k.remote)))
 }
 
 // arrow draws one packet between the bars.

@@ -37,16 +37,27 @@ func Text(lang, english string, values ...any) string {
 	if other, ok := tables[lang][english]; ok {
 		text = other
 	}
-	if len(values) == 0 {
-		return text
+	if len(values) > 0 {
+		text = fmt.Sprintf(text, values...)
 	}
-	return fmt.Sprintf(text, values...)
+	if lang == "ko" {
+		text = particles(text)
+	}
+	return text
 }
 
-// n counts things: "1 byte", "2 bytes". Only English tells one from many.
+// n counts things: "1 byte", "2 bytes".
 func (j *Journey) n(n int64, what string) string {
+	return strings.Replace(j.counted(n, what), "%s", count(n), 1)
+}
+
+// counted is the text for so many things, with a %s for the number. Only English tells one from many.
+func (j *Journey) counted(n int64, what string) string {
 	if other, ok := tables[j.o.Lang]["#"+what]; ok {
-		return count(n) + other
+		return other
 	}
-	return plural(n, what)
+	if n == 1 {
+		return "%s " + what
+	}
+	return "%s " + what + "s"
 }

@@ -18,11 +18,13 @@ func (j *Journey) tellPacket(r *link.Record) {
 	j.lost = j.o.Lost != nil && r.Dir == link.Out && j.o.Lost(r)
 	if len(r.Data) > 0 && r.Data[0]>>4 == 6 {
 		// The kernel's own talk where IPv6 is on, which the stack drops.
+		j.beside(r).other += int64(r.Length)
 		j.arrow(r.At, r.Dir != link.In, j.t("IPv6, which we do not speak"), "", r.Length)
 		return
 	}
 	h, payload, err := wire.DecodeIPv4(r.Data)
 	if err != nil {
+		j.beside(r).other += int64(r.Length)
 		j.arrow(r.At, r.Dir != link.In, j.t("%d bytes that are no IPv4", r.Length), "", r.Length)
 		return
 	}
@@ -43,8 +45,21 @@ func (j *Journey) tellPacket(r *link.Record) {
 	}
 }
 
+// A besides is how many bytes went one way beside TCP: headers of IP and UDP, what UDP carried, and the rest.
+type besides struct{ ip, udp, payload, other int64 }
+
+func (j *Journey) beside(r *link.Record) *besides {
+	if r.Dir == link.In {
+		return &j.besides[1]
+	}
+	return &j.besides[0]
+}
+
 // other prints what has no ports.
 func (j *Journey) other(r *link.Record, h *wire.IPv4, text, why string, n int) {
+	b := j.beside(r)
+	b.ip += int64(h.HeaderLen())
+	b.other += int64(r.Length - h.HeaderLen())
 	j.bars(addresses(r, h, 0, 0))
 	j.arrow(r.At, r.Dir != link.In, text, why, n)
 }
@@ -62,6 +77,10 @@ func (j *Journey) tellUDP(r *link.Record, h *wire.IPv4, b []byte, why string) {
 	case u.SrcPort == 53:
 		text += "  " + j.t("DNS answer")
 	}
+	sum := j.beside(r)
+	sum.ip += int64(h.HeaderLen())
+	sum.udp += int64(len(b) - len(payload))
+	sum.payload += int64(len(payload))
 	j.bars(addresses(r, h, u.SrcPort, u.DstPort))
 	j.arrow(r.At, r.Dir != link.In, text, why, len(payload))
 }
@@ -126,6 +145,8 @@ func (j *Journey) tellTCP(r *link.Record, h *wire.IPv4, b []byte) {
 	why := j.why(r, f, s)
 	if l := httpLine(payload); l != "" && !s.repeat {
 		why, f.http = l, true
+	} else if l := j.tlsRecord(payload); l != "" && !s.repeat {
+		why = l
 	}
 	if b := f.sacked(s); b != "" {
 		why += "; " + b
@@ -136,14 +157,20 @@ func (j *Journey) tellTCP(r *link.Record, h *wire.IPv4, b []byte) {
 // why says why a segment was sent. In a capture what no comment says is inferred.
 func (j *Journey) why(r *link.Record, f *flow, s *segment) string {
 	seen := f.infer(r.At, s)
+	switch {
+	case s.ours && r.Why == trace.SendProbe:
+		f.probe = s.Seq
+	case s.ours && r.Why == trace.SendFast && s.len == 1 && s.Seq == f.probe: // no loss: there was no room for it
+		return j.t("sent again: there is room now")
+	}
 	if !j.inferring {
 		if !s.ours && plain[seen] {
 			return j.t(seen)
 		}
-		return j.t(reason(r.Why, s))
+		return j.t(fuller(reason(r.Why, s), seen))
 	}
 	if r.Why != trace.None {
-		return j.t(reason(r.Why, s))
+		return j.t(fuller(reason(r.Why, s), seen))
 	}
 	if seen == "" {
 		seen = reason(trace.None, s)
@@ -151,8 +178,24 @@ func (j *Journey) why(r *link.Record, f *flow, s *segment) string {
 	return j.t("inferred") + ": " + j.t(seen)
 }
 
-// text is what stands on a segment's arrow. Numbers count from the first.
+// fuller is a reason with what was seen of it: "fast retransmit: third duplicate ACK".
+func fuller(why, seen string) string {
+	if strings.HasPrefix(seen, why+": ") {
+		return seen
+	}
+	return why
+}
+
+// text is what stands on a segment's arrow. Numbers count from the first; where they are long they stand closer.
 func (f *flow) text(s *segment) string {
+	text := f.words(s)
+	if width(text) > inside-6 {
+		text = strings.ReplaceAll(text, "  ", " ")
+	}
+	return text
+}
+
+func (f *flow) words(s *segment) string {
 	me, other := &f.us, &f.peer
 	if !s.ours {
 		me, other = other, me
@@ -226,7 +269,7 @@ func httpLine(b []byte) string {
 	for _, begin := range []string{"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "TRACE ", "CONNECT ", "PATCH ", "HTTP/1."} {
 		if strings.HasPrefix(s, begin) {
 			line, _, _ := strings.Cut(s, "\r\n")
-			return clean(line, columns-timeColumn-inside-6)
+			return clean(line, 2*whyColumns)
 		}
 	}
 	return ""

@@ -1,11 +1,13 @@
 package journey
 
 import (
+	"cmp"
 	_ "embed" // the page's parts
 	"encoding/json"
 	"fmt"
 	"html"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,17 +21,30 @@ var pageHTML string
 //go:embed page/page.css
 var pageCSS string
 
+//go:embed page/base.js
+var baseJS string
+
+//go:embed page/ladder.js
+var ladderJS string
+
+//go:embed page/plots.js
+var plotsJS string
+
 //go:embed page/page.js
 var pageJS string
 
 // pageTexts are the words that the page's script writes.
 var pageTexts = []string{
-	"The layers", "Requests", "The ladder", "The connections", "The story", "packets", "from us", "to us", "bytes on the wire",
-	"requests", "all connections", "calls", "states", "frames", "name", "connection", "TLS", "waiting", "body", "reused",
-	"Click a packet to see its headers.", "packets more are not drawn: the ladder is long", "sequence number", "congestion window",
-	"in flight", "round-trip time", "data from us", "data to us", "acknowledged", "window", "sent again", "time", "why", "bytes",
-	"what the program has", "what TCP adds", "what IP adds", "Nothing was sent.", "headers", "payload", "in all", "each colour is a layer of the selected packet",
+	"The layers", "Requests", "The ladder", "The connections", "The story", "%s from us", "%s to us", "%s on the wire", "from us", "to us", "bytes",
+	"all connections", "calls", "states", "frames", "name", "connection", "TLS", "waiting", "body", "reused",
+	"Click a packet to see its headers.", "%s more are not drawn: the ladder is long", "sequence number", "congestion window",
+	"in flight", "round-trip time", "measured", "SRTT, smoothed", "data from us", "data to us", "acknowledged", "window", "sent again", "lost",
+	"what the program has", "Nothing was sent.", "each colour is a layer of the selected packet",
+	"Drag over a plot to see a part of it; click twice for all of it (keys: + - arrows 0). A click shows that packet in the ladder.",
 }
+
+// pageCounts are what the script counts.
+var pageCounts = []string{"packet", "byte", "request"}
 
 // pageData is what the script draws.
 type pageData struct {
@@ -62,6 +77,7 @@ type visit struct {
 // A layerSum is how many bytes a layer sent and received.
 type layerSum struct {
 	Name string `json:"name"`
+	Kind string `json:"kind"` // its colour
 	Out  int64  `json:"out"`
 	In   int64  `json:"in"`
 }
@@ -78,16 +94,13 @@ func (j *Journey) WritePage(w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("journey: the page: %w", err)
 	}
-	title := j.t("The journey")
-	if j.raw != "" {
-		title = clean(j.raw, 200)
-	}
+	title := cmp.Or(clean(j.raw, 200), j.o.Title, j.t("The journey"))
 	lang := j.o.Lang
 	if lang == "" {
 		lang = "en"
 	}
 	_, err = strings.NewReplacer("{{lang}}", lang, "{{title}}", html.EscapeString(title), "{{css}}", pageCSS,
-		"{{data}}", string(data), "{{js}}", pageJS, "{{story}}", html.EscapeString(strings.Join(j.rec.text, "\n"))).WriteString(w, pageHTML)
+		"{{data}}", string(data), "{{js}}", baseJS+"\n"+ladderJS+"\n"+plotsJS+"\n"+pageJS, "{{story}}", html.EscapeString(strings.Join(j.rec.text, "\n"))).WriteString(w, pageHTML)
 	return err
 }
 
@@ -99,11 +112,20 @@ func (j *Journey) pageData() *pageData {
 	for _, t := range pageTexts {
 		d.T[t] = j.t(t)
 	}
+	for _, what := range pageCounts {
+		d.T["#1"+what], d.T["#"+what] = j.counted(1, what), j.counted(2, what)
+	}
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	for _, r := range j.visits {
 		d.Visits = append(d.Visits, visit{clean(r.URL, 200), clean(lastPart(r.URL), 40), r.Proto, clean(r.Kind, 40), r.Code, r.Bytes, r.Via, r.Reused,
 			ms(r.Begun), ms(r.Named), ms(r.Connected), ms(r.Secured), ms(r.First), ms(r.End)})
 	}
+	d.Layers = j.layerSums()
+	return d
+}
+
+// layerSums are the bytes of all layers that there are.
+func (j *Journey) layerSums() []layerSum {
 	var us, peer side
 	for _, f := range j.flows {
 		for _, s := range [...]struct{ all, one *side }{{&us, &f.us}, {&peer, &f.peer}} {
@@ -113,11 +135,14 @@ func (j *Journey) pageData() *pageData {
 			s.all.payload += s.one.payload
 		}
 	}
-	d.Layers = []layerSum{
-		{j.t("what the program has"), us.payload, peer.payload},
-		{"TCP: " + j.t("options"), us.options, peer.options},
-		{"TCP: " + j.t("header"), us.tcp, peer.tcp},
-		{"IPv4", us.ip, peer.ip},
+	out, in := j.besides[0], j.besides[1]
+	all := []layerSum{
+		{j.t("what the program has"), "data", us.payload + out.payload, peer.payload + in.payload},
+		{"TCP: " + j.t("options"), "options", us.options, peer.options},
+		{"TCP: " + j.t("header"), "tcp", us.tcp, peer.tcp},
+		{"UDP: " + j.t("header"), "udp", out.udp, in.udp},
+		{j.t("other"), "other", out.other, in.other},
+		{"IPv4", "ip", us.ip + out.ip, peer.ip + in.ip},
 	}
-	return d
+	return slices.DeleteFunc(all, func(l layerSum) bool { return l.Kind != "data" && l.Out+l.In == 0 })
 }

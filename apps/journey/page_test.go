@@ -61,7 +61,7 @@ func TestPageHasEveryPacket(t *testing.T) {
 	require.Contains(t, last[2].Fields, [2]string{"cwnd", "14,480 bytes"})
 	require.Len(t, d.Flows, 1)
 	f := d.Flows[0]
-	require.Equal(t, [][5]int64{{114, 1, 43, 1, 0}, {421, 1, 45, 0, 0}}, f.Data)
+	require.Equal(t, [][6]int64{{114, 1, 43, 1, 0, 0}, {421, 1, 45, 0, 0, 0}}, f.Data)
 	require.Equal(t, int64(14480), f.Cwnd[0][1])
 	require.Len(t, f.RTT, 2, "of the SYN and of the request")
 	require.Equal(t, "/", d.Visits[0].Name[len(d.Visits[0].Name)-1:])
@@ -106,7 +106,7 @@ func TestPageHasNoPassword(t *testing.T) {
 	s.seg(link.Out, trace.SendData, wire.PSH|wire.ACK, 1+len(request), 1, "PASS hush-hush\r\n", stamps)
 	s.End()
 	html, d := s.page(t)
-	require.Contains(t, html, "<title>http://joe:***@www.sockeye.test/</title>")
+	require.Contains(t, html, "<title>http://joe:***@www.sockeye.test/ - Sockeye</title>")
 	var octets []byte
 	for _, p := range d.Packets {
 		b, err := hex.DecodeString(p.Octets)
@@ -120,4 +120,29 @@ func TestPageHasNoPassword(t *testing.T) {
 	require.Contains(t, string(octets), "Authorization: Bearer ********* *********\r\nHost: a")
 	require.Contains(t, string(octets), "PASS *********\r\n")
 	require.Contains(t, html, "PASS *********")
+}
+
+// What is not TCP is in the sums of the layers, too: they are all that went over the wire.
+func TestPageSumsAllLayers(t *testing.T) {
+	s := newPageScene()
+	s.udp(link.Out, []byte("question"))
+	s.udp(link.In, []byte("long answer"))
+	s.Blank()
+	_, d := s.page(t)
+	require.Equal(t, []layerSum{{"what the program has", "data", 8, 11}, {"UDP: header", "udp", 8, 8}, {"IPv4", "ip", 20, 20}}, d.Layers)
+	s.handshake()
+	solicitation := make([]byte, 48)
+	solicitation[0] = 0x60
+	s.Packets([]link.Record{{At: s.now, Dir: link.In, Data: solicitation, Length: len(solicitation)}})
+	s.End()
+	_, d = s.page(t)
+	var layers, packets int64
+	for _, l := range d.Layers {
+		layers += l.Out + l.In
+	}
+	for _, p := range d.Packets {
+		packets += int64(p.Length)
+	}
+	require.Equal(t, packets, layers)
+	require.Len(t, d.Layers, 6)
 }

@@ -62,9 +62,10 @@ type plotted struct {
 	Local  string     `json:"local"`
 	Remote string     `json:"remote"`
 	TCP    bool       `json:"tcp"`
-	Data   [][5]int64 `json:"data"` // at (us), from, to, ours, repeated
-	Acks   [][4]int64 `json:"acks"` // at, number, ours, the window's right edge
-	Cwnd   [][4]int64 `json:"cwnd"` // at, cwnd, srtt (us), ssthresh or 0
+	Data   [][6]int64 `json:"data"`  // at (us), from, to, ours, repeated, lost
+	Acks   [][4]int64 `json:"acks"`  // at, number, ours, the window's right edge
+	SACKs  [][4]int64 `json:"sacks"` // at, from, to, ours: what a SACK block says has arrived
+	Cwnd   [][3]int64 `json:"cwnd"`  // at, cwnd, srtt (us)
 	Flight [][2]int64 `json:"flight"`
 	RTT    [][2]int64 `json:"rtt"` // at, us: measured between data and ACK
 	marks  []mark     // ours, not acknowledged yet
@@ -102,7 +103,7 @@ func (r *recording) flow(k flowKey, isTCP bool) int {
 	}
 	r.index[k] = len(r.Flows)
 	r.Flows = append(r.Flows, &plotted{Local: endpoint(k.local), Remote: endpoint(k.remote), TCP: isTCP, known: map[uint64]bool{},
-		Data: [][5]int64{}, Acks: [][4]int64{}, Cwnd: [][4]int64{}, Flight: [][2]int64{}, RTT: [][2]int64{}})
+		Data: [][6]int64{}, Acks: [][4]int64{}, SACKs: [][4]int64{}, Cwnd: [][3]int64{}, Flight: [][2]int64{}, RTT: [][2]int64{}})
 	return len(r.Flows) - 1
 }
 
@@ -161,21 +162,24 @@ func (j *Journey) recordSegment(f *flow, at clock.Instant, s *segment) {
 	}
 	j.since(at)
 	us := at.Sub(j.start).Microseconds()
-	r.Flows[i].take(f, us, at, s)
+	r.Flows[i].take(f, us, at, s, j.lost)
 }
 
-func (p *plotted) take(f *flow, us int64, at clock.Instant, s *segment) {
+func (p *plotted) take(f *flow, us int64, at clock.Instant, s *segment, lost bool) {
 	me, other, ours := &f.us, &f.peer, int64(1)
 	if !s.ours {
 		me, other, ours = other, me, 0
 	}
 	if s.len > 0 {
 		from := int64(me.relative(s.Seq))
-		p.Data = append(p.Data, [5]int64{us, from, from + int64(s.len), ours, truth(s.repeat)})
+		p.Data = append(p.Data, [6]int64{us, from, from + int64(s.len), ours, truth(s.repeat), truth(lost)})
 	}
 	if s.Flags&wire.ACK != 0 && s.Flags&wire.RST == 0 && other.known {
 		n := int64(other.relative(s.Ack))
 		p.Acks = append(p.Acks, [4]int64{us, n, ours, n + f.window(s)})
+		for _, b := range s.Options.SACK[:s.Options.NumSACK] {
+			p.SACKs = append(p.SACKs, [4]int64{us, int64(other.relative(b.Left)), int64(other.relative(b.Right)), ours})
+		}
 	}
 	p.measure(f, us, at, s)
 }
@@ -260,7 +264,7 @@ func (j *Journey) finish() {
 	}
 	for _, s := range r.samples {
 		if f := of[s.conn]; f != nil && s.cwnd > 0 && j.start != clock.Never {
-			f.Cwnd = append(f.Cwnd, [4]int64{s.at.Sub(j.start).Microseconds(), int64(s.cwnd), int64(s.srtt)})
+			f.Cwnd = append(f.Cwnd, [3]int64{s.at.Sub(j.start).Microseconds(), int64(s.cwnd), int64(s.srtt)})
 		}
 	}
 	slices.SortStableFunc(r.samples, func(a, b sample) int { return cmp.Compare(a.at, b.at) })
@@ -293,7 +297,7 @@ func (j *Journey) stateLayer(s *sample) layer {
 		l.add("cwnd", j.n(int64(s.cwnd), "byte"))
 	}
 	if s.srtt > 0 {
-		l.add("SRTT", count0(int64(s.srtt))+" us")
+		l.addf("SRTT", "%.3f ms", float64(s.srtt)/1000)
 	}
 	return l
 }

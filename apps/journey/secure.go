@@ -106,3 +106,23 @@ func (j *Journey) belief(h *Handshake) string {
 	}
 	return j.t("yes: the first one is good for %s and today, each is signed by the next, and the last by %s, which %s trusts.", clean(h.Host, 60), clean(h.Anchor, 60), j.t(h.Trusts))
 }
+
+// tlsRecord names the record of TLS that begins a segment (RFC 8446 5.1, 4), "" where none does.
+func (j *Journey) tlsRecord(b []byte) string {
+	if len(b) < 6 || b[1] != 3 || b[2] > 4 || int(b[3])<<8|int(b[4]) > 1<<14+256 {
+		return ""
+	}
+	switch {
+	case b[0] == 22 && b[5] == 1:
+		return "TLS: ClientHello"
+	case b[0] == 22 && b[5] == 2:
+		return "TLS: ServerHello"
+	case b[0] == 20 && b[5] == 1:
+		return "TLS: ChangeCipherSpec"
+	case b[0] == 21:
+		return j.t("TLS: alert")
+	case b[0] == 23:
+		return j.t("TLS: encrypted")
+	}
+	return ""
+}

@@ -5,6 +5,12 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/stack/link"
+	"github.com/sockeye-net/sockeye/stack/trace"
+	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
 var (
@@ -67,4 +73,27 @@ func secure(lang string) string {
 	s.Requested(Request{URL: "http://www.sockeye.test/gone.png", Err: errors.New("connect to 192.0.2.9:80: nobody listens there"), Begun: 20 * time.Millisecond, End: 22 * time.Millisecond})
 	s.Waterfall()
 	return s.text.String()
+}
+
+// The record that begins a segment is named; what only looks like one is data.
+func TestTLSRecordsAreNamed(t *testing.T) {
+	for _, row := range []struct{ name, data, want string }{
+		{"RFC 8446 4.1.2", "\x16\x03\x01\x02\x00\x01", "TLS: ClientHello"},
+		{"RFC 8446 4.1.3", "\x16\x03\x03\x00\x7a\x02", "TLS: ServerHello"},
+		{"RFC 8446 5", "\x14\x03\x03\x00\x01\x01", "TLS: ChangeCipherSpec"},
+		{"RFC 8446 6", "\x15\x03\x03\x00\x02\x02", "TLS: alert"},
+		{"RFC 8446 5.2", "\x17\x03\x03\x40\x11\xff", "TLS: encrypted"},
+		{"longer than a record may be (RFC 8446 5.2)", "\x17\x03\x03\x41\x01\xff", "new data"},
+		{"no version of TLS", "\x17\x02\x03\x40\x11\xff", "new data"},
+		{"another handshake message", "\x16\x03\x03\x00\x7a\x0b", "new data"},
+		{"short", "\x16\x03\x01\x02\x00", "new data"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newScene()
+			s.handshake()
+			s.seg(link.Out, trace.SendData, wire.PSH|wire.ACK, 1, 1, row.data, stamps)
+			s.End()
+			require.Regexp(t, `len \d+ -+>\| `+row.want+`$`, s.told())
+		})
+	}
 }

@@ -15,7 +15,7 @@ import (
 // plain are the reasons that anybody sees in a segment of the peer: no guess is in them.
 var plain = map[string]bool{
 	"no room left: window closed": true, "acknowledgment; no room left": true, "window update": true,
-	"duplicate acknowledgment": true, "zero-window probe": true,
+	"duplicate ACK": true, "zero-window probe": true,
 }
 
 // sacked is a segment's SACK blocks, counted as the ladder counts; "" where it has none.
@@ -25,13 +25,20 @@ func (f *flow) sacked(s *segment) string {
 		other = &f.us
 	}
 	var b []string
-	for _, block := range s.Options.SACK[:s.Options.NumSACK] {
+	name := "SACK "
+	for i, block := range s.Options.SACK[:s.Options.NumSACK] {
+		if i == 0 && block.Left.Less(s.Ack) { // it tells of what has come twice (RFC 2883 4)
+			name = "D-SACK "
+		}
 		b = append(b, fmt.Sprintf("%d-%d", other.relative(block.Left), other.relative(block.Right)))
+		if name == "D-SACK " && i == 0 && s.Options.NumSACK > 1 {
+			b = append(b, "SACK")
+		}
 	}
 	if b == nil {
 		return ""
 	}
-	return "SACK " + strings.Join(b, " ")
+	return name + strings.Join(b, " ")
 }
 
 // cwndReasons are the changes of the congestion window that are told: those that are an event, and not growth.

@@ -108,14 +108,6 @@ func count(n int64) string {
 	return s
 }
 
-// plural writes "1 byte", "2 bytes".
-func plural(n int64, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return count(n) + " " + what + "s"
-}
-
 func (j *Journey) bold(s string) string { return j.paint("1", s) }
 func (j *Journey) dim(s string) string  { return j.paint("2", s) }
 func (j *Journey) call(s string) string { return j.paint("36", s) }

@@ -52,7 +52,15 @@ func (j *Journey) pointAt(e *url.Error) {
 	for _, l := range lines {
 		j.line(margin + strings.TrimRight(l, " "))
 	}
-	j.paragraph(j.t(e.Text))
+	j.paragraph(j.wrong(e.Text))
+}
+
+// wrong is what is wrong with a URL, in the journey's language.
+func (j *Journey) wrong(text string) string {
+	if scheme, ok := strings.CutPrefix(text, "two slashes must follow "); ok {
+		return j.t("two slashes must follow %s", scheme)
+	}
+	return j.t(text)
 }
 
 // partColumn is how wide the parts of a URL are, before what they mean.

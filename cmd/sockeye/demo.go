@@ -212,7 +212,7 @@ func (p *program) perform(f *demoFlags, sh show, d demoPath) (err error) {
 	if f.html != "" {
 		s.html = &pageFile{path: f.html}
 	}
-	o := journey.Options{Out: p.out, Us: "sockeye", Peer: d.peerName, Color: isTerminal(p.out), Lang: f.lang}
+	o := journey.Options{Out: p.out, Us: "sockeye", Peer: d.peerName, Color: isTerminal(p.out), Lang: f.lang, Title: strings.TrimSpace("sockeye demo " + sh.name)}
 	s.clock = ticking()
 	st := &stage{session: s, peer: d.peer, other: d.other}
 	if sh.delay > 0 {

@@ -20,7 +20,7 @@ func balanceShow() show {
 		name:  "balance",
 		short: "three servers: round robin, least connections; one dies",
 		en:    "This time we are in the middle: clients on the other side connect to us, and we pass each connection on to one of three servers there.",
-		ko:    "이번에는 우리가 가운데 있다. 상대 쪽의 클라이언트들이 우리에게 연결하고, 우리는 연결마다 그쪽의 서버 셋 가운데 하나로 넘긴다.",
+		ko:    "이번에는 우리가 가운데 있다. 상대 쪽의 클라이언트가 우리에게 연결하면, 우리는 연결마다 그쪽의 서버 셋 가운데 하나로 넘긴다.",
 		delay: time.Millisecond,
 		play:  playBalance,
 	}
@@ -43,9 +43,9 @@ func playBalance(st *stage) error {
 	}
 	defer farm.close()
 
-	st.chapter("One connection through the balancer", "균형기를 지나는 연결 하나")
+	st.chapter("One connection through the balancer", "부하 분산기를 지나는 연결 하나")
 	st.say("Two connections are one to the client: its own, to us, and ours to the server. Bytes are copied from each to the other, and the end of one is the end of the other.",
-		"클라이언트에게 하나인 연결은 둘이다. 클라이언트에서 우리까지, 우리에서 서버까지. 바이트를 서로 옮겨 주고, 한쪽이 끝나면 다른 쪽도 끝낸다.")
+		"클라이언트에게는 연결이 하나지만 실제로는 둘이다. 클라이언트에서 우리까지, 그리고 우리에서 서버까지. 한쪽에서 온 바이트를 다른 쪽으로 옮기고, 한쪽이 끝나면 다른 쪽도 끝낸다.")
 	b, err := farm.balance(80, balance.RoundRobin)
 	if err != nil {
 		return err
@@ -69,9 +69,9 @@ func playBalance(st *stage) error {
 // least shows the other policy.
 func (f *farm) least() error {
 	st := f.st
-	st.chapter("Least connections: who has the fewest", "최소 연결: 가장 적은 곳으로")
+	st.chapter("Least connections: who has the fewest", "최소 연결: 연결이 가장 적은 서버로")
 	st.say("Two clients come and stay. Who comes after them and goes again always finds the third server the least busy; taking turns would send them to the busy ones, too.",
-		"클라이언트 둘이 와서 머문다. 그 뒤에 와서 바로 가는 이들에게는 늘 세 번째 서버가 가장 한가하다. 차례로 나누면 바쁜 곳에도 보냈을 것이다.")
+		"클라이언트 둘이 와서 머문다. 그 뒤에 왔다가 바로 떠나는 클라이언트에게는 늘 세 번째 서버가 가장 한가하다. 차례로 나누었다면 바쁜 서버로도 보냈을 것이다.")
 	b, err := f.balance(81, balance.LeastConnections)
 	if err != nil {
 		return err
@@ -94,7 +94,7 @@ func (f *farm) least() error {
 		return err
 	}
 	b.counts()
-	st.chapter("The two go", "둘이 떠난다")
+	st.chapter("The two go", "두 클라이언트가 떠난다")
 	for _, c := range stay {
 		_ = c.Close()
 	}
@@ -106,7 +106,7 @@ func (f *farm) funeral(b *balancing) error {
 	st := f.st
 	st.chapter("A server dies", "서버 하나가 죽는다")
 	st.say("Server A stops listening, and it is its turn. Its host answers our SYN with RST; the connection goes to the next server, its client notices nothing, and A is left out from then on.",
-		"서버 A가 더는 듣지 않는데 A의 차례다. 그 호스트가 우리 SYN에 RST로 답한다. 연결은 다음 서버로 가고 클라이언트는 모른다. A는 그때부터 빠진다.")
+		"서버 A가 더는 연결을 받지 않는데 A의 차례가 왔다. 그 호스트가 우리 SYN에 RST로 답한다. 연결은 다음 서버로 가고 클라이언트는 알아채지 못한다. A는 그때부터 제외된다.")
 	f.servers[0].stop()
 	st.tell.Brief(0)
 	if err := b.visit(1); err != nil {
@@ -118,7 +118,7 @@ func (f *farm) funeral(b *balancing) error {
 	}
 	b.counts()
 	st.chapter("It comes back", "다시 살아난다")
-	st.say("After a pause of %s one connection tries whether A is there again.", "%s 쉰 뒤에 연결 하나가 A가 다시 있는지 알아본다.", pauseOut)
+	st.say("After a pause of %s one connection tries whether A is there again.", "%s 뒤에 연결 하나로 A가 돌아왔는지 알아본다.", pauseOut)
 	if err := f.servers[0].start(st); err != nil {
 		return err
 	}
@@ -243,7 +243,7 @@ func (b *balancing) greet() (net.Conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	b.f.st.mark(line[:len(line)-1], "a client hears:", "클라이언트가 듣는 말:")
+	b.f.st.mark(line[:len(line)-1], "a client hears:", "클라이언트가 들은 말:")
 	return c, nil
 }
 
@@ -292,16 +292,16 @@ func (b *balancing) open() (n int) {
 // counts tells them.
 func (b *balancing) counts() {
 	st := b.f.st
-	rows := [][]string{{st.text("server", "서버"), st.text("address", "주소"), st.text("connections", "연결"), st.text("open now", "지금 열림"), st.text("did not answer", "답하지 않음"), ""}}
+	rows := [][]string{{st.text("server", "서버"), st.text("address", "주소"), st.text("connections", "연결"), st.text("open now", "열린 연결"), st.text("did not answer", "응답 없음"), ""}}
 	all, refused := b.b.Counts()
 	for i, c := range all {
 		out := ""
 		if c.Out {
-			out = st.text("taken out", "빠짐")
+			out = st.text("taken out", "제외됨")
 		}
 		rows = append(rows, []string{b.f.servers[i].name, c.To.String(), fmt.Sprint(c.Total), fmt.Sprint(c.Open), fmt.Sprint(c.Failed), out})
 	}
 	st.tell.Blank()
 	st.tell.Table(rows)
-	st.say("Turned away because nobody answered: %d.", "아무도 답하지 않아 돌려보낸 클라이언트: %d.", refused)
+	st.say("Turned away because nobody answered: %d.", "응답한 서버가 없어 돌려보낸 클라이언트: %d.", refused)
 }

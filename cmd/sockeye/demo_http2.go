@@ -19,7 +19,7 @@ func http2Show() show {
 		name:    "http2",
 		short:   "ALPN h2, streams, heads before and after HPACK, two at once",
 		en:      "HTTP/2 over TLS: many requests share one connection, each in a stream of its own. The server is Go's net/http.",
-		ko:      "TLS 위의 HTTP/2. 여러 요청이 연결 하나를 함께 쓰고, 저마다 자기 스트림이 있다. 서버는 Go의 net/http다.",
+		ko:      "TLS 위의 HTTP/2다. 여러 요청이 연결 하나를 함께 쓰고, 요청마다 스트림이 따로 있다. 서버는 Go의 net/http다.",
 		secrets: true,
 		delay:   5 * time.Millisecond,
 		play:    playHTTP2,
@@ -44,9 +44,9 @@ func playHTTP2(st *stage) error {
 	if _, err := f.do(&http.Request{URL: url + "/"}, io.Discard); err != nil {
 		return err
 	}
-	st.chapter("Two requests at once", "요청 둘을 한꺼번에")
-	st.say("The connection stays. Two requests go out without waiting for each other, in the streams 3 and 5 (a client's streams have odd numbers). The server answers /salmon only when /trout is there, too: over HTTP/1.1 on one connection it would wait for ever. The second head is smaller: what was said before is a number now (HPACK, RFC 7541).",
-		"연결은 그대로다. 요청 둘이 서로 기다리지 않고 스트림 3과 5로 나간다(클라이언트의 스트림은 홀수다). 서버는 /trout도 와야 /salmon에 답한다. HTTP/1.1이라면 연결 하나로는 영원히 기다린다. 두 번째 헤더는 작다. 한 번 말한 것은 이제 번호다(HPACK, RFC 7541).")
+	st.chapter("Two requests at once", "동시에 두 요청")
+	st.say("The connection stays. Two requests go out without waiting for each other, in the streams 3 and 5 (a client's streams have odd numbers, RFC 9113 5.1.1). The server answers /salmon only when /trout is there, too: over HTTP/1.1 on one connection it would wait for ever. The second head is smaller: what was said before is a number now (HPACK, RFC 7541).",
+		"연결은 그대로 둔다. 두 요청이 서로를 기다리지 않고 스트림 3과 5로 나간다(클라이언트의 스트림 번호는 홀수다, RFC 9113 5.1.1). 서버는 /trout도 와야 /salmon에 답한다. HTTP/1.1이라면 연결 하나로는 영원히 기다리게 된다. 두 번째 헤더는 더 작다. 한 번 보낸 것은 이제 번호로 보낸다(HPACK, RFC 7541).")
 	f.page.Store(true)
 	var both errgroup.Group
 	for _, path := range []string{"/salmon", "/trout"} {
@@ -56,7 +56,7 @@ func playHTTP2(st *stage) error {
 		return err
 	}
 	st.tell.Streams()
-	st.chapter("The close", "닫기")
+	st.chapter("The close", "연결 종료")
 	_ = f.resp.Body.Close()
 	_ = f.browser.Close()
 	f.closed()

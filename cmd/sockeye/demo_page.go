@@ -13,7 +13,7 @@ import (
 func pageShow() show {
 	return show{
 		en: "A page is fetched over TCP, twice, from Go's net/http; a small name server beside it knows where that is.",
-		ko: "TCP로 페이지를 두 번 가져온다. 내주는 쪽은 Go의 net/http이고, 그 곁의 작은 이름 서버가 어디 있는지 안다.",
+		ko: "TCP로 페이지를 두 번 가져온다. 웹 서버는 Go의 net/http이고, 그 주소는 곁에 있는 작은 네임 서버가 안다.",
 		play: func(st *stage) error {
 			web, err := newSite(st.other, st.peer)
 			if err != nil {

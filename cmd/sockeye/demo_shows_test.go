@@ -20,14 +20,14 @@ var showSays = map[string][]string{
 	"loss": {
 		"1 THE CONNECTION", "SACK yes yes", "2 A LOSS IN THE MIDDLE",
 		"seq 4345 ack 1 len 1448 -----X | new data, lost", "send(3, buf, 14480) = 14480",
-		"duplicate acknowledgment; SACK 5793-", "~7241", "~duplicate acknowledgment; SACK 5793-8689", "~duplicate acknowledgment; SACK 5793-10137",
-		"~: fast recovery)", "~seq 4345 ack 1 len 1448 ------>| fast retransmit", "ack 14481 --| ", "~1 sent again so far",
+		"duplicate ACK; SACK 5793-", "~7241", "~duplicate ACK; SACK 5793-8689", "~duplicate ACK; SACK 5793-10137",
+		"~: fast recovery)", "~seq 4345 ack 1 len 1448 ------>| fast retransmit: third duplicate ACK", "ack 14481 --| ", "~1 sent again so far",
 		"3 A LOSS AT THE END", "new data, lost", "new data, lost", "~tail loss probe", "~SACK 18825-20273", "~seq 17377 ack 20 len 1448 ---->| fast retransmit",
 		"4 ALL IS LOST", "new data, lost", "new data, lost", ": timeout)", "retransmission timeout, lost", "| retransmission timeout",
 		"5 THE CLOSE", "(FIN-WAIT-1)", "who first We did.", "That was all",
 	},
 	"zero-window": {
-		"2 NOBODY READS", "new data", "win 0 --| acknowledgment; no room left", "len 1 ", "zero-window probe", "win 0 --| duplicate acknowledgment", "~zero-window probe",
+		"2 NOBODY READS", "new data", "win 0 --| acknowledgment; no room left", "len 1 ", "zero-window probe", "win 0 --| duplicate ACK", "~zero-window probe",
 		"-- the reader goes on --", "window update", "new data", "ack 24577 ", "recv(3, buf, 256) = 19", "3 THE CLOSE", "That was all",
 	},
 	"dns-tree": {

@@ -20,7 +20,7 @@ func stompShow() show {
 		name:  "stomp",
 		short: "CONNECT, SUBSCRIBE, MESSAGE, DISCONNECT, over a WebSocket",
 		en:    "A message broker passes on what is sent to a destination to all who have subscribed to it. STOMP 1.2 is its protocol here, text that looks like HTTP, each frame in a message of a WebSocket.",
-		ko:    "메시지 브로커는 어떤 목적지로 보낸 것을 그 목적지를 구독한 모두에게 전한다. 여기서는 STOMP 1.2로 말한다. HTTP처럼 생긴 글이고, 프레임마다 웹소켓 메시지 하나에 담긴다.",
+		ko:    "메시지 브로커는 어떤 목적지로 보낸 메시지를 그 목적지를 구독한 모두에게 전한다. 여기서 쓰는 프로토콜은 STOMP 1.2다. HTTP를 닮은 텍스트이고, 프레임마다 웹소켓 메시지 하나에 담긴다.",
 		delay: 5 * time.Millisecond,
 		play:  playSTOMP,
 	}
@@ -44,7 +44,7 @@ func playSTOMP(st *stage) error {
 	seen := &toldCarrier{carrier: carrier{c}, st: st}
 
 	st.chapter("The session: CONNECT", "세션: CONNECT")
-	st.say("We say which versions we speak and whom we want; the broker answers CONNECTED.", "우리가 아는 버전과 찾는 이를 말하면 브로커가 CONNECTED로 답한다.")
+	st.say("We say which versions we speak and whom we want; the broker answers CONNECTED.", "우리가 아는 버전과 찾는 호스트를 말하면 브로커가 CONNECTED로 답한다.")
 	s, err := stomp.Dial(ctx, seen, demoHost, "", "")
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func playSTOMP(st *stage) error {
 	seen.show()
 	st.chapter("SUBSCRIBE, SEND, MESSAGE", "SUBSCRIBE, SEND, MESSAGE")
 	st.say("From SUBSCRIBE on each MESSAGE for %s comes to us without being asked for: first one from somebody else, then our own, for we have subscribed, too.",
-		"SUBSCRIBE를 하면 %s로 온 MESSAGE가 묻지 않아도 온다. 먼저 다른 이의 것, 다음은 우리 것이다. 우리도 구독했으니까.", stompRiver)
+		"SUBSCRIBE를 보내고 나면 %s(으)로 온 메시지가 요청하지 않아도 MESSAGE로 도착한다. 먼저 다른 이가 보낸 것, 다음은 우리가 보낸 것이다. 우리도 구독했기 때문이다.", stompRiver)
 	if err := s.Subscribe(ctx, stompRiver); err != nil {
 		return err
 	}
@@ -66,9 +66,9 @@ func playSTOMP(st *stage) error {
 		return err
 	}
 	seen.show()
-	st.chapter("DISCONNECT, and the close", "DISCONNECT, 그리고 닫기")
+	st.chapter("DISCONNECT, and the close", "DISCONNECT, 그리고 연결 종료")
 	st.say("With DISCONNECT we ask for a receipt. When it is there, the broker has everything that we sent; then the WebSocket closes, then TCP.",
-		"DISCONNECT와 함께 영수증을 청한다. 그것이 오면 보낸 것이 모두 브로커에 있다. 그다음 웹소켓이, 이어서 TCP가 닫힌다.")
+		"DISCONNECT를 보내면서 영수증(RECEIPT)을 요청한다. 영수증이 오면 우리가 보낸 것은 모두 브로커에 도착한 것이다. 그다음 웹소켓이, 이어서 TCP가 닫힌다.")
 	if err := s.Disconnect(ctx); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -58,7 +59,7 @@ func (p *program) runExplain(f *explainFlags, name string) error {
 	if err := page.open(); err != nil {
 		return fail(1, err)
 	}
-	j := journey.New(journey.Options{Out: p.out, Us: "our side", Peer: "the peer", Color: isTerminal(p.out), Lang: f.lang, All: f.all, Page: page != nil})
+	j := journey.New(journey.Options{Out: p.out, Us: "our side", Peer: "the peer", Color: isTerminal(p.out), Lang: f.lang, All: f.all, Page: page != nil, Title: filepath.Base(name)})
 	err := j.Explain(capture.NewReader(in))
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = fail(1, fmt.Errorf("%s: %w", name, err))

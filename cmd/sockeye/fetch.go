@@ -160,7 +160,7 @@ func (f *fetch) do(r *http.Request, w io.Writer) (n int64, err error) {
 		} else {
 			f.s.tell.Messages(request, head, body, n)
 		}
-		f.s.tell.Bytes(int64(len(request)), 0, int64(len(head)), n)
+		f.s.tell.Bytes(int64(len(request)), f.timed.sent, int64(len(head)), n)
 		if f.whole == nil && !f.more {
 			f.s.tell.Streams()
 		}

@@ -179,7 +179,7 @@ func name(c *x509.Certificate) string {
 func keyName(c *x509.Certificate) string {
 	switch k := c.PublicKey.(type) {
 	case *rsa.PublicKey:
-		return fmt.Sprintf("RSA, %d bits", k.N.BitLen())
+		return fmt.Sprintf("RSA-%d", k.N.BitLen())
 	case *ecdsa.PublicKey:
 		return "ECDSA, " + k.Curve.Params().Name
 	case ed25519.PublicKey:

@@ -17,7 +17,7 @@ type bar struct {
 const (
 	barPause = 200 * time.Millisecond // between two looks
 	barDelay = 500 * time.Millisecond // what is over by then needs no bar
-	barWidth = 30
+	barWidth = 16                     // so that large numbers fit into 80 columns, too
 )
 
 func newBar(to io.Writer, total int64) *bar {
@@ -32,7 +32,7 @@ func (b *bar) add(n int) {
 	b.done += int64(n)
 	if now := time.Now(); now.Sub(b.seen) >= barPause {
 		b.seen = now
-		fmt.Fprint(b.to, "\r"+b.line(now.Sub(b.begun)))
+		fmt.Fprint(b.to, "\r"+b.line(now.Sub(b.begun))+"\x1b[K")
 	}
 }
 

@@ -44,7 +44,7 @@ func TestPageInABrowser(t *testing.T) {
 	require.Contains(t, dom, `data-ready="yes"`)
 	arrows := regexp.MustCompile(`<g class="arrow (us|peer)( on)?"`).FindAllString(dom, -1)
 	require.Equal(t, capturedPackets(t, pcap), len(arrows))
-	_, detail, ok := strings.Cut(dom, `<aside id="detail">`)
+	_, detail, ok := strings.Cut(dom, `<aside id="detail"`)
 	require.True(t, ok)
 	detail, _, _ = strings.Cut(detail, "</aside>")
 	for _, want := range []string{">IPv4<", ">TCP<", "sequence number", ">SYN<", ">MSS<", ">1460<", ">192.0.2.1<", "SYN-SENT"} {

@@ -106,7 +106,7 @@ func TestGetThroughATunnel(t *testing.T) {
 	html := filepath.Join(w.dir, "page.html")
 	p := w.run(sockeye(on("get", "-v", "--lang", "en", "--html", html, "--cacert", ca, "-x", "joe:hush@"+kernelIP+":3128", at+"/x")...))
 	require.Zero(t, p.code, p.stderr())
-	requireTold(t, p.stderr(), "THE URL", "THE CONNECTION", "The peer is the proxy 192.0.2.1:3128, not the server", "window scale", "THE TUNNEL", "CONNECT exam",
+	requireTold(t, p.stderr(), "THE URL", "THE CONNECTION", "The peer is the proxy 192.0.2.1:3128, not the server", "window scale", "THE TUNNEL", "| CONNECT", "example.com:443", "HTTP/1.1",
 		"the proxy agrees: HTTP/1.1 200 Go on", "TLS", "SNI example.com", "the server chose h2", "THE CALLS", "> :path: /x", "THE CLOSE")
 	require.NotContains(t, p.stderr(), "hush")
 	requirePage(t, html)

@@ -168,14 +168,17 @@ func TestProgressBarLines(t *testing.T) {
 		after       time.Duration
 		want        string
 	}{
-		{100, 0, time.Second, "[                              ]   0 %  0 B of 100 B  0 B/s  ? left "},
-		{100, 50, time.Second, "[===============               ]  50 %  50 B of 100 B  50 B/s  1s left "},
-		{100, 100, time.Second, "[==============================] 100 %  100 B of 100 B  100 B/s  0s left "},
-		{10 << 20, 5 << 20, 2 * time.Second, "[===============               ]  50 %  5.0 MiB of 10.0 MiB  2.5 MiB/s  2s left "},
-		{100, 200, time.Second, "[==============================] 200 %  200 B of 100 B  200 B/s  0s left "},
+		{100, 0, time.Second, "[                ]   0 %  0 B of 100 B  0 B/s  ? left "},
+		{100, 50, time.Second, "[========        ]  50 %  50 B of 100 B  50 B/s  1s left "},
+		{100, 100, time.Second, "[================] 100 %  100 B of 100 B  100 B/s  0s left "},
+		{10 << 20, 5 << 20, 2 * time.Second, "[========        ]  50 %  5.0 MiB of 10.0 MiB  2.5 MiB/s  2s left "},
+		{100, 200, time.Second, "[================] 200 %  200 B of 100 B  200 B/s  0s left "},
 		{-1, 2048, time.Second, "   2.0 KiB  2.0 KiB/s "},
+		{1023 << 20, 1020 << 20, 340 * time.Second, "[=============== ]  99 %  1020.0 MiB of 1023.0 MiB  3.0 MiB/s  1s left "},
+		{1000 << 30, 1 << 30, 100 * time.Second, "[                ]   0 %  1.0 GiB of 1000.0 GiB  10.2 MiB/s  27h45m0s left "},
 	} {
 		b := &bar{total: row.total, done: row.done}
+		require.LessOrEqual(t, len(b.line(row.after)), 80)
 		require.Equal(t, row.want, b.line(row.after))
 	}
 	var none *bar

@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/sockeye-net/sockeye/apps/journey"
+)
 
 // What the program itself tells in a journey stands where it is told, in English and Korean, side by side.
 
@@ -12,7 +16,7 @@ func (s *session) text(en, ko string, values ...any) string {
 	if len(values) == 0 {
 		return en
 	}
-	return fmt.Sprintf(en, values...)
+	return journey.Particles(s.lang, fmt.Sprintf(en, values...))
 }
 
 // chapter begins one.

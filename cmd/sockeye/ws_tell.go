@@ -39,7 +39,7 @@ func (f *fetch) openTold(ctx context.Context, raw string, u *url.URL, fields []h
 	seen := &framesSeen{s: s}
 	b.Talks = func(c net.Conn) net.Conn {
 		s.chapter("The upgrade", "업그레이드")
-		s.say("A GET that asks to speak another protocol from here on.", "여기서부터 다른 프로토콜로 말하자는 GET 요청이다.")
+		s.say("A GET that asks to speak another protocol from here on.", "이제부터 다른 프로토콜로 대화하자고 청하는 GET 요청이다.")
 		return &framedConn{Conn: c, seen: seen}
 	}
 	c, err := b.WebSocket(ctx, dial, u, fields, protocols)
@@ -56,7 +56,7 @@ func (f *fetch) openTold(ctx context.Context, raw string, u *url.URL, fields []h
 	}
 	key := headField(request, "Sec-WebSocket-Key")
 	s.tell.Fact("101", s.text("The server agrees. Sec-WebSocket-Accept shows that it has understood, and is no cache that repeats something: the Base64 of the SHA-1 of our key %s and a text that RFC 6455 names. We expect %s.",
-		"서버가 받아들였다. Sec-WebSocket-Accept는 서버가 알아들었고, 무언가를 되풀이하는 캐시가 아님을 보인다. 우리 키 %s와 RFC 6455가 정한 글의 SHA-1을 Base64로 쓴 것이다. 우리가 기다리는 값: %s.",
+		"서버가 받아들였다. Sec-WebSocket-Accept는 서버가 요청을 이해했고, 예전 응답을 되풀이하는 캐시가 아님을 보여 준다. 우리 키 %s에 RFC 6455가 정한 문자열을 이어 붙인 것의 SHA-1을 Base64로 쓴 값이다. 우리가 기대하는 값: %s.",
 		key, acceptOf(key)))
 	s.tell.Blank()
 	return c, nil
