@@ -77,7 +77,7 @@
 // # Shards
 //
 // A Stack has one shard as a rule: a host, its lock, its link, its timer. With
-// Config.Links, the queues of one device, it has one for each, so that the
+// Config.Links, the Queues of one device, it has one for each, so that the
 // flows of several cores do not meet at one lock. The shards are one host to
 // the outside: the same addresses, the same ports, the same secrets.
 //

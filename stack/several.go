@@ -2,6 +2,7 @@ package stack
 
 import (
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/sockeye-net/sockeye/stack/host"
 	"github.com/sockeye-net/sockeye/stack/link"
@@ -26,12 +27,13 @@ func (q Queues) links() []link.Link { return q }
 // join makes s, which is to have a shard for each of q, one of several.
 func (q Queues) join(s *Stack, cfg *Config) several {
 	steer := host.NewSteer(cfg.Seed, len(q))
-	s.steer.Store(&steer)
+	all := many{s, new(atomic.Pointer[host.Steer])}
+	all.steer.Store(&steer)
 	if cfg.Trace != nil {
 		s.post = &postman{deliver: cfg.Trace}
 		cfg.Trace = s.post.take
 	}
-	return many{s}
+	return all
 }
 
 // several is what a stack does otherwise, and besides, where it has several shards.
@@ -39,6 +41,8 @@ func (q Queues) join(s *Stack, cfg *Config) several {
 type several interface {
 	// Of a shard (shards.go).
 
+	// share is the part of the host that the shard with that index has.
+	share(index int) host.Share
 	// sort gives each of the n packets in lead.in to its owner and moves our own to
 	// the front, in their order; it returns how many they are. The leader calls it,
 	// without the lock.
@@ -83,4 +87,7 @@ type several interface {
 }
 
 // many is the only several there is.
-type many struct{ *Stack }
+type many struct {
+	*Stack
+	steer *atomic.Pointer[host.Steer] // who has which packet
+}

@@ -22,6 +22,8 @@ type peers struct {
 	mail    host.Letter  // scratch
 }
 
+func (st many) share(index int) host.Share { return st.steer.Load().Share(index) }
+
 func (st many) sort(sh *shard, n int) int {
 	p := sh.peers
 	var others [host.MaxShares]bool

@@ -23,7 +23,7 @@ import (
 //     that owns the port.
 //
 // Stack.mu is held meanwhile: what others look for on all shards does not
-// change under their hands.
+// change under their hands. What the methods of many are for, several.go says.
 
 // A spread is what a bound stream and its siblings share.
 type spread struct {

@@ -33,11 +33,10 @@ type Stack struct {
 	several several // nil: there is one shard
 
 	// Where there are several (shards.go, spread.go).
-	mu    sync.Mutex                 // lock and unlock: who changes what all shards must agree on; taken before a shard's
-	post  *postman                   // nil: no Trace
-	steer atomic.Pointer[host.Steer] // who has which packet
-	held  [3]atomic.Int64            // flows of each kind that are held for a forwarder, on all shards
-	next  atomic.Uint32              // whose turn the next socket is
+	mu   sync.Mutex      // lock and unlock: who changes what all shards must agree on; taken before a shard's
+	post *postman        // nil: no Trace
+	held [3]atomic.Int64 // flows of each kind that are held for a forwarder, on all shards
+	next atomic.Uint32   // whose turn the next socket is
 }
 
 // New starts a stack. It owns cfg.Link, or cfg.Links, from now on, also when it returns an error.
@@ -86,7 +85,11 @@ func newStack(cfg *Config, links []link.Link) (*Stack, error) {
 		s.several = cfg.Links.join(s, cfg)
 	}
 	for i, l := range links {
-		sh, err := s.newShard(cfg, l, host.Share{Index: i, Count: len(links)})
+		var share host.Share
+		if s.several != nil {
+			share = s.several.share(i)
+		}
+		sh, err := s.newShard(cfg, l, share)
 		if err != nil {
 			return nil, err
 		}

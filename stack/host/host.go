@@ -30,7 +30,7 @@ type Host struct {
 	loop    parcelQueue // packets to itself
 	lent    parcelQueue // given out by the last Transmit
 	away    parcelQueue // for other Hosts that are one with this
-	steer   Steer
+	steer   owners // nil: alone
 	stuck   []Handle         // datagram sockets that found out or loop full
 	lowats  map[Handle]int32 // of streams with SO_RCVLOWAT
 	turn    int              // who gets the odd place of a batch

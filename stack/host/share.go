@@ -24,17 +24,27 @@ import (
 // the datagram it belongs to, and the datagram again once it is whole. Where
 // somebody forwards, what is for nobody here and no TCP: by its session (share_beyond.go).
 
-// A Share says which of several Hosts one is. The zero Share is the whole.
+// A Share says which of several Hosts one is; Steer.Share makes it. The zero Share is the whole.
 type Share struct {
-	Index int // from 0
-	Count int // 0 or 1: alone; at most MaxShares
+	Index int    // from 0
+	Count int    // at most MaxShares
+	steer owners // nil: alone
+}
+
+// owners is a Steer, which only who makes Shares links.
+type owners interface {
+	Owner(b []byte, self int) int
+	flow(a, b uint32, ap, bp uint16) int
+	port(p uint16) int
+	session(addr uint32, port uint16) int
+	beyondOf(protocols, *addresses) owners
 }
 
 // MaxShares is how many Hosts may be one.
 const MaxShares = 128
 
 func (s Share) valid() bool {
-	return s.Count >= 0 && s.Count <= MaxShares && s.Index >= 0 && s.Index < max(s.Count, 1)
+	return s == Share{} || s.steer != nil && s.Count <= MaxShares && s.Index >= 0 && s.Index < s.Count
 }
 
 // A Steer knows the owner of each packet. The zero value gives all to 0.
@@ -48,6 +58,9 @@ type Steer struct {
 func NewSteer(seed [32]byte, count int) Steer {
 	return Steer{key: derive(&seed, useShares), count: uint64(max(count, 1))}
 }
+
+// Share returns the share of the Host with that index.
+func (s Steer) Share(index int) Share { return Share{index, int(s.count), &s} }
 
 // Owner returns the index of the Host that the IP packet b is for, or self
 // where any will do. It is safe for concurrent use.
@@ -152,12 +165,12 @@ func (s *Steer) among(hash uint64) int {
 
 // mine reports whether a datagram or echo socket here may have a port.
 func (h *Host) mine(k Kind, port uint16) bool {
-	return h.steer.count < 2 || k == Stream || h.steer.port(port) == h.cfg.Share.Index
+	return h.steer == nil || k == Stream || h.steer.port(port) == h.cfg.Share.Index
 }
 
 // myFlow reports whether a connection may be here.
 func (h *Host) myFlow(local, remote netip.AddrPort) bool {
-	return h.steer.count < 2 || h.flowOwner(local, remote) == h.cfg.Share.Index
+	return h.steer == nil || h.flowOwner(local, remote) == h.cfg.Share.Index
 }
 
 func (h *Host) flowOwner(local, remote netip.AddrPort) int {
@@ -167,7 +180,7 @@ func (h *Host) flowOwner(local, remote netip.AddrPort) int {
 // setShare makes h one of several. What is random differs between them, and
 // what must be unique for an address is shared out.
 func (h *Host) setShare(s Share) {
-	h.steer = NewSteer(h.cfg.Seed, s.Count)
+	h.steer = s.steer
 	h.rand.n = uint64(s.Index) << 48
 	h.idStep, h.idFirst = 1, uint16(s.Index)
 	for int(h.idStep) < s.Count {
@@ -186,8 +199,11 @@ type Letter struct {
 // hand keeps p, which another Host owns, until Mail is asked. It reports false
 // where p is for h itself.
 func (h *Host) hand(p *parcel, local bool) bool {
+	if h.steer == nil {
+		return false
+	}
 	to := h.steer.Owner(p.data, h.cfg.Share.Index)
-	if h.steer.count < 2 || to == h.cfg.Share.Index {
+	if to == h.cfg.Share.Index {
 		return false
 	}
 	h.mailTo(to, p, local)

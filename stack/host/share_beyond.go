@@ -27,14 +27,24 @@ func (b *beyond) has(p protocols, n uint32) bool {
 }
 
 // Steer returns what finds the owner of each packet; it is another one after
-// Forward and SetAddresses.
-func (h *Host) Steer() Steer { return h.steer }
+// Forward and SetAddresses. A Host that is alone has the zero Steer.
+func (h *Host) Steer() Steer {
+	if s, several := h.steer.(*Steer); several {
+		return *s
+	}
+	return Steer{}
+}
 
 // lookBeyond makes h.steer know what is forwarded.
 func (h *Host) lookBeyond() {
-	if h.steer.count > 1 && h.fwd.sessioned != 0 {
-		h.steer.beyond = &beyond{h.fwd.sessioned, h.net.own, h.net.broadcasts}
+	if h.steer != nil && h.fwd.sessioned != 0 {
+		h.steer = h.steer.beyondOf(h.fwd.sessioned, &h.net)
 	}
+}
+
+// beyondOf returns the same Steer where the protocols of lifted are forwarded.
+func (s *Steer) beyondOf(lifted protocols, net *addresses) owners {
+	return &Steer{s.key, s.count, &beyond{lifted, net.own, net.broadcasts}}
 }
 
 // session is the owner of the session of a peer's endpoint; of pings the port is their ID.
@@ -56,7 +66,7 @@ func isEchoRequest(m []byte) bool {
 // sessionElsewhere hands a datagram from peer that no socket of ours takes to the Host
 // that has the session, and reports whether that is another one.
 func (h *Host) sessionElsewhere(in *datagram, peer netip.AddrPort) bool {
-	if h.steer.count < 2 || in.local {
+	if h.steer == nil || in.local {
 		return false
 	}
 	to := h.steer.session(number(peer.Addr()), peer.Port())

@@ -142,7 +142,7 @@ func TestSharesOfIdentifications(t *testing.T) {
 		seen := map[uint16]bool{}
 		total := 0
 		for i := range count {
-			h, err := New(Config{Seed: [32]byte{1}, Share: Share{i, count}}, link.Features{MTU: 1500})
+			h, err := New(Config{Seed: [32]byte{1}, Share: NewSteer([32]byte{1}, count).Share(i)}, link.Features{MTU: 1500})
 			require.NoError(t, err)
 			for range 65536 / int(h.idStep) {
 				seen[h.nextID(loopback, everybody, 17)] = true
@@ -158,7 +158,7 @@ func TestHandlesOfShares(t *testing.T) {
 	var hs []*Host
 	var ids []Handle
 	for i := range 3 {
-		h, err := New(Config{Seed: [32]byte{1}, Share: Share{i, 3}}, link.Features{MTU: 1500})
+		h, err := New(Config{Seed: [32]byte{1}, Share: NewSteer([32]byte{1}, 3).Share(i)}, link.Features{MTU: 1500})
 		require.NoError(t, err)
 		s, err := h.Open(1, Datagram)
 		require.NoError(t, err)
@@ -174,12 +174,17 @@ func TestHandlesOfShares(t *testing.T) {
 }
 
 func TestShareIsInRange(t *testing.T) {
-	for s, ok := range map[Share]bool{
-		{}: true, {0, 1}: true, {1, 2}: true, {MaxShares - 1, MaxShares}: true,
-		{1, 0}: false, {1, 1}: false, {-1, 2}: false, {0, -1}: false, {2, 2}: false, {0, MaxShares + 1}: false,
+	of := func(index, count int) Share { return NewSteer([32]byte{1}, count).Share(index) }
+	for _, row := range []struct {
+		share Share
+		ok    bool
+	}{
+		{Share{}, true}, {of(0, 1), true}, {of(1, 2), true}, {of(MaxShares-1, MaxShares), true},
+		{of(1, 0), false}, {of(1, 1), false}, {of(-1, 2), false}, {of(2, 2), false}, {of(0, MaxShares+1), false},
+		{Share{Index: 1, Count: 2}, false},
 	} {
-		_, err := New(Config{Seed: [32]byte{1}, Share: s}, link.Features{MTU: 1500})
-		require.Equal(t, ok, err == nil, s)
+		_, err := New(Config{Seed: [32]byte{1}, Share: row.share}, link.Features{MTU: 1500})
+		require.Equal(t, row.ok, err == nil, row.share)
 	}
 }
 
@@ -188,7 +193,7 @@ func TestShareIsInRange(t *testing.T) {
 func TestOwnersBeyond(t *testing.T) {
 	const us, them, beyond = "192.0.2.2", "192.0.2.1", "198.51.100.7"
 	const self = 6
-	h := newHost(t, 7, us+"/24", featuresOf(1500), func(c *Config) { c.Share = Share{Index: 0, Count: 5} })
+	h := newHost(t, 7, us+"/24", featuresOf(1500), func(c *Config) { c.Share = NewSteer(c.Seed, 5).Share(0) })
 	plain := h.Steer()
 	for _, k := range []Kind{Datagram, Echo, Stream} {
 		s, err := h.Open(1, k)

@@ -67,3 +67,20 @@ func TestReadyFollowsNotSentLowat(t *testing.T) {
 	}
 	ready(t, a, c, socket.POLLOUT)
 }
+
+// SetNoDelay is SetSockOptInt of TCP_NODELAY, with its errors.
+func TestSetNoDelay(t *testing.T) {
+	a, _ := pair(t)
+	s := must(t, a, socket.SOCK_STREAM)
+	for _, on := range []bool{true, false} {
+		require.NoError(t, a.SetNoDelay(s, on))
+		v, err := a.GetSockOptInt(s, socket.IPPROTO_TCP, socket.TCP_NODELAY)
+		require.NoError(t, err)
+		require.Equal(t, on, v != 0)
+	}
+	for name, fd := range map[string]int{"datagram": must(t, a, socket.SOCK_DGRAM), "none": 1 << 20} {
+		want := a.SetSockOptInt(fd, socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+		require.Error(t, want, name)
+		require.Equal(t, want, a.SetNoDelay(fd, true), name)
+	}
+}

@@ -3,6 +3,11 @@
 // what comes back. It exists to be weighed:
 //
 //	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o fetch ./testdata/fetch && ls -l fetch
+//
+// Nothing is lost but some KB, and at most a few requests in a hundred, with functions that lie
+// side by side and, in Go 1.26, with the collector of Go 1.25:
+//
+//	CGO_ENABLED=0 GOEXPERIMENT=nogreenteagc go build -trimpath -ldflags '-s -w -funcalign=1' -o fetch ./testdata/fetch
 package main
 
 import (
