@@ -46,7 +46,9 @@ func (cn *conn) tunnel(u *url.URL) error {
 		return cn.unanswered(err, interim)
 	}
 	if h.code >= 300 {
-		return &Error{Kind: RecvFailed, Op: cn.doing, Text: "it refused: " + quote(h.line)}
+		refused := &Error{Kind: RecvFailed, Op: cn.doing, Text: "it refused: " + quote(h.line)}
+		cn.observe(Step{Kind: Tunnelled, Raw: h.raw, Err: refused})
+		return refused
 	}
 	if cn.buffered() > 0 { // the server's first bytes come only after ours
 		return cn.named(weird("the proxy sent more than its answer"))

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sockeye-net/sockeye/apps/http"
+	"github.com/sockeye-net/sockeye/apps/url"
 )
 
 // Exit codes of get: curl(1)'s.
@@ -18,6 +19,7 @@ const (
 	curlWrite      = 23
 	curlRead       = 26
 	curlRange      = 33 // the server cannot resume
+	curlResume     = 36 // nothing is there to go on at
 	curlInterface  = 45 // the TUN cannot be used
 	curlOption     = 49 // an option that cannot be, such as of --resolve
 	curlRecv       = 56
@@ -134,6 +136,10 @@ func curlCode(err error) int {
 	case http.EmptyReply:
 		return 52
 	case http.BadRedirect:
+		var bad *url.Error
+		if errors.As(err, &bad) { // it leads to no URL
+			return 3
+		}
 		return 47
 	case http.SendFailed:
 		return 55

@@ -68,12 +68,13 @@ func (p *program) runWS(cmd *cobra.Command, f *wsFlags) error {
 	if f.stomp != "" {
 		f.user = "" // it is the broker's
 	}
-	if err := f.fields(r); err != nil {
-		return usage(cmd, err)
+	if err := f.fields(r, p.in); err != nil {
+		return unasked(cmd, err)
 	}
 	if f.most < 0 || f.connect <= 0 {
 		return usage(cmd, errors.New("-m must not be negative, and --connect-timeout must be more than 0"))
 	}
+	minePipes()
 	return p.within(&f.linkFlags, unusable(cmd), func(s *session, stop *interruption) error {
 		ctx, cancel := f.lasting(stop)
 		defer cancel()
