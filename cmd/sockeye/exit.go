@@ -153,7 +153,7 @@ func curlCode(err error) int {
 
 // plain takes the name of a package of ours off an error's text.
 func plain(err error) error {
-	for _, prefix := range []string{"setup: ", "tun: ", "stack: ", "link: "} {
+	for _, prefix := range []string{"setup: ", "tun: ", "stack: ", "link: ", "capture: "} {
 		if text, ok := strings.CutPrefix(err.Error(), prefix); ok {
 			return &renamed{text, err}
 		}
