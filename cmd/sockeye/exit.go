@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -57,6 +58,21 @@ func (e *exit) Error() string {
 func (e *exit) Unwrap() error { return e.err }
 
 func fail(code int, err error) error { return &exit{code, err} }
+
+// badFlag is what is wrong with a flag, in words for people.
+func badFlag(err error) error {
+	before, after, ok := strings.Cut(err.Error(), "strconv.")
+	if !ok {
+		return err
+	}
+	switch {
+	case strings.HasSuffix(after, strconv.ErrRange.Error()):
+		return errors.New(before + "the number is too large or too small")
+	case strings.HasPrefix(after, "ParseBool"):
+		return errors.New(before + "it is true or false")
+	}
+	return errors.New(before + "that is no number")
+}
 
 // usage is an error in how the command was called.
 func usage(cmd *cobra.Command, err error) error {

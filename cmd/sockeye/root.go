@@ -66,7 +66,7 @@ Begin with:  sockeye demo`,
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, badFlag(err)) })
 	root.AddCommand(p.demo(), p.explain(), p.bench(), p.get(), p.dig(), p.dns(), p.ping(), p.run(), p.serve(), p.balance(), p.ws(), p.up(), p.down(), p.version())
 	root.AddCommand(p.inside())
 	root.InitDefaultHelpCmd()
