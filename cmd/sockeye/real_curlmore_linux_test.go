@@ -62,6 +62,7 @@ func TestGetAsCurlToo(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("0123456789"), 0o644))
 	raw := map[string]string{
 		"/elsewhere": "HTTP/1.1 301 X\r\nLocation: http://b.test:99999/\r\nContent-Length: 0\r\n\r\n",
+		"/other":     "HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-2/10\r\nContent-Length: 3\r\n\r\n012",
 		"/chunks":    "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 16\r\n\r\nthis is no gzip!",
 	}
 	w.raw("82", raw)
@@ -78,6 +79,7 @@ func TestGetAsCurlToo(t *testing.T) {
 		{"-f -i -o", []string{"-f", "-i", "-o", "DIR/page", at + "/404"}, 22},
 		{"-i of a server without ranges", []string{"-i", "-C", "2", at + "/x"}, 33},
 		{"-i of a body that is not what it says", []string{"-i", "--compressed", "-H", "Accept-Encoding: gzip", odd + "/chunks"}, 61},
+		{"-C of a server that sends another part", []string{"-C", "2", odd + "/other"}, 33},
 		{"-L to where no URL leads", []string{"-L", odd + "/elsewhere"}, 3},
 		{"-x that is none", []string{"-x", kernelIP + ":3128:x", at + "/x"}, 5},
 		{"a proxy's password in percents", []string{"-x", "http://u%40:p%3a@" + kernelIP + ":80", at + "/x"}, 0},

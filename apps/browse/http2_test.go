@@ -1,0 +1,33 @@
+//go:build linux
+
+package browse
+
+import (
+	"io"
+	nethttp "net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockeye-net/sockeye/apps/http"
+)
+
+// How long a body is to be is known with HTTP/2 as with HTTP/1: progress is told by it.
+func TestLengthIsKnown(t *testing.T) {
+	for _, kind := range []string{"http", "https", "h2"} {
+		w := newWorld(t)
+		site := w.serve(kind, "example.com", func(rw nethttp.ResponseWriter, r *nethttp.Request) {
+			if r.URL.Path == "/known" {
+				rw.Header().Set("Content-Length", "5")
+			}
+			io.WriteString(rw, "hello")
+			rw.(nethttp.Flusher).Flush()
+		})
+		for path, want := range map[string]int64{"/known": 5, "/unknown": -1} {
+			resp, body, err := w.fetch(&http.Request{URL: site + path})
+			require.NoError(t, err)
+			require.Equal(t, "hello", body)
+			require.Equal(t, want, resp.Length, kind+path)
+		}
+	}
+}
