@@ -31,3 +31,16 @@ func TestLengthIsKnown(t *testing.T) {
 		}
 	}
 }
+
+// A Host of one's own goes along with HTTP/2 as with HTTP/1 (RFC 9113 8.3.1: as :authority), and the target stays.
+func TestHostOfOnesOwn(t *testing.T) {
+	for _, kind := range []string{"http", "https", "h2"} {
+		w := newWorld(t)
+		site := w.serve(kind, "example.com", echo)
+		for _, path := range []string{"/x?y", "//two", "/"} {
+			_, _, err := w.fetch(&http.Request{URL: site + path, Fields: []http.Field{{Name: "Host", Value: "other.test:81"}}})
+			require.NoError(t, err, kind)
+			require.Contains(t, w.told(), "GET other.test:81"+path+" HTTP/")
+		}
+	}
+}

@@ -189,3 +189,34 @@ func TestGetNames(t *testing.T) {
 		require.NotContains(t, p.stderr(), "hush")
 	}
 }
+
+// What has not changed stays in the file as it is.
+func TestGetEveryKeepsTheFile(t *testing.T) {
+	w := newWorld(t)
+	m, _ := w.serveMirror()
+	file := filepath.Join(w.dir, "page")
+	p := w.start(sockeye(on("get", "--every", "10ms", "-o", file, "http://"+kernelIP+"/file")...))
+	w.eventually("it is asked again", func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return len(m.log) >= 4
+	})
+	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
+	p.wait(t)
+	require.Equal(t, 130, p.code)
+	b, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, strings.Repeat("0123456789", 10), string(b))
+}
+
+// Ctrl-C ends a batch of questions, and not the one that is asked just then.
+func TestDigBatchInterrupted(t *testing.T) {
+	w := newWorld(t)
+	p := sockeye(on("dig", "@192.0.2.77", "-v", "+time=1", "+tries=1", "-f", "-")...)
+	p.Stdin = strings.NewReader(strings.Repeat("example.com\n", 500))
+	r := w.start(p)
+	w.eventually("it asks", func() bool { return strings.Contains(r.stderr(), "send(") || strings.Contains(r.stderr(), "example.com") })
+	require.NoError(t, p.Process.Signal(os.Interrupt))
+	r.wait(t)
+	require.Equal(t, 130, r.code)
+}
