@@ -92,7 +92,7 @@ are explained, and nothing is sent.`,
 func (f *getFlags) requestFlags(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVarP(&f.method, "request", "X", "", "use this `METHOD`")
-	fl.VarP(&dataFlag{&f.data, 'd'}, "data", "d", "POST these `BYTES`; @FILE: what is in the file, without its line ends")
+	fl.VarP(&dataFlag{&f.data, 'd'}, "data", "d", "POST these `BYTES`; @FILE (@-: the input): what it has, no line ends")
 	fl.Var(&dataFlag{&f.data, 'r'}, "data-raw", "-d in which @ has no meaning (`BYTES`)")
 	fl.Var(&dataFlag{&f.data, 'b'}, "data-binary", "-d in which a file keeps its line ends (`BYTES`)")
 	fl.StringVarP(&f.referer, "referer", "e", "", "what page led here (`URL`); URL;auto: then each redirect")

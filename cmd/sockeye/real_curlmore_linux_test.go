@@ -215,7 +215,9 @@ func TestDigBatchInterrupted(t *testing.T) {
 	p := sockeye(on("dig", "@192.0.2.77", "-v", "+time=1", "+tries=1", "-f", "-")...)
 	p.Stdin = strings.NewReader(strings.Repeat("example.com\n", 500))
 	r := w.start(p)
-	w.eventually("it asks", func() bool { return strings.Contains(r.stderr(), "send(") || strings.Contains(r.stderr(), "example.com") })
+	w.eventually("it asks", func() bool {
+		return strings.Contains(r.stderr(), "send(") || strings.Contains(r.stderr(), "example.com")
+	})
 	require.NoError(t, p.Process.Signal(os.Interrupt))
 	r.wait(t)
 	require.Equal(t, 130, r.code)

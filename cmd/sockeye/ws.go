@@ -148,7 +148,10 @@ func wsError(ctx context.Context, err error) error {
 	case errors.As(err, &mine):
 		return mine
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &call):
-		return &http.Error{Kind: http.RecvFailed, Text: "the connection ended without a word", Err: err}
+		return &http.Error{Kind: http.RecvFailed, Text: "the connection ended without a word: " + atBottom(err)}
+	}
+	if text, ok := strings.CutPrefix(err.Error(), "stomp: "); ok { // the broker says No, or is none
+		return &http.Error{Kind: http.RecvFailed, Text: text}
 	}
 	return &http.Error{Kind: http.RecvFailed, Text: "the server says what it must not: " + atBottom(err)}
 }
