@@ -217,6 +217,15 @@ func TestAttack_73_Credentials(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "GET "+first[7:]+"/ HTTP/1.1 Bearer x|hand=3; mine=1\nGET "+other[7:]+"/ HTTP/1.1 |theirs=2", w.told())
 
+	secrets := []http.Field{{Name: "proxy-authorization", Value: "Basic x"}, {Name: "X-Own", Value: "goes along"}}
+	var heard atomic.Pointer[nethttp.Header]
+	listener := w.serve("http", "d.test", func(_ nethttp.ResponseWriter, r *nethttp.Request) { heard.Store(&r.Header) })
+	_, _, err = w.fetch(&http.Request{URL: w.serve("http", "a.test", to(302, listener+"/")), Fields: secrets})
+	require.NoError(t, err)
+	require.Empty(t, heard.Load().Get("Proxy-Authorization"))
+	require.Equal(t, "goes along", heard.Load().Get("X-Own"))
+	w.told()
+
 	// Another port is another origin; the same one is not.
 	same := w.serve("http", "a.test", func(rw nethttp.ResponseWriter, r *nethttp.Request) {
 		if r.URL.Path == "/" {

@@ -43,6 +43,9 @@ func parseCookie(u *url.URL, field string, now time.Time) (c Cookie, ok bool) {
 		return c, false
 	}
 	c = Cookie{Name: set.Name, Value: set.Value, Secure: set.Secure, HTTPOnly: set.HttpOnly, Expires: set.Expires}
+	if set.Quoted { // the quotes are a part of it (RFC 6265 5.2)
+		c.Value = `"` + set.Value + `"`
+	}
 	switch {
 	case set.MaxAge < 0:
 		c.Expires = now.Add(-time.Second)

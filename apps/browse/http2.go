@@ -135,7 +135,7 @@ func (b *Browser) request2(r *http.Request, u *url.URL) *nethttp.Request {
 	}
 	q := &nethttp.Request{
 		Method: method, Host: u.HostPort(), Header: nethttp.Header{},
-		URL: &neturl.URL{Scheme: u.Scheme, Host: u.HostPort(), Opaque: "//" + u.HostPort() + u.Target()},
+		URL: &neturl.URL{Scheme: u.Scheme, Host: u.HostPort()},
 	}
 	agent := b.Client.UserAgent
 	if agent == "" {
@@ -159,6 +159,7 @@ func (b *Browser) request2(r *http.Request, u *url.URL) *nethttp.Request {
 			q.Header[key] = append(q.Header[key], f.Value)
 		}
 	}
+	q.URL.Opaque = "//" + q.Host + u.Target() // net/http takes the host off again
 	if r.Body != nil {
 		q.Body, q.ContentLength = io.NopCloser(r.Body), r.Length
 		if r.Length >= 0 {

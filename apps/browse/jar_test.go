@@ -30,6 +30,7 @@ func parse(t testing.TB, s string) *url.URL {
 func TestReqC_HTTPCookies(t *testing.T) {
 	for _, row := range []struct{ name, from, set, to, want string }{
 		{"the same host", "http://a.test/", "x=1", "http://a.test/y", "x=1"},
+		{"5.2: quotes are a part of the value", "http://a.test/", `x="a b"`, "http://a.test/y", `x="a b"`},
 		{"5.3: without Domain only that host", "http://a.test/", "x=1", "http://b.a.test/", ""},
 		{"5.1.3: with Domain those below it too", "http://b.a.test/", "x=1; Domain=a.test", "http://c.a.test/", "x=1"},
 		{"5.2.3: a leading dot says nothing", "http://b.a.test/", "x=1; Domain=.A.test", "http://a.test/", "x=1"},

@@ -1,9 +1,11 @@
 package browse
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"os"
 	"time"
 
 	"github.com/sockeye-net/sockeye/apps/http"
@@ -75,6 +77,8 @@ func distrust(host string, err error) error {
 		return &http.Error{Kind: http.BadCertificate, Op: op, Text: "its certificate is not good", Err: err}
 	case errors.Is(err, http.ErrTruncated):
 		return &http.Error{Kind: http.TLSFailed, Op: op, Text: "the server ended the connection"}
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return &http.Error{Kind: http.Timeout, Op: op, Text: "no answer in the time allowed; the server or the path is slow, or does not speak TLS there"}
 	}
 	return &http.Error{Kind: http.TLSFailed, Op: op, Err: err}
 }

@@ -72,7 +72,7 @@ func (b *Browser) talks(c net.Conn, err error) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c = &lastToClose{Conn: c}
+	c = &lastToClose{Conn: &unmasked{Conn: c}}
 	if b.Talks != nil {
 		c = b.Talks(c)
 	}

@@ -83,3 +83,36 @@ func TestWebSocket_RFC6455(t *testing.T) {
 	_, err := w.WebSocket(ctx, local, parse(t, stranger), nil, nil)
 	require.ErrorIs(t, err, http.BadCertificate)
 }
+
+// A mask is seen wherever the reads cut the frames.
+func TestUnmasked(t *testing.T) {
+	const head = "HTTP/1.1 101 X\r\nA: b\r\r\n\r\n"
+	good := head + "\x81\x01a" + "\x82\x7e\x00\x80" + strings.Repeat("\x80", 128) + "\x82\x7f\x00\x00\x00\x00\x00\x00\x00\x01b" + "\x89\x00"
+	all := good + "\x81\x81\x01\x02\x03\x04a"
+	for size := 1; size <= len(all); size++ {
+		ours, theirs := net.Pipe()
+		go func() {
+			for rest := all; rest != ""; {
+				n, err := theirs.Write([]byte(rest[:min(size, len(rest))]))
+				if err != nil {
+					return
+				}
+				rest = rest[n:]
+			}
+		}()
+		u, got := &unmasked{Conn: ours}, []byte(nil)
+		buf := make([]byte, 200)
+		for {
+			n, err := u.Read(buf)
+			got = append(got, buf[:n]...)
+			if err != nil {
+				require.ErrorIs(t, err, errMasked)
+				break
+			}
+		}
+		require.True(t, strings.HasPrefix(string(got), good), "%d: %q", size, got)
+		require.LessOrEqual(t, len(got), len(good)+1)
+		require.NoError(t, ours.Close())
+		require.NoError(t, theirs.Close())
+	}
+}

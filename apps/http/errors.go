@@ -3,6 +3,7 @@ package http
 import (
 	"errors"
 	"strconv"
+	"syscall"
 )
 
 // A Kind is what went wrong, as coarse as a program needs it. It is an error too, so that
@@ -65,7 +66,11 @@ func (e *Error) Unwrap() []error {
 
 func (e *Error) Error() string {
 	s := e.Op
-	for _, part := range []string{e.Text, causeText(e.Err)} {
+	why := causeText(e.Err)
+	if e.Kind == Timeout && e.Text != "" && e.Err == syscall.EAGAIN {
+		why = "" // that nothing was there is how the calls say it
+	}
+	for _, part := range []string{e.Text, why} {
 		if part == "" {
 			continue
 		}

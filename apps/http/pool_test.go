@@ -1,6 +1,7 @@
 package http
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -34,4 +35,29 @@ func TestTurnGoesOn(t *testing.T) {
 	require.False(t, c.wait(l, late, time.Now().Add(time.Hour)))
 	require.True(t, c.wait(l, next, time.Now().Add(time.Hour)))
 	require.Len(t, c.pool.lanes, 1, "who has the turn comes back to it")
+}
+
+// Of too many idle connections the one goes that has been idle for longest, whatever its host.
+func TestOldestIdleMakesRoom(t *testing.T) {
+	begin := time.Unix(1e9, 0)
+	c := &Client{}
+	idle := func(host string, after time.Duration) *conn {
+		l := c.pool.lane(host)
+		_, _ = l.claim(c.PerHost)
+		return c.pool.swap(&conn{client: c, lane: l, since: begin.Add(after)})
+	}
+	at := func(i int) string { return fmt.Sprintf("host%d", i) }
+	for i := range maxIdle { // the older the higher the number
+		require.Nil(t, idle(at(i), time.Duration(maxIdle-i)*time.Second))
+	}
+	for i := maxIdle - 1; i >= 0; i-- {
+		out := idle("another", time.Minute)
+		require.NotNil(t, out)
+		require.Equal(t, at(i), out.lane.key)
+		c.pool.lane("another").idle = nil // as if it were taken again
+		c.pool.idle--
+		if i > 0 { // and as many as before are left
+			require.Nil(t, idle(fmt.Sprint("late", i), time.Hour))
+		}
+	}
 }

@@ -149,7 +149,7 @@ func (r *Request) check() error {
 	case !isToken(m):
 		return badRequest("no method has the name " + quote(m))
 	case m == "CONNECT":
-		return badRequest("CONNECT makes a tunnel through a proxy: set Client.Proxy")
+		return badRequest("CONNECT is asked of a proxy only, and by itself where the URL is one of https: give a proxy and such a URL")
 	case m == "TRACE" && r.Body != nil:
 		return badRequest("TRACE has no body (RFC 9110 9.3.8)")
 	case r.Old && r.Body != nil && r.Length < 0:

@@ -79,7 +79,9 @@ func (cn *conn) tunnel(u *url.URL) error {
 		return cn.unanswered(err)
 	}
 	if h.code >= 300 {
-		return cn.problem(RecvFailed, "it refused: "+quote(h.line), nil)
+		refused := cn.problem(RecvFailed, "it refused: "+quote(h.line), nil)
+		cn.observe(&Step{Kind: Tunnelled, Raw: h.raw, Err: refused})
+		return refused
 	}
 	if cn.buffered() > 0 { // the server's first bytes come only after ours
 		return cn.named(weird("the proxy sent more than its answer"))

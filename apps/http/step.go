@@ -15,7 +15,7 @@ const (
 	Connected                         // to Remote, from Local
 	ConnectFailed                     // to Remote, Err says why
 	Reused                            // an idle connection from Local to Remote
-	Tunnelled                         // a proxy has connected us: Raw is what it said
+	Tunnelled                         // a proxy has connected us, or Err says why not: Raw is what it said
 	Secured                           // TLS is agreed, or Err says why not
 	RequestSent                       // Raw is what was sent
 	BodySent                          // Bytes bytes of the request's body

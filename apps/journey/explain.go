@@ -36,7 +36,7 @@ func (j *Journey) Explain(r *capture.Reader) error {
 		return err
 	}
 	if len(x.packets) == 0 {
-		return ErrNothing
+		return x.left.nothing()
 	}
 	x.orient()
 	j.mu.Lock()
@@ -56,7 +56,8 @@ type explainer struct {
 	order   []*conversation
 	beside  []*captured // what is no TCP
 	strange int         // packets of others
-	cut     bool        // there are more in the file
+	left    leftOut
+	cut     bool // there are more in the file
 }
 
 // A captured packet is one of the file.
@@ -98,6 +99,8 @@ func (x *explainer) read(r *capture.Reader) (n int, err error) {
 		}
 		if c := take(p, begin); c != nil {
 			x.packets = append(x.packets, c)
+		} else {
+			x.left.count(p)
 		}
 	}
 }
@@ -291,6 +294,7 @@ func (x *explainer) tell() {
 		if x.strange > 0 {
 			j.paragraph(j.t("%s between other hosts are left out.", j.n(int64(x.strange), "packet")))
 		}
+		x.left.tell(j)
 		if x.cut {
 			j.paragraph(j.t("The file goes on: only the first %s are told.", j.n(mostExplained, "packet")))
 		}

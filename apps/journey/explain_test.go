@@ -189,3 +189,35 @@ func FuzzExplain(f *testing.F) {
 		require.NoError(t, j.WritePage(io.Discard))
 	})
 }
+
+// What is left out of a file is said, and so is why there is nothing to tell.
+func TestExplainSaysWhatIsLeftOut(t *testing.T) {
+	s := newSniffer(t, layers.LinkTypeEthernet)
+	s.conversation()
+	frame := func(s *sniffer, kind uint16, b ...byte) {
+		b = append(append(make([]byte, 12), byte(kind>>8), byte(kind)), b...)
+		require.NoError(t, s.w.WritePacket(gopacket.CaptureInfo{Timestamp: s.at, CaptureLength: len(b), Length: len(b)}, b))
+	}
+	frame(s, 0x86DD, 0x60, 0, 0, 0)
+	frame(s, 0x86DD, 0x60, 0, 0, 0)
+	frame(s, 0x0806, 0, 1)
+	text := unwrapped(explained(t, s.file.Bytes(), "en"))
+	require.Contains(t, text, "Left out: 2 packets of IPv6, since this stack speaks IPv4.")
+	require.Contains(t, text, "Left out: 1 packet of no IP.")
+
+	why := func(file []byte) error {
+		return New(Options{Out: io.Discard}).Explain(capture.NewReader(bytes.NewReader(file)))
+	}
+	only := newSniffer(t, layers.LinkTypeEthernet)
+	frame(only, 0x86DD, 0x60, 0, 0, 0)
+	require.ErrorIs(t, why(only.file.Bytes()), ErrNothing)
+	require.ErrorContains(t, why(only.file.Bytes()), "but IPv6")
+	air := newSniffer(t, layers.LinkTypeIEEE802_11)
+	frame(air, 0x0800, 0x45, 0, 0, 0)
+	require.ErrorContains(t, why(air.file.Bytes()), "type 105")
+	whole := s.file.Bytes()
+	require.ErrorContains(t, why(whole[:len(whole)-3]), "malformed pcap: cut short")
+	require.ErrorContains(t, why(whole[:5]), "too short")
+	require.ErrorContains(t, why([]byte("hello, this is text")), "neither pcap nor pcapng")
+	require.ErrorContains(t, why([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x00")), "gzip")
+}

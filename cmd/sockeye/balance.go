@@ -57,7 +57,7 @@ func (f *balanceFlags) targets() (ts []balance.Target, err error) {
 	for _, to := range f.to {
 		addr, weight, weighted := strings.Cut(to, "=")
 		t := balance.Target{Weight: 1}
-		if t.To, err = netip.ParseAddrPort(addr); err != nil {
+		if t.To, err = netip.ParseAddrPort(addr); err != nil || !t.To.Addr().Is4() || t.To.Port() == 0 {
 			return nil, fmt.Errorf("--to %q: write an address and a port, such as 192.0.2.1:8080", to)
 		}
 		if weighted {
@@ -95,7 +95,11 @@ func (p *program) runBalance(cmd *cobra.Command, f *balanceFlags) error {
 			return n.DialContext(ctx, "tcp", to.String())
 		}}
 		s.tellDevice(p.err)
-		fmt.Fprintf(p.err, "balancing %s over %d servers, %s\n", reachable(l, s), len(ts), policy)
+		servers := fmt.Sprint(len(ts), " servers")
+		if len(ts) == 1 {
+			servers = "one server"
+		}
+		fmt.Fprintf(p.err, "balancing %s over %s, %s\n", reachable(l, s), servers, policy)
 		over := make(chan struct{})
 		go func() {
 			defer close(over)

@@ -105,6 +105,8 @@ func TestBadInput(t *testing.T) {
 		{"dig: not an option (dig: 1)", "dig example.com +nonsense", 1, "+nonsense"},
 		{"dig: not a number (dig: 1)", "dig example.com +time=soon", 1, "+time=soon"},
 		{"dig: no such address (dig: 1)", "dig -x 1.2.3", 1, "-x"},
+		{"dig: no port (dig: 1)", "dig -p x example.com", 1, "that is no number"},
+		{"dig: no port that can be (dig: 1)", "dig -p 99999 example.com", 1, "too large"},
 		{"dig: no batch file (dig: 8)", "dig -f /no/such/file", 8, "batch file"},
 		{"dig: no hints (dig: 10)", "dig +trace --hints /no/such/file example.com", 10, "root hints"},
 		{"dig: hints without a server (dig: 10)", "dig +trace --hints /dev/null example.com", 10, "a.root-servers.net"},
@@ -141,6 +143,8 @@ func TestBadInput(t *testing.T) {
 		{"explain: no such language", "explain --lang xx /etc/hostname", 2, "en or ko"},
 		{"balance: no servers", "balance", 2, "--to"},
 		{"balance: no port", "balance --to 192.0.2.1", 2, "192.0.2.1:8080"},
+		{"balance: no port that can be", "balance --to 192.0.2.1:0", 2, "192.0.2.1:8080"},
+		{"balance: IPv6", "balance --to [::1]:80", 2, "192.0.2.1:8080"},
 		{"balance: no such policy", "balance --to 192.0.2.1:1 --by luck", 2, "round-robin"},
 		{"balance: no such weight", "balance --to 192.0.2.1:1=0", 2, "1 to 1000"},
 		{"bench: no rounds", "bench --rounds 0", 2, "above zero"},
@@ -165,6 +169,7 @@ func TestBadInput(t *testing.T) {
 			require.Equal(t, r.code, code, errs)
 			require.Empty(t, out)
 			require.Contains(t, errs, r.want)
+			require.NotContains(t, errs, "strconv")
 			if r.code == 3 { // a bad URL: the second line points at what is wrong
 				require.Regexp(t, `^sockeye get: .*\n +\^ .*\n$`, errs)
 				return

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -76,7 +77,7 @@ answered, 10 for an error of our own.`,
 }
 
 func (p *program) runDig(cmd *cobra.Command, f *digFlags, args []string) error {
-	asks, err := f.asks(args)
+	asks, err := f.asks(args, p.in)
 	if err != nil {
 		var e *exit
 		if errors.As(err, &e) {
@@ -113,24 +114,52 @@ func (p *program) runDig(cmd *cobra.Command, f *digFlags, args []string) error {
 	})
 }
 
-// asks are the questions of the command line, or of the batch file.
-func (f *digFlags) asks(args []string) ([]*digAsk, error) {
+// ofLine takes the flags out of a batch file's line that it may have: -x, -t and -q.
+func (f *digFlags) ofLine(words []string) (g *digFlags, rest []string, err error) {
+	of := *f
+	flags := map[string]*string{"-x": &of.reverse, "-t": &of.kind, "-q": &of.query}
+	for i := 0; i < len(words); i++ {
+		w := words[i]
+		to := flags[w[:min(2, len(w))]]
+		switch {
+		case to == nil:
+			rest = append(rest, w)
+		case len(w) > 2:
+			*to = w[2:]
+		case i+1 < len(words):
+			i++
+			*to = words[i]
+		default:
+			return nil, nil, fmt.Errorf("%s needs a value", w)
+		}
+	}
+	return &of, rest, nil
+}
+
+// asks are the questions of the command line, or of the batch file (-: standard input).
+func (f *digFlags) asks(args []string, in io.Reader) ([]*digAsk, error) {
 	if f.batch == "" {
 		a, err := f.parse(args)
 		return []*digAsk{a}, err
 	}
-	file, err := os.Open(f.batch)
+	b, err := readAll(in, f.batch)
 	if err != nil {
 		return nil, fail(digNoBatch, fmt.Errorf("cannot open the batch file: %w", err))
 	}
-	defer file.Close()
 	var out []*digAsk
-	for lines := bufio.NewScanner(file); lines.Scan(); {
+	for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
 		line := strings.TrimSpace(lines.Text())
 		if line == "" || line[0] == '#' || line[0] == ';' {
 			continue
 		}
-		a, err := f.parse(append(args[:len(args):len(args)], strings.Fields(line)...))
+		g, words, err := f.ofLine(strings.Fields(line))
+		if err == nil {
+			words = append(args[:len(args):len(args)], words...)
+		}
+		var a *digAsk
+		if err == nil {
+			a, err = g.parse(words)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %q: %w", f.batch, line, err)
 		}
@@ -141,6 +170,10 @@ func (f *digFlags) asks(args []string) ([]*digAsk, error) {
 	}
 	return out, nil
 }
+
+// typeANY is for everything that there is at a name; as with dig TCP is asked at once, since that is much, unless
+// somebody says otherwise.
+const typeANY dns.Type = 255
 
 // ask asks the session's name servers, or from the root on.
 func (p *program) ask(s *session, f *digFlags, o *digAsk, roots []dns.Hint) error {
@@ -156,7 +189,7 @@ func (p *program) ask(s *session, f *digFlags, o *digAsk, roots []dns.Hint) erro
 	}
 	r := s.resolver()
 	r.Servers = atPort(servers, f.port)
-	r.Timeout, r.Attempts, r.TCPOnly, r.NoEDNS, r.NoMixedCase, r.Flags = o.wait, o.tries, o.tcp, o.noEDNS, o.noMixedCase, o.flags
+	r.Timeout, r.Attempts, r.TCPOnly, r.NoEDNS, r.NoMixedCase, r.Flags = o.wait, o.tries, o.tcp || o.t == typeANY && !o.udp, o.noEDNS, o.noMixedCase, o.flags
 	r.KeepTruncated = o.ignore
 	if s.tell != nil {
 		s.tell.Question(o.name, o.t, r.Servers)

@@ -13,6 +13,7 @@ import (
 // digOptions are what dig's words with a plus say.
 type digOptions struct {
 	tcp, short, trace, json bool
+	udp                     bool // +notcp
 	search, ignore          bool
 	minimise                bool
 	wait                    time.Duration
@@ -66,6 +67,9 @@ func (o *digOptions) set(word string) error {
 			return nil // it is so anyway
 		}
 		return fmt.Errorf("+%s is not known here", word)
+	}
+	if plain == "tcp" || plain == "vc" {
+		o.udp = off
 	}
 	all := o.switches()
 	if b := all[plain]; b != nil {

@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sockeye-net/sockeye/apps/http"
+	"github.com/sockeye-net/sockeye/apps/url"
 )
 
 // Exit codes of get: curl(1)'s.
@@ -18,6 +20,7 @@ const (
 	curlWrite      = 23
 	curlRead       = 26
 	curlRange      = 33 // the server cannot resume
+	curlResume     = 36 // nothing is there to go on at
 	curlInterface  = 45 // the TUN cannot be used
 	curlOption     = 49 // an option that cannot be, such as of --resolve
 	curlRecv       = 56
@@ -55,6 +58,21 @@ func (e *exit) Error() string {
 func (e *exit) Unwrap() error { return e.err }
 
 func fail(code int, err error) error { return &exit{code, err} }
+
+// badFlag is what is wrong with a flag, in words for people.
+func badFlag(err error) error {
+	before, after, ok := strings.Cut(err.Error(), "strconv.")
+	if !ok {
+		return err
+	}
+	switch {
+	case strings.HasSuffix(after, strconv.ErrRange.Error()):
+		return errors.New(before + "the number is too large or too small")
+	case strings.HasPrefix(after, "ParseBool"):
+		return errors.New(before + "it is true or false")
+	}
+	return errors.New(before + "that is no number")
+}
 
 // usage is an error in how the command was called.
 func usage(cmd *cobra.Command, err error) error {
@@ -134,6 +152,10 @@ func curlCode(err error) int {
 	case http.EmptyReply:
 		return 52
 	case http.BadRedirect:
+		var bad *url.Error
+		if errors.As(err, &bad) { // it leads to no URL
+			return 3
+		}
 		return 47
 	case http.SendFailed:
 		return 55
@@ -147,7 +169,7 @@ func curlCode(err error) int {
 
 // plain takes the name of a package of ours off an error's text.
 func plain(err error) error {
-	for _, prefix := range []string{"setup: ", "tun: ", "stack: ", "link: "} {
+	for _, prefix := range []string{"setup: ", "tun: ", "stack: ", "link: ", "capture: "} {
 		if text, ok := strings.CutPrefix(err.Error(), prefix); ok {
 			return &renamed{text, err}
 		}

@@ -62,7 +62,7 @@ func (p *program) runExplain(f *explainFlags, name string) error {
 	j := journey.New(journey.Options{Out: p.out, Us: "our side", Peer: "the peer", Color: isTerminal(p.out), Lang: f.lang, All: f.all, Page: page != nil, Title: filepath.Base(name)})
 	err := j.Explain(capture.NewReader(in))
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = fail(1, fmt.Errorf("%s: %w", name, err))
+		err = fail(1, fmt.Errorf("%s: %w", name, plain(err)))
 	}
 	if e := page.write(j); e != nil {
 		err = errors.Join(err, fail(1, e))

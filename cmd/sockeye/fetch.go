@@ -111,8 +111,10 @@ func (f *fetch) step(st http.Step) {
 			f.talks()
 		}
 	case http.Tunnelled:
-		f.tunnelled(st.Raw)
-		tell.Secure()
+		if st.Err == nil {
+			f.tunnelled(st.Raw)
+			tell.Secure()
+		}
 	case http.Secured:
 		if st.Err != nil {
 			tell.Secured(f.handshake(nil, st.Err))

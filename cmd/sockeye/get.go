@@ -23,8 +23,7 @@ type getFlags struct {
 	agent    string
 	noAgent  bool // -A ""
 	referer  string
-	cookie   string
-	engine   bool // -b "": cookies are kept, and none is there to begin with
+	cookie   []string // each -b, see baked
 	head     bool
 	old      bool // HTTP/1.0
 	only1    bool // HTTP/1.1 at most
@@ -93,7 +92,7 @@ are explained, and nothing is sent.`,
 func (f *getFlags) requestFlags(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVarP(&f.method, "request", "X", "", "use this `METHOD`")
-	fl.VarP(&dataFlag{&f.data, 'd'}, "data", "d", "POST these `BYTES`; @FILE: what is in the file, without its line ends")
+	fl.VarP(&dataFlag{&f.data, 'd'}, "data", "d", "POST these `BYTES`; @FILE (@-: the input): what it has, no line ends")
 	fl.Var(&dataFlag{&f.data, 'r'}, "data-raw", "-d in which @ has no meaning (`BYTES`)")
 	fl.Var(&dataFlag{&f.data, 'b'}, "data-binary", "-d in which a file keeps its line ends (`BYTES`)")
 	fl.StringVarP(&f.referer, "referer", "e", "", "what page led here (`URL`); URL;auto: then each redirect")
@@ -134,7 +133,7 @@ func (f *getFlags) sharedFlags(cmd *cobra.Command) {
 	fl.StringArrayVarP(&f.headers, "header", "H", nil, "send this `HEADER`, such as \"Accept: text/html\"")
 	fl.StringVarP(&f.user, "user", "u", "", "`USER:PASSWORD` for Basic authentication, for FTP or for STOMP")
 	fl.StringVarP(&f.agent, "user-agent", "A", "", "what to say we are (`NAME`)")
-	fl.StringVarP(&f.cookie, "cookie", "b", "", "send these `COOKIES`, such as \"a=1; b=2\", or those of a file")
+	fl.StringArrayVarP(&f.cookie, "cookie", "b", nil, "send these `COOKIES`, such as \"a=1; b=2\", or those of a file")
 	fl.BoolVarP(&f.insecure, "insecure", "k", false, "believe any certificate")
 	fl.StringVar(&f.cacert, "cacert", "", "believe whom the certificates in `FILE` vouch for, nobody else")
 	fl.StringArrayVar(&f.resolve, "resolve", nil, "this `HOST:PORT:ADDR` is known; nobody is asked")
@@ -153,21 +152,31 @@ func (p *program) runGet(cmd *cobra.Command, f *getFlags) error {
 			return fail(curlCode(err), err)
 		}
 	}
+	minePipes()
 	if f.most < 0 || f.connect <= 0 || f.every < 0 {
 		return usage(cmd, errors.New("-m and --every must not be negative, and --connect-timeout must be more than 0"))
 	}
 	if u.Scheme == "ftp" {
 		return f.quiet(p.runFTP(cmd, f, u))
 	}
-	f.noAgent, f.engine = cmd.Flags().Changed("user-agent"), cmd.Flags().Changed("cookie") && f.cookie == ""
-	r, err := f.request()
+	f.noAgent = cmd.Flags().Changed("user-agent")
+	r, err := f.request(p.in)
 	if err != nil {
-		return usage(cmd, err)
+		return unasked(cmd, err)
 	}
 	err = p.within(&f.linkFlags, unusable(cmd), func(s *session, stop *interruption) error {
 		return stop.interrupted(p.fetchAll(s, stop, f, r))
 	})
 	return f.quiet(err)
+}
+
+// unasked is why there is nothing to be sent: of a file that cannot be read, or of the call.
+func unasked(cmd *cobra.Command, err error) error {
+	var told *exit
+	if errors.As(err, &told) {
+		return err
+	}
+	return usage(cmd, err)
 }
 
 // quiet is err, without its text where -s asks for that.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/sockeye-net/sockeye/apps/browse"
 	"github.com/sockeye-net/sockeye/apps/http"
@@ -22,7 +24,7 @@ func (p *program) fetchAll(s *session, stop *interruption, f *getFlags, r *http.
 	}
 	var seen validators
 	err = p.fetchSeen(s, f, r, jar, &seen)
-	for f.every > 0 && !stop.came() {
+	for f.every > 0 && !stop.came() && codeOf(err) != curlWrite { // whom nobody reads need not ask again
 		if err != nil && !f.silent {
 			fmt.Fprintf(p.err, "sockeye get: %s\n", oneLine(err.Error()))
 		}
@@ -66,29 +68,43 @@ func (v *validators) ask(fields []http.Field) []http.Field {
 
 // cookies is the jar that -b and -c ask for; nil: none.
 func (f *getFlags) cookies() (*browse.Jar, error) {
-	file := f.cookie
-	if strings.Contains(file, "=") {
-		file = ""
-	}
-	if file == "" && f.jar == "" && !f.engine {
+	_, files := f.baked()
+	if len(files) == 0 && f.jar == "" {
 		return nil, nil
 	}
 	jar := &browse.Jar{}
-	if file == "" {
-		return jar, nil
-	}
-	in, err := os.Open(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return jar, nil // as curl: the first run of a pair with -c has none
-	}
-	if err == nil {
-		defer in.Close()
-		err = jar.Load(in, time.Now())
-	}
-	if err != nil {
-		return nil, fail(curlRead, fmt.Errorf("-b %s: %w", file, err))
+	for _, file := range files {
+		if err := loadCookies(jar, file); err != nil {
+			return nil, fail(curlRead, fmt.Errorf("-b %s: %w", file, err))
+		}
 	}
 	return jar, nil
+}
+
+// baked are the cookies that -b gives as they are to be sent, and the files of which it gives the name. No
+// name (-b "") is a file with nothing in it: cookies are kept, and none is there to begin with.
+func (f *getFlags) baked() (cookies, files []string) {
+	for _, b := range f.cookie {
+		if strings.Contains(b, "=") {
+			cookies = append(cookies, b)
+		} else {
+			files = append(files, b)
+		}
+	}
+	return cookies, files
+}
+
+// loadCookies takes what is in a file. As with curl it need not be there: the first run of a pair with -c has none.
+func loadCookies(jar *browse.Jar, file string) error {
+	in, err := os.Open(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return jar.Load(in, time.Now())
 }
 
 func saveCookies(jar *browse.Jar, path string) error {
@@ -149,10 +165,11 @@ func (p *program) output(f *getFlags) (*output, error) {
 		if err != nil {
 			return nil, fail(curlCode(err), err)
 		}
-		if out.path = url.Decode(u.File()); out.path == "" || strings.ContainsAny(out.path, "/\\\x00") || out.path == "." || out.path == ".." {
-			return nil, fail(curlWrite, errors.New("-O: the URL names no file; use -o"))
+		if out.path = fileName(u.File()); out.path == "" {
+			return nil, fail(curlWrite, errors.New("-O: the URL names no file, or one elsewhere; use -o"))
 		}
 	}
+	out.screen = out.path == "" && onTerminal(p.out)
 	switch {
 	case f.resume == "-" && (out.path == "" || out.path == "-"):
 		return nil, fail(curlFailedInit, errors.New("-C - goes on where a file ends: name it with -o or -O"))
@@ -168,6 +185,19 @@ func (p *program) output(f *getFlags) (*output, error) {
 		out.from = n
 	}
 	return out, nil
+}
+
+// fileName is the name that the last part of a path gives a file: decoded, or where that has what a terminal
+// would take for commands, as it stands. "": none, or it would lie elsewhere.
+func fileName(part string) string {
+	name := url.Decode(part)
+	switch {
+	case name == ".", name == "..", strings.ContainsAny(name, "/\\\x00"):
+		return ""
+	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }):
+		return part
+	}
+	return name
 }
 
 // exchange fetches, tells it and ends in good order.
@@ -231,6 +261,9 @@ func (p *program) transfer(job *fetch, f *getFlags, r *http.Request, out *output
 	}
 	if errors.Is(err, errWhole) {
 		err = nil
+	}
+	if err != nil && job.resp != nil && out.head != nil {
+		_ = out.begin() // the head came all the same
 	}
 	return n, err
 }

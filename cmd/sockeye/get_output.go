@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +18,7 @@ type output struct {
 	refuse  func() error
 	file    *os.File
 	started bool
+	screen  bool // it goes to a terminal, which nobody has asked for by name
 	bar     *bar // nil: nobody watches
 }
 
@@ -25,8 +28,9 @@ func (o *output) begin() error {
 		return nil
 	}
 	o.started = true
-	if err := o.refuse(); err != nil {
-		return err
+	refused := o.refuse()
+	if refused != nil && o.head == nil {
+		return refused
 	}
 	if err := o.open(); err != nil {
 		return fail(curlWrite, fmt.Errorf("cannot write the page: %w", err))
@@ -37,7 +41,7 @@ func (o *output) begin() error {
 	if _, err := o.std.Write(o.head()); err != nil {
 		return fail(curlWrite, err)
 	}
-	return nil
+	return refused // the head came before anybody knew
 }
 
 func (o *output) open() error {
@@ -60,6 +64,9 @@ func (o *output) open() error {
 func (o *output) Write(p []byte) (int, error) {
 	if err := o.begin(); err != nil {
 		return 0, err
+	}
+	if o.screen && bytes.IndexByte(p, 0) >= 0 {
+		return 0, fail(curlWrite, errors.New("this is no text, and a terminal may take it for commands; -o - shows it all the same, -o FILE keeps it"))
 	}
 	n, err := o.std.Write(p)
 	o.bar.add(n)

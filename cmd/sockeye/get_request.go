@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/apps/browse"
 	"github.com/sockeye-net/sockeye/apps/http"
+	"github.com/sockeye-net/sockeye/apps/url"
 )
 
 // A dataFlag collects -d and its kin in the order in which they are given; how says which of them it is.
@@ -28,7 +30,7 @@ func (d *dataFlag) String() string { return "" }
 func (d *dataFlag) Type() string   { return "BYTES" }
 
 // request is what the flags ask for.
-func (f *getFlags) request() (*http.Request, error) {
+func (f *getFlags) request(in io.Reader) (*http.Request, error) {
 	r := &http.Request{Method: f.method, URL: f.url, Old: f.old}
 	switch {
 	case f.head && len(f.data) > 0:
@@ -38,10 +40,10 @@ func (f *getFlags) request() (*http.Request, error) {
 	case f.method == "" && len(f.data) > 0:
 		r.Method = "POST"
 	}
-	if err := f.fields(r); err != nil {
+	if err := f.fields(r, in); err != nil {
 		return nil, err
 	}
-	body, err := f.body()
+	body, err := f.body(in)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +62,7 @@ func (f *getFlags) request() (*http.Request, error) {
 }
 
 // fields are the header fields that the flags ask for.
-func (f *getFlags) fields(r *http.Request) error {
+func (f *getFlags) fields(r *http.Request, in io.Reader) error {
 	add := func(name, value string) {
 		if value != "" && !given(f.headers, name) {
 			r.Fields = append(r.Fields, http.Field{Name: name, Value: value})
@@ -76,13 +78,12 @@ func (f *getFlags) fields(r *http.Request) error {
 	}
 	referer, _ := strings.CutSuffix(f.referer, autoReferer)
 	add("Referer", referer)
-	if strings.Contains(f.cookie, "=") {
-		add("Cookie", f.cookie)
-	}
+	cookies, _ := f.baked()
+	add("Cookie", strings.Join(cookies, ";")) // as curl joins them
 	if f.zipped {
 		add(http.AcceptGzip.Name, http.AcceptGzip.Value)
 	}
-	headers, err := f.eachHeader()
+	headers, err := f.eachHeader(in)
 	if err != nil {
 		return err
 	}
@@ -117,17 +118,17 @@ func meant(r *http.Request, name, value string) bool {
 	return true
 }
 
-// eachHeader are the headers that -H gives, those of a file (@FILE) a line each.
-func (f *getFlags) eachHeader() (all []string, err error) {
+// eachHeader are the headers that -H gives, those of a file (@FILE; @-: standard input) a line each.
+func (f *getFlags) eachHeader(in io.Reader) (all []string, err error) {
 	for _, h := range f.headers {
 		file, ok := strings.CutPrefix(h, "@")
 		if !ok {
 			all = append(all, h)
 			continue
 		}
-		b, err := os.ReadFile(file)
+		b, err := readAll(in, file)
 		if err != nil {
-			return nil, fmt.Errorf("-H: %w", err)
+			return nil, fail(curlRead, fmt.Errorf("-H: %w", err))
 		}
 		for line := range strings.Lines(string(b)) {
 			if line = strings.TrimRight(line, "\r\n"); line != "" {
@@ -151,15 +152,15 @@ func given(headers []string, name string) bool {
 	return false
 }
 
-// body joins what -d and its kin give with &, as curl.
-func (f *getFlags) body() (string, error) {
+// body joins what -d and its kin give with &, as curl; @-: standard input.
+func (f *getFlags) body(in io.Reader) (string, error) {
 	var parts []string
 	for _, d := range f.data {
 		how, text := d[0], d[1:]
 		if name, ok := strings.CutPrefix(text, "@"); ok && how != 'r' {
-			b, err := os.ReadFile(name)
+			b, err := readAll(in, name)
 			if err != nil {
-				return "", fmt.Errorf("-d: %w", err)
+				return "", fail(curlRead, fmt.Errorf("-d: %w", err))
 			}
 			text = string(b)
 			if how == 'd' {
@@ -201,14 +202,30 @@ func (f *getFlags) equip(b *browse.Browser) error {
 func (f *getFlags) through(c *http.Client) error {
 	at := strings.TrimSuffix(strings.TrimPrefix(f.proxy, "http://"), "/")
 	if strings.Contains(at, "://") {
-		return fail(curlNoProxy, fmt.Errorf("-x %s: only HTTP proxies are used, with http:// or without", f.proxy))
+		return fail(curlNoProxy, fmt.Errorf("-x %s: only HTTP proxies are used, with http:// or without", hidden(f.proxy)))
 	}
 	if i := strings.LastIndexByte(at, '@'); i >= 0 {
 		user, password, _ := strings.Cut(at[:i], ":")
-		c.ProxyAuth, at = browse.Basic(user, password), at[i+1:]
+		c.ProxyAuth, at = browse.Basic(url.Decode(user), url.Decode(password)), at[i+1:]
+	}
+	if at != "" {
+		if u, err := url.Parse("http://" + at); err != nil || u.Host == "" || u.Path != "" || u.HasQuery || u.HasFragment {
+			return fail(curlNoProxy, fmt.Errorf("-x %s: a proxy is host:port, or user:password@host:port", hidden(f.proxy)))
+		}
 	}
 	c.Proxy = at
 	return nil
+}
+
+// hidden is a proxy without the user and the password that may stand before it.
+func hidden(proxy string) string {
+	scheme, at, ok := strings.Cut(proxy, "://")
+	if !ok {
+		scheme, at = "", proxy
+	} else {
+		scheme += "://"
+	}
+	return scheme + at[strings.LastIndexByte(at, '@')+1:]
 }
 
 // known are the addresses that --resolve gives: HOST:PORT:ADDR, of which HOST may be *, and as with curl

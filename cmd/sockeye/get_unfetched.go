@@ -62,10 +62,17 @@ func (p *program) printFile(f *getFlags, u *url.URL) (err error) {
 		werr := p.writeOut(w, f, out.name(), err)
 		err = errors.Join(err, werr)
 	}()
-	if f.head {
-		return p.fileHead(in, out)
+	st, err := in.Stat()
+	if err != nil {
+		return fail(curlReadFile, err)
 	}
-	if _, err = in.Seek(out.from, io.SeekStart); err == nil {
+	if f.head || f.include {
+		out.head = func() []byte { return fileHead(st, f.include && !f.head) }
+	}
+	if st.Mode().IsRegular() && out.from > st.Size() {
+		return fail(curlResume, fmt.Errorf("%s has only %d bytes: it cannot go on at byte %d", in.Name(), st.Size(), out.from))
+	}
+	if _, err = in.Seek(out.from, io.SeekStart); err == nil && !f.head {
 		w.bytes, err = io.Copy(out, in)
 	}
 	if err == nil {
@@ -74,12 +81,11 @@ func (p *program) printFile(f *getFlags, u *url.URL) (err error) {
 	return errors.Join(pageLost(err), out.close())
 }
 
-// fileHead is -I of a file.
-func (p *program) fileHead(in *os.File, out *output) error {
-	st, err := in.Stat()
-	if err != nil {
-		return fail(curlReadFile, err)
+// fileHead is what -I and -i say of a file; before its bytes there is a blank line.
+func fileHead(st os.FileInfo, bytesFollow bool) []byte {
+	head := fmt.Appendf(nil, "Content-Length: %d\r\nAccept-ranges: bytes\r\nLast-Modified: %s\r\n", st.Size(), st.ModTime().UTC().Format(nethttp.TimeFormat))
+	if bytesFollow {
+		head = append(head, "\r\n"...)
 	}
-	_, err = fmt.Fprintf(out, "Content-Length: %d\r\nAccept-ranges: bytes\r\nLast-Modified: %s\r\n", st.Size(), st.ModTime().UTC().Format(nethttp.TimeFormat))
-	return errors.Join(pageLost(err), out.close())
+	return head
 }

@@ -52,7 +52,7 @@ func (w *written) step(st http.Step) {
 	case http.Secured:
 		w.secured = at
 	case http.Tunnelled:
-		w.tunnelled = 200
+		w.tunnelled = codeIn(st.Raw)
 	case http.RequestSent:
 		w.sent, w.request = 0, w.request+st.Bytes
 	case http.BodySent:
@@ -60,6 +60,14 @@ func (w *written) step(st http.Step) {
 	case http.HeadReceived:
 		w.first = at
 	}
+}
+
+// codeIn is the code in a status line.
+func codeIn(head []byte) int {
+	_, rest, _ := strings.Cut(string(head), " ")
+	code, _, _ := strings.Cut(rest, " ")
+	n, _ := strconv.Atoi(strings.TrimSpace(code))
+	return n
 }
 
 // A writing is -w's text as it is filled in.
@@ -97,7 +105,7 @@ func readAll(in io.Reader, name string) ([]byte, error) {
 
 // write fills in the variables of -w, which are curl's; of one that is not known it says so.
 func (w *writing) write(format string) {
-	format = strings.NewReplacer(`\n`, "\n", `\t`, "\t", `\r`, "\r", `\\`, `\`).Replace(format)
+	format = strings.NewReplacer(`\\`, `\\`, `\n`, "\n", `\t`, "\t", `\r`, "\r").Replace(format) // curl's, and no other
 	to := w.out
 	say := func(text string) { _, _ = io.WriteString(to, text) } // who writes out remembers
 	for {

@@ -364,5 +364,5 @@ func onTerminal(w any) bool {
 		return false
 	}
 	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0 && st.Name() != "null"
+	return err == nil && st.Mode()&os.ModeCharDevice != 0 && paints(f)
 }

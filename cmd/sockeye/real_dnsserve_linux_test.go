@@ -84,6 +84,9 @@ func TestDigOptions(t *testing.T) {
 	}
 	batch := filepath.Join(d.dir, "batch")
 	require.NoError(t, os.WriteFile(batch, []byte("# two questions\nmail.z0.one\n_sip._tcp.z0.one SRV\n"), 0o644))
+	flags, short := filepath.Join(d.dir, "flags"), filepath.Join(d.dir, "short")
+	require.NoError(t, os.WriteFile(flags, []byte("-x 198.51.100.1\n-tMX z0.one\n-t CAA -q z0.one\n"), 0o644))
+	require.NoError(t, os.WriteFile(short, []byte("z0.one -t\n"), 0o644))
 	for _, row := range []struct {
 		args, want string // a pattern
 		code       int
@@ -109,7 +112,11 @@ func TestDigOptions(t *testing.T) {
 		{"-p 54 +tries=1 +time=1 mail.z0.one", `^$`, 9},
 		{"+nonsense mail.z0.one", `^$`, 1},
 		{"-f " + batch + " +short", `^198\.51\.100\.25\n1 2 5060 mail\.z0\.one\.\n$`, 0},
+		{"-f " + flags, `(?s);1\.100\.51\.198\.in-addr\.arpa\.\tIN\tPTR.*;z0\.one\.\s+IN\tMX.*;z0\.one\.\s+IN\tCAA`, 0},
+		{"-f " + short, `^$`, 1},
 		{"-f /no/such/file", `^$`, 8},
+		{"ANY z0.one", `;; SERVER: .* \(TCP\)\n`, 0},
+		{"ANY z0.one +notcp +ignore", `;; SERVER: .* \(UDP\)\n`, 0},
 	} {
 		t.Run(row.args, func(t *testing.T) {
 			args := strings.Fields(row.args)
@@ -121,6 +128,13 @@ func TestDigOptions(t *testing.T) {
 			require.Regexp(t, regexp.MustCompile(row.want), p.stdout())
 		})
 	}
+	t.Run("-f -", func(t *testing.T) {
+		cmd := sockeye(on("dig", "@"+unboundIP, "+short", "-f", "-")...)
+		cmd.Stdin = strings.NewReader("mail.z0.one\nz0.one CAA\n")
+		p := d.run(cmd)
+		require.Zero(t, p.code, p.stderr())
+		require.Equal(t, "198.51.100.25\n0 issue \"ca.example\"\n", p.stdout())
+	})
 	t.Run("JSON", func(t *testing.T) {
 		p := dig("--json", "c2.z0.one")
 		require.Zero(t, p.code, p.stderr())

@@ -92,7 +92,7 @@ func TestWebSocket(t *testing.T) {
 		{"no input", []string{"ws://192.0.2.1/"}, "", "", "", 0},
 		{"bytes", []string{"--binary", "ws://192.0.2.1/"}, "a\x00\nb", "a\x00\nba\x00\nb", "", 0},
 		{"stomp", []string{"--stomp", "/topic/x", "ws://192.0.2.1/stomp"}, "one\ntwo\n", "/topic/x got one\n/topic/x got two\n", "", 0},
-		{"stomp: a wrong password", []string{"--stomp", "/topic/x", "-u", "me:wrong", "ws://192.0.2.1/stomp"}, "", "", "who are you?", 56},
+		{"stomp: a wrong password", []string{"--stomp", "/topic/x", "-u", "me:wrong", "ws://192.0.2.1/stomp"}, "", "", "sockeye ws: the broker says: who are you?", 56},
 		{"the server closes", []string{"ws://192.0.2.1/bye"}, "", "", "1008 not you", 56},
 		{"refused", []string{"ws://192.0.2.1:81/"}, "", "", "refused", 7},
 		{"no such scheme", []string{"ftp://192.0.2.1/"}, "", "", "ws and wss", 1},

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -64,7 +66,7 @@ Begin with:  sockeye demo`,
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, badFlag(err)) })
 	root.AddCommand(p.demo(), p.explain(), p.bench(), p.get(), p.dig(), p.dns(), p.ping(), p.run(), p.serve(), p.balance(), p.ws(), p.up(), p.down(), p.version())
 	root.AddCommand(p.inside())
 	root.InitDefaultHelpCmd()
@@ -115,7 +117,28 @@ func complaint(who string, err error, text string) string {
 	return who + ": " + oneLine(text)
 }
 
-// oneLine makes one line of a text that may have several.
+// oneLine makes one line of a text that may have several. What a stranger has said in it, and a terminal would
+// take for commands or for writing that runs the other way, is shown by its number.
 func oneLine(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	if !strings.ContainsFunc(s, unfit) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case !unfit(r):
+			b.WriteRune(r)
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// unfit is what does not go to a terminal as it is; a tab does.
+func unfit(r rune) bool {
+	return unicode.IsControl(r) && r != '\t' || unicode.Is(unicode.Bidi_Control, r) || r == utf8.RuneError
 }

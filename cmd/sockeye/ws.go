@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coder/websocket"
 	"github.com/spf13/cobra"
@@ -68,12 +71,13 @@ func (p *program) runWS(cmd *cobra.Command, f *wsFlags) error {
 	if f.stomp != "" {
 		f.user = "" // it is the broker's
 	}
-	if err := f.fields(r); err != nil {
-		return usage(cmd, err)
+	if err := f.fields(r, p.in); err != nil {
+		return unasked(cmd, err)
 	}
 	if f.most < 0 || f.connect <= 0 {
 		return usage(cmd, errors.New("-m must not be negative, and --connect-timeout must be more than 0"))
 	}
+	minePipes()
 	return p.within(&f.linkFlags, unusable(cmd), func(s *session, stop *interruption) error {
 		ctx, cancel := f.lasting(stop)
 		defer cancel()
@@ -125,16 +129,57 @@ func (p *program) openWS(ctx context.Context, s *session, f *wsFlags, u *url.URL
 // wsError is how a conversation ended: not at all badly where both sides have closed it.
 func wsError(ctx context.Context, err error) error {
 	switch status := websocket.CloseStatus(err); {
-	case err == nil, status == websocket.StatusNormalClosure, status == websocket.StatusGoingAway:
+	case err == nil, status == websocket.StatusNormalClosure, status == websocket.StatusGoingAway,
+		status == websocket.StatusNoStatusRcvd: // a CLOSE need not say why (RFC 6455 7.1.5)
 		return nil
 	case status != -1:
 		var c websocket.CloseError
 		errors.As(err, &c)
-		return &http.Error{Kind: http.RecvFailed, Text: fmt.Sprintf("the server closed with %d %s", int(c.Code), c.Reason)}
+		return &http.Error{Kind: http.RecvFailed, Text: strings.TrimSpace(fmt.Sprintf("the server closed with %d %s", int(c.Code), c.Reason))}
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return &http.Error{Kind: http.Timeout, Text: "the time allowed is over"}
 	}
-	return &http.Error{Kind: http.RecvFailed, Text: "the connection ended without a word", Err: err}
+	var told *exit
+	var call *net.OpError
+	var mine *http.Error
+	switch {
+	case errors.As(err, &told):
+		return err
+	case errors.As(err, &mine):
+		return mine
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &call):
+		return &http.Error{Kind: http.RecvFailed, Text: "the connection ended without a word: " + atBottom(err)}
+	}
+	if text, ok := strings.CutPrefix(err.Error(), "stomp: "); ok { // the broker says No, or is none
+		return &http.Error{Kind: http.RecvFailed, Text: text}
+	}
+	return &http.Error{Kind: http.RecvFailed, Text: "the server says what it must not: " + atBottom(err)}
+}
+
+// atBottom is what went wrong, without all that could not be done because of it.
+func atBottom(err error) string {
+	text := err.Error()
+	for strings.HasPrefix(text, "failed to ") {
+		_, rest, ok := strings.Cut(text, ": ")
+		if !ok {
+			break
+		}
+		text = rest
+	}
+	return text
+}
+
+// errNotUTF8 is a text message that is no text (RFC 6455 8.1).
+var errNotUTF8 = &http.Error{Kind: http.RecvFailed, Text: "the server says what it must not: a text message that is not UTF-8"}
+
+// readMessage reads a message; of one that is no text it tells the server so.
+func readMessage(ctx context.Context, c *websocket.Conn) (websocket.MessageType, []byte, error) {
+	kind, m, err := c.Read(ctx)
+	if err == nil && kind == websocket.MessageText && !utf8.Valid(m) {
+		_ = c.Close(websocket.StatusInvalidFramePayloadData, "a text is UTF-8")
+		return 0, nil, errNotUTF8
+	}
+	return kind, m, err
 }
 
 // mostMessage bounds what is taken in one message.
@@ -167,6 +212,7 @@ func (p *program) talkWS(ctx context.Context, c *websocket.Conn, bytes bool) err
 // those of the messages before it. got ends early where the other side closes.
 func settle(ctx context.Context, c *websocket.Conn, got chan error) error {
 	const patience = 5 * time.Second
+	all := ctx
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	pong := make(chan error, 1)
@@ -176,7 +222,10 @@ func settle(ctx context.Context, c *websocket.Conn, got chan error) error {
 		got <- err
 		return err
 	case err := <-pong:
-		if err == nil || ctx.Err() != nil {
+		switch {
+		case err != nil && all.Err() != nil:
+			return err
+		case err == nil, ctx.Err() != nil:
 			return nil
 		}
 		err = <-got // the connection has ended, and the reader knows why
@@ -219,7 +268,7 @@ func eachLine(in io.Reader, f func(string) error) error {
 
 func (p *program) printAll(ctx context.Context, c *websocket.Conn) error {
 	for {
-		kind, m, err := c.Read(ctx)
+		kind, m, err := readMessage(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -240,7 +289,7 @@ func (c carrier) Write(ctx context.Context, m string) error {
 }
 
 func (c carrier) Read(ctx context.Context) (string, error) {
-	_, m, err := c.Conn.Read(ctx)
+	_, m, err := readMessage(ctx, c.Conn)
 	return string(m), err
 }
 

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
 	"time"
 )
@@ -36,13 +37,17 @@ type old struct {
 
 // pcapHead reads what follows the first 8 bytes of a pcap: zone, accuracy, snap length, link type.
 func (r *Reader) pcapHead(order binary.ByteOrder, nano bool) error {
+	r.order, r.old = order, &old{nano: nano}
 	var rest [16]byte
 	if _, err := io.ReadFull(r.r, rest[:]); err != nil {
-		return cutShort(err)
+		return r.cutShort(err)
 	}
-	r.order = order
-	r.old = &old{nano, uint16(order.Uint32(rest[12:]))} // the high bits say how long an FCS is
+	r.old.linkType = uint16(order.Uint32(rest[12:])) // the high bits say how long an FCS is
 	return nil
+}
+
+func malformedPcap(format string, args ...any) error {
+	return fmt.Errorf("%w pcap: %s", ErrFormat, fmt.Sprintf(format, args...))
 }
 
 // pcapNext returns the next packet of a pcap.
@@ -51,15 +56,15 @@ func (r *Reader) pcapNext() (*Packet, error) {
 	if _, err := io.ReadFull(r.r, head[:]); err == io.EOF {
 		return nil, io.EOF
 	} else if err != nil {
-		return nil, cutShort(err)
+		return nil, r.cutShort(err)
 	}
 	captured := r.order.Uint32(head[8:])
 	if captured > maxBlock {
-		return nil, malformed("packet of %d bytes", captured)
+		return nil, malformedPcap("packet of %d bytes", captured)
 	}
 	data := make([]byte, captured)
 	if _, err := io.ReadFull(r.r, data); err != nil {
-		return nil, cutShort(err)
+		return nil, r.cutShort(err)
 	}
 	part := int64(r.order.Uint32(head[4:]))
 	if !r.old.nano {

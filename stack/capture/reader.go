@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"strings"
 	"time"
 
 	"github.com/sockeye-net/sockeye/stack/link"
 )
 
-// ErrFormat says that a file is not pcapng, or not well-formed.
-var ErrFormat = errors.New("capture: malformed pcapng")
+// ErrFormat says that a file is neither pcapng nor pcap, or not well-formed.
+var ErrFormat = errors.New("capture: malformed")
 
 // maxBlock bounds a block: far more than any IP packet with its comments.
 const maxBlock = 1 << 20
@@ -75,7 +76,7 @@ func (r *Reader) block() (kind uint32, body []byte, err error) {
 	if _, err := io.ReadFull(r.r, head[:8]); err == io.EOF {
 		return 0, nil, io.EOF
 	} else if err != nil {
-		return 0, nil, cutShort(err)
+		return 0, nil, r.cutShort(err)
 	}
 	if !r.begun {
 		r.begun = true
@@ -86,7 +87,7 @@ func (r *Reader) block() (kind uint32, body []byte, err error) {
 	have := head[:8]
 	if binary.LittleEndian.Uint32(head[:]) == blockSection { // reads the same both ways
 		if _, err := io.ReadFull(r.r, head[8:]); err != nil {
-			return 0, nil, cutShort(err)
+			return 0, nil, r.cutShort(err)
 		}
 		have = head[:]
 		if err := r.section(head[8:]); err != nil {
@@ -94,7 +95,7 @@ func (r *Reader) block() (kind uint32, body []byte, err error) {
 		}
 	}
 	if r.order == nil {
-		return 0, nil, malformed("no section header")
+		return 0, nil, fmt.Errorf("%w: %s", ErrFormat, unlike(head[:8]))
 	}
 	kind, length := r.order.Uint32(head[:]), r.order.Uint32(head[4:])
 	if length < uint32(len(have)+4) || length%4 != 0 || length > maxBlock {
@@ -102,7 +103,7 @@ func (r *Reader) block() (kind uint32, body []byte, err error) {
 	}
 	rest := make([]byte, int(length)-len(have))
 	if _, err := io.ReadFull(r.r, rest); err != nil {
-		return 0, nil, cutShort(err)
+		return 0, nil, r.cutShort(err)
 	}
 	body, tail := rest[:len(rest)-4], rest[len(rest)-4:]
 	if r.order.Uint32(tail) != length {
@@ -220,13 +221,29 @@ func (f *iface) time(ts uint64) time.Time {
 }
 
 // cutShort tells a file that ends too early from a failure to read it.
-func cutShort(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return malformed("cut short")
+func (r *Reader) cutShort(err error) error {
+	switch {
+	case err != io.EOF && err != io.ErrUnexpectedEOF:
+		return err
+	case r.old != nil:
+		return malformedPcap("cut short")
+	case r.order == nil:
+		return fmt.Errorf("%w: too short for pcap or pcapng", ErrFormat)
 	}
-	return err
+	return malformed("cut short")
+}
+
+// unlike says what a file is that is no capture we know, by its first bytes.
+func unlike(head []byte) string {
+	text := "it begins like neither pcap nor pcapng"
+	for _, known := range []struct{ magic, name string }{{"\x1f\x8b", "gzip"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"\xfd7zXZ", "xz"}, {"BZh", "bzip2"}} {
+		if strings.HasPrefix(string(head), known.magic) {
+			return text + ", but like " + known.name + ": unpack it first"
+		}
+	}
+	return text
 }
 
 func malformed(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrFormat, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w pcapng: %s", ErrFormat, fmt.Sprintf(format, args...))
 }

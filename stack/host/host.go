@@ -26,11 +26,11 @@ type Host struct {
 
 	// What the host itself keeps and sends.
 	parcels parcelPool
-	out     parcelQueue // packets of its own for the link
-	loop    parcelQueue // packets to itself
-	lent    parcelQueue // given out by the last Transmit
-	away    parcelQueue // for other Hosts that are one with this
-	steer   owners // nil: alone
+	out     parcelQueue      // packets of its own for the link
+	loop    parcelQueue      // packets to itself
+	lent    parcelQueue      // given out by the last Transmit
+	away    parcelQueue      // for other Hosts that are one with this
+	steer   owners           // nil: alone
 	stuck   []Handle         // datagram sockets that found out or loop full
 	lowats  map[Handle]int32 // of streams with SO_RCVLOWAT
 	turn    int              // who gets the odd place of a batch
