@@ -32,6 +32,8 @@ type Balancer struct {
 	open    map[net.Conn]struct{}
 	wg      sync.WaitGroup
 	closed  bool
+	ctx     context.Context // of the dials: it ends with Close
+	cancel  context.CancelFunc
 }
 
 // A target is a Target and what became of it.
@@ -75,6 +77,7 @@ func (b *Balancer) begin() {
 		b.targets = append(b.targets, &target{Target: t, index: i})
 	}
 	b.open = make(map[net.Conn]struct{})
+	b.ctx, b.cancel = context.WithCancel(context.Background())
 }
 
 func (b *Balancer) now() time.Time {
@@ -96,14 +99,20 @@ func (b *Balancer) connect(client netip.Addr) (*target, net.Conn, error) {
 			return nil, nil, errNone
 		}
 		tried[t] = true
-		ctx, cancel := context.WithTimeout(context.Background(), orElse(b.Timeout, 5*time.Second))
+		ctx, cancel := context.WithTimeout(b.ctx, orElse(b.Timeout, 5*time.Second))
 		c, err := b.Dial(ctx, t.To)
 		cancel()
-		if b.tell(t, err) {
+		switch {
+		case b.tell(t, err):
 			return t, c, nil
+		case ours(err):
+			return nil, nil, err
 		}
 	}
 }
+
+// ours says that a dial ended because we did: Close was called, or the stack below us is closed.
+func ours(err error) bool { return errors.Is(err, context.Canceled) || errors.Is(err, net.ErrClosed) }
 
 // choose picks a target that has not been tried: one that is in, or else one that is out, for its Pause may be too long.
 func (b *Balancer) choose(client netip.Addr, tried map[*target]bool) *target {
@@ -122,13 +131,16 @@ func (b *Balancer) choose(client netip.Addr, tried map[*target]bool) *target {
 	return t
 }
 
-// tell notes whether a target has answered, and reports it.
+// tell notes whether a target has answered, and reports it. That we ended before it could says nothing of it.
 func (b *Balancer) tell(t *target, err error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t.trying = false
 	if err != nil {
 		t.open--
+		if ours(err) {
+			return false
+		}
 		t.fails++
 		t.out = b.now().Add(orElse(b.Pause, 10*time.Second))
 		return false

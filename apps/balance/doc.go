@@ -11,5 +11,5 @@
 //
 // A target that does not answer is taken out for Pause and then tried by one connection again. No connection is
 // lost because its target was dead, as long as one is alive. Counts add up: every connection that came was served
-// by one target, or is counted as refused.
+// by one target, or is counted as refused, or came as we ended: then no target is blamed.
 package balance

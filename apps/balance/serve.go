@@ -28,10 +28,12 @@ func (b *Balancer) Serve(l net.Listener) error {
 	}
 }
 
-// Close ends all connections and waits until they have ended.
+// Close ends all connections, and the dials to targets, and waits until they have ended.
 func (b *Balancer) Close() error {
 	b.mu.Lock()
+	b.begin()
 	b.closed = true
+	b.cancel()
 	for c := range b.open {
 		_ = c.Close()
 	}
@@ -66,9 +68,11 @@ func (b *Balancer) serve(client net.Conn) {
 	defer b.remove(client)
 	t, server, err := b.connect(addrOf(client.RemoteAddr()))
 	if err != nil {
-		b.mu.Lock()
-		b.refused++
-		b.mu.Unlock()
+		if err == errNone {
+			b.mu.Lock()
+			b.refused++
+			b.mu.Unlock()
+		}
 		abort(client)
 		return
 	}
