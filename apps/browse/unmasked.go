@@ -13,9 +13,9 @@ import (
 // masked, as only a client's may be (RFC 6455 5.1): whoever sent it may be no server, but a mirror.
 type unmasked struct {
 	net.Conn
-	ended  int    // how much of the blank line after the head has come
-	frames bool   // the head is over
-	head   []byte // of the frame at hand, as far as it has come
+	ended  int    // how much of the blank line after a head has come
+	frames bool   // the head of a 101 is over
+	head   []byte // of the frame at hand, as far as it has come; before the frames, a response's first line's beginning
 	left   uint64 // payload of it that is still to come
 	bad    bool   // a mask has come
 }
@@ -60,10 +60,14 @@ func (u *unmasked) see(b []byte) int {
 	return 0
 }
 
-// blank looks for the end of the head in b, and returns how much of b belongs to the head.
+// blank looks for the end of a head in b, and returns how much of b belongs to the head. Frames follow only a 101:
+// another 1xx is followed by the next head, and a refusal by its body.
 func (u *unmasked) blank(b []byte) int {
-	const end = "\r\n\r\n"
+	const begin, end = "HTTP/1.1 101", "\r\n\r\n"
 	for i, c := range b {
+		if len(u.head) < len(begin) {
+			u.head = append(u.head, c)
+		}
 		switch {
 		case c == end[u.ended]:
 			u.ended++
@@ -73,7 +77,8 @@ func (u *unmasked) blank(b []byte) int {
 			u.ended = 0
 		}
 		if u.ended == len(end) {
-			u.frames = true
+			u.frames = string(u.head) == begin
+			u.head, u.ended = u.head[:0], 0
 			return i + 1
 		}
 	}

@@ -86,7 +86,7 @@ func TestWebSocket_RFC6455(t *testing.T) {
 
 // A mask is seen wherever the reads cut the frames.
 func TestUnmasked(t *testing.T) {
-	const head = "HTTP/1.1 101 X\r\nA: b\r\r\n\r\n"
+	const head = "HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n" + "HTTP/1.1 101 X\r\nA: b\r\r\n\r\n"
 	good := head + "\x81\x01a" + "\x82\x7e\x00\x80" + strings.Repeat("\x80", 128) + "\x82\x7f\x00\x00\x00\x00\x00\x00\x00\x01b" + "\x89\x00"
 	all := good + "\x81\x81\x01\x02\x03\x04a"
 	for size := 1; size <= len(all); size++ {
@@ -115,4 +115,12 @@ func TestUnmasked(t *testing.T) {
 		require.NoError(t, ours.Close())
 		require.NoError(t, theirs.Close())
 	}
+}
+
+// What follows a refusal is no frame.
+func TestUnmaskedRefusal(t *testing.T) {
+	const all = "HTTP/1.1 403 No\r\nContent-Length: 5\r\n\r\n\xc3\xa9\xc3\xa9\n"
+	u := &unmasked{}
+	require.Zero(t, u.see([]byte(all)))
+	require.False(t, u.bad)
 }
