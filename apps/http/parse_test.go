@@ -73,6 +73,12 @@ func TestAttack_66_Chunks(t *testing.T) {
 
 func TestAttack_67_Lines(t *testing.T) { of(t, "67") }
 
+// Of what is wrong with a request its first fault is told.
+func TestFirstOfSeveralFaults(t *testing.T) {
+	_, err := (&Client{}).Do(&Request{URL: "http://h/", Fields: []Field{{"A", "b\n"}, {"C:", "d"}}})
+	require.ErrorContains(t, err, "the value of the header A has")
+}
+
 func TestAttack_67_WhatWeSend(t *testing.T) {
 	c := &Client{}
 	for _, row := range []struct {

@@ -86,7 +86,7 @@ func (r *Request) Omits(name string) bool {
 // A written head is a request's while it is written.
 type written struct {
 	b   []byte
-	err error // why it cannot be sent
+	err error // why it cannot be sent: the first reason
 }
 
 func beginHead(method, target string, old bool) *written {
@@ -99,6 +99,7 @@ func beginHead(method, target string, old bool) *written {
 
 func (h *written) add(name, value string) {
 	switch {
+	case h.err != nil:
 	case !isToken(name):
 		h.err = badRequest("no header can have the name " + quote(name))
 	case !isText(value):
