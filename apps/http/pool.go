@@ -36,6 +36,7 @@ func (c *Client) key(u *url.URL) string {
 // take gives a connection for u: an idle one if it is still good, or a new one.
 func (c *Client) take(u *url.URL, deadline time.Time) (*conn, error) {
 	key, p := c.key(u), &c.pool
+	until := within(deadline, c.ConnectTimeout, defaultConnect) // of all waits: another may be quicker when our turn comes
 	for {
 		p.mu.Lock()
 		l := p.lane(key)
@@ -46,7 +47,7 @@ func (c *Client) take(u *url.URL, deadline time.Time) (*conn, error) {
 		p.mu.Unlock()
 		switch {
 		case turn != nil:
-			if !c.wait(l, turn, within(deadline, c.ConnectTimeout, defaultConnect)) {
+			if !c.wait(l, turn, until) {
 				return nil, problem(Timeout, "connect to "+u.HostPort(), "all connections that one host may have were busy", nil)
 			}
 		case cn == nil:

@@ -23,6 +23,33 @@ func TestTurnAndTimeAtOnce(t *testing.T) {
 	require.False(t, c.wait(l, turn, time.Now().Add(time.Hour)))
 }
 
+// However often a turn comes that another is quicker to take, the wait has one end.
+func TestTurnsThatOthersTake(t *testing.T) {
+	c := &Client{PerHost: 1, ConnectTimeout: 50 * time.Millisecond}
+	u, err := ParseURL("http://a.test")
+	require.NoError(t, err)
+	l := c.pool.lane(c.key(u))
+	l.claim(c.PerHost) // the only connection, and it stays
+	over := make(chan error)
+	go func() {
+		_, err := c.take(u, time.Time{})
+		over <- err
+	}()
+	for tick := time.NewTicker(5 * time.Millisecond); ; {
+		select {
+		case err := <-over:
+			tick.Stop()
+			require.ErrorIs(t, err, Timeout)
+			require.Empty(t, l.queue)
+			return
+		case <-tick.C:
+			c.pool.mu.Lock()
+			l.next()
+			c.pool.mu.Unlock()
+		}
+	}
+}
+
 // A turn that comes too late is another's.
 func TestTurnGoesOn(t *testing.T) {
 	c := &Client{PerHost: 1}

@@ -10,8 +10,9 @@ import (
 // that the peer has vouched for; where the connection ends without close_notify the error is ErrTruncated
 // (RFC 9112 9.8). A *tls.Conn is most of one if the connection below it says ErrTruncated for io.EOF.
 //
-// An error of it whose method Timeout says true is a time-out. It has time-outs and no deadlines: a call of net.Conn's SetReadDeadline through an interface would have
-// every program link os.File's too, and with it time.Time's formats and zones.
+// An error of it that says true when asked for its Timeout is a time-out; one that is wrapped in it is not looked for.
+// It has time-outs and no deadlines: a call of net.Conn's SetReadDeadline through an interface would have every program
+// link os.File's too, and with it time.Time's formats and zones.
 type Stream interface {
 	io.ReadWriteCloser
 	SetReadTimeout(time.Duration) error  // of what is read from now on; 0: none
