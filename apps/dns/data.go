@@ -11,9 +11,6 @@ import (
 // dnsmessage's values take, and ready to be sent.
 
 // appendName appends a name in wire form, uncompressed. The name is one that this package parsed.
-// Not inlined: its callers are many.
-//
-//go:noinline
 func appendName(b []byte, name string) []byte {
 	for start, i := 0, 0; i < len(name); i++ {
 		if name[i] == '.' {

@@ -100,9 +100,6 @@ func problem(k Kind, op, text string, err error) error {
 }
 
 // weird is an Error about what the server sent.
-// Not inlined: its callers are many.
-//
-//go:noinline
 func weird(text string) error { return problem(WeirdReply, "", text, nil) }
 
 // partial is the Error of a body that ended early.

@@ -30,9 +30,6 @@ const (
 
 // timedOut says whether a call ended because of SO_RCVTIMEO, SO_SNDTIMEO or a Stream's time-out,
 // or because the stack itself gave the peer up.
-// Not inlined: its callers are many.
-//
-//go:noinline
 func timedOut(err error) bool {
 	t, ok := err.(interface{ Timeout() bool }) // EAGAIN and ETIMEDOUT, too
 	return ok && t.Timeout() || err == syscall.EINPROGRESS
