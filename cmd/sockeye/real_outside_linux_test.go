@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Without a device get, dig and ping go out through the system's own sockets, as an
+// Without a device get, ws, dig and ping go out through the system's own sockets, as an
 // ordinary user, and say so.
 func TestWithoutTUN(t *testing.T) {
 	w := outside(t)
@@ -53,6 +53,10 @@ func TestWithoutTUN(t *testing.T) {
 	p = try("get", "--html", filepath.Join(open, "none", "trip.html"), "http://"+kernelIP+"/big")
 	require.NotZero(t, p.code)
 	require.Contains(t, p.stderr(), "cannot write the journey's page")
+
+	p = try("ws", "ws://"+kernelIP+"/big") // nginx has none there
+	require.Equal(t, 8, p.code)
+	require.Contains(t, p.stderr(), "the server answered 200 OK and not 101")
 
 	p = try("get", "http://"+kernelIP+":81/")
 	require.Equal(t, 7, p.code)
