@@ -105,8 +105,8 @@ func (q *query) judge(msg []byte, cut bool, over Transport) (*Message, verdict, 
 	if len(msg) < headerLen {
 		return nil, junk, errShort
 	}
-	id, bits := binary.BigEndian.Uint16(msg), binary.BigEndian.Uint16(msg[2:])
-	if id != q.id || bits&bitQR == 0 || bits&bitsOpCode != 0 {
+	bits := binary.BigEndian.Uint16(msg[2:])
+	if binary.BigEndian.Uint16(msg) != q.id || bits&bitQR == 0 || bits&bitsOpCode != 0 {
 		return nil, junk, errQuestion
 	}
 	if q.edns && count(msg, inQuestion) == 0 && balks(RCode(bits&15)) {

@@ -13,9 +13,9 @@ func lossShow() show {
 	return show{
 		name:  "loss",
 		short: "packets get lost: fast retransmit, tail loss probe, timeout",
-		en:    "We send, and the way to the other side loses packets, always the same ones; each way takes 10 ms and carries 4 Mbit/s.",
-		ko:    "우리가 보내는데 경로에서 늘 같은 패킷이 사라진다. 경로는 한쪽 방향에 10 ms가 걸리고 4 Mbit/s를 나른다.",
-		delay: 10 * time.Millisecond,
+		en:    "We send, and the way to the other side loses packets, always the same ones; each way takes 20 ms and carries 4 Mbit/s.",
+		ko:    "우리가 보내는데 경로에서 늘 같은 패킷이 사라진다. 경로는 한쪽 방향에 20 ms가 걸리고 4 Mbit/s를 나른다.",
+		delay: 20 * time.Millisecond,
 		play:  playLoss,
 	}
 }

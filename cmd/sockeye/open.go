@@ -123,6 +123,11 @@ func (p *program) open(f *linkFlags) (*session, error) {
 		_ = dev.Close()
 		return nil, s.noDNS
 	}
+	return s, p.startAs(f, s, dev.Links())
+}
+
+// startAs runs the stack over links, which it owns from now on, and has it recorded and told as the flags say.
+func (p *program) startAs(f *linkFlags, s *session, links []link.Link) error {
 	if f.html != "" {
 		s.html = &pageFile{path: f.html}
 	}
@@ -130,7 +135,7 @@ func (p *program) open(f *linkFlags) (*session, error) {
 	if !f.verbose {
 		o.Out = io.Discard
 	}
-	return s, s.start(dev.Links(), f.pcap, f.verbose || f.html != "", o)
+	return s.start(links, f.pcap, f.verbose || f.html != "", o)
 }
 
 // granted is a line that says what a device does for us.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/sockeye-net/sockeye/apps/dns"
 	"github.com/sockeye-net/sockeye/apps/gateway"
-	"github.com/sockeye-net/sockeye/apps/journey"
 	"github.com/sockeye-net/sockeye/stack"
 	"github.com/sockeye-net/sockeye/stack/link"
 	"github.com/sockeye-net/sockeye/stack/stdnet"
@@ -65,9 +64,7 @@ func (p *program) openOutside(f *linkFlags) (*session, error) {
 	g, err := gateway.Start(stdnet.New(exit), gateway.Config{Out: l.out(false)})
 	if err == nil {
 		s.beyond = func() error { return errors.Join(g.Close(), exit.Close()) }
-		o := journey.Options{Out: p.err, Us: "sockeye", Peer: "the peer", Color: isTerminal(p.err), All: f.all}
-		err = s.start([]link.Link{near}, f.pcap, f.verbose, o)
-		if err != nil {
+		if err = p.startAs(f, s, []link.Link{near}); err != nil {
 			err = errors.Join(err, s.beyond())
 		}
 		return s, err

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Without a device get, dig and ping go out through the system's own sockets, as an
+// Without a device get, ws, dig and ping go out through the system's own sockets, as an
 // ordinary user, and say so.
 func TestWithoutTUN(t *testing.T) {
 	w := outside(t)
@@ -36,6 +36,27 @@ func TestWithoutTUN(t *testing.T) {
 	p = try("ping", "-c", "2", "-i", "0.1", kernelIP)
 	require.Zero(t, p.code, p.stderr())
 	require.Contains(t, p.stdout(), "2 received")
+
+	// The journey is told in all its ways, too.
+	open := t.TempDir()
+	require.NoError(t, os.Chmod(open, 0o777))
+	require.NoError(t, os.Chmod(filepath.Dir(open), 0o755))
+	page, packets := filepath.Join(open, "trip.html"), filepath.Join(open, "trip.pcapng")
+	p = try("get", "-v", "--lang", "ko", "--html", page, "--pcap", packets, "-I", "http://"+kernelIP+"/big")
+	require.Zero(t, p.code, p.stderr())
+	require.Contains(t, p.stderr(), "2  연결 ---")
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `<html lang="ko"`)
+	require.Contains(t, string(text), "HEAD /big HTTP/1.1")
+	requireCapture(t, packets)
+	p = try("get", "--html", filepath.Join(open, "none", "trip.html"), "http://"+kernelIP+"/big")
+	require.NotZero(t, p.code)
+	require.Contains(t, p.stderr(), "cannot write the journey's page")
+
+	p = try("ws", "ws://"+kernelIP+"/big") // nginx has none there
+	require.Equal(t, 8, p.code)
+	require.Contains(t, p.stderr(), "the server answered 200 OK and not 101")
 
 	p = try("get", "http://"+kernelIP+":81/")
 	require.Equal(t, 7, p.code)

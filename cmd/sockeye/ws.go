@@ -53,6 +53,7 @@ SSLKEYLOGFILE does.`,
 	fl.StringArrayVar(&f.protocols, "protocol", nil, "offer this `SUBPROTOCOL`")
 	fl.StringVar(&f.stomp, "stomp", "", "speak STOMP, with this `DESTINATION`")
 	f.sharedFlags(cmd)
+	f.out = true
 	f.register(cmd)
 	return cmd
 }
