@@ -209,7 +209,7 @@ func TestGetEveryKeepsTheFile(t *testing.T) {
 	require.Equal(t, strings.Repeat("0123456789", 10), string(b))
 }
 
-// Ctrl-C ends a batch of questions, and not the one that is asked just then.
+// Ctrl-C ends a whole batch, and not only the question that is asked just then.
 func TestDigBatchInterrupted(t *testing.T) {
 	w := newWorld(t)
 	p := sockeye(on("dig", "@192.0.2.77", "-v", "+time=1", "+tries=1", "-f", "-")...)
@@ -221,4 +221,5 @@ func TestDigBatchInterrupted(t *testing.T) {
 	require.NoError(t, p.Process.Signal(os.Interrupt))
 	r.wait(t)
 	require.Equal(t, 130, r.code)
+	require.Less(t, strings.Count(r.stderr(), "THE NAME"), 100, "it goes on with its batch")
 }
