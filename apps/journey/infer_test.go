@@ -39,6 +39,12 @@ func TestThirdDuplicate(t *testing.T) {
 			s.seg(0, false, a, 1001, 101, 1000, 5000)
 			s.seg(ms, false, a, 1, 101, 1000, 5000)
 		}, 1},
+		"other evidence has what lies behind it sent": {func(s *sniffer) {
+			for range 3 {
+				s.seg(ms, true, a, 101, 1, 0, 4000)
+			}
+			s.seg(0, false, a, 1001, 101, 1000, 5000)
+		}, 0},
 		"answers to probes of a closed window ask for nothing": {func(s *sniffer) {
 			s.seg(ms, true, a, 101, 4001, 0, 0)
 			for range 4 {
