@@ -177,13 +177,15 @@ func TestGetOfBytesOnATerminal(t *testing.T) {
 func TestGetNames(t *testing.T) {
 	w := newWorld(t)
 	w.serveMirror()
-	cmd := sockeye(on("get", "-O", "http://"+kernelIP+"/a%1b%5b31m")...)
-	cmd.Dir = t.TempDir()
-	p := w.run(cmd)
-	require.Zero(t, p.code, p.stderr())
-	require.FileExists(t, filepath.Join(cmd.Dir, "a%1b%5b31m"))
+	for _, name := range []string{"a%1b%5b31m", "a%e2%80%aetxt.exe"} { // a colour; writing that runs the other way
+		cmd := sockeye(on("get", "-O", "http://"+kernelIP+"/"+name)...)
+		cmd.Dir = t.TempDir()
+		p := w.run(cmd)
+		require.Zero(t, p.code, p.stderr())
+		require.FileExists(t, filepath.Join(cmd.Dir, name))
+	}
 	for _, proxy := range []string{"joe:hush@192.0.2.1:x", "socks5://joe:hush@192.0.2.1:1080"} {
-		p = w.run(sockeye(on("get", "-x", proxy, "http://"+kernelIP+"/")...))
+		p := w.run(sockeye(on("get", "-x", proxy, "http://"+kernelIP+"/")...))
 		require.Equal(t, curlNoProxy, p.code)
 		requireOneLine(t, p)
 		require.NotContains(t, p.stderr(), "hush")
