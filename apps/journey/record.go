@@ -109,7 +109,7 @@ func (r *recording) flow(k flowKey, isTCP bool) int {
 	return len(r.Flows) - 1
 }
 
-// add adds a row that is no packet.
+// record adds a row that is no packet.
 func (j *Journey) record(kind string, at clock.Instant, text string) {
 	r := j.rec
 	if r == nil || len(r.Rows) >= mostRows {
