@@ -53,7 +53,7 @@ func TestLossIsSeen(t *testing.T) {
 		s.after(time.Second)
 		s.window = 1000
 		s.seg(link.In, trace.None, wire.ACK, 1, 4001, "", stamps)
-		s.seg(link.Out, trace.SendFast, wire.ACK, 4001, 1, "x", stamps)
+		s.seg(link.Out, trace.SendRefused, wire.ACK, 4001, 1, "x", stamps)
 		s.after(time.Millisecond)
 		o := stamps
 		o.NumSACK, o.SACK[0], o.SACK[1] = 2, wire.SACKBlock{Left: s.isn[0].Add(4001), Right: s.isn[0].Add(4002)}, wire.SACKBlock{Left: s.isn[0].Add(5001), Right: s.isn[0].Add(6001)}

@@ -23,7 +23,6 @@ type flow struct {
 	closing  closing
 	http     bool        // a request and its answer go over it
 	seen     [2]onlooker // us, the peer
-	probe    wire.Seq    // of our last zero-window probe
 }
 
 // A side is what one host has sent.

@@ -15,7 +15,8 @@ type onlooker struct {
 	ack      wire.Seq // the last that it sent
 	window   uint16
 	acked    bool
-	dups     int           // ACKs of the other side for the same number since
+	dups     int           // duplicate ACKs of the other side since its last that was none
+	fast     bool          // the third of them was answered
 	sentAt   clock.Instant // when it last sent data
 	owes     clock.Instant // when the oldest data came that it has not acknowledged
 	expected wire.Seq      // what it expects next
@@ -49,7 +50,7 @@ func (o *onlooker) why(at clock.Instant, s *segment, other *onlooker, sent, thei
 		return "zero-window probe"
 	case s.len <= 1 && pure && sent.acked && s.Seq == sent.next.Add(-1):
 		return "keep-alive probe"
-	case s.repeat && o.dups >= manyDups:
+	case o.fastAgain(s, other):
 		return "fast retransmit: third duplicate ACK"
 	case s.repeat && at.Sub(o.sentAt) >= surelyTimeout:
 		return "retransmission timeout"
@@ -84,6 +85,31 @@ func (o *onlooker) doubles(s *segment, theirs *side) bool {
 		theirs.known && s.Ack.Less(theirs.next)
 }
 
+// fastAgain: what the other side asks for comes again, once, after three duplicates (RFC 5681 3.2). Behind it other
+// evidence counts, such as SACKs.
+func (o *onlooker) fastAgain(s *segment, other *onlooker) bool {
+	return s.repeat && o.dups >= manyDups && !o.fast && s.Seq == other.ack
+}
+
+// tellsTwice: the first SACK block is of what came twice. It lies before the ACK, or in the second block (RFC 2883 4).
+func (s *segment) tellsTwice() bool {
+	first, second := s.Options.SACK[0], s.Options.SACK[1]
+	return s.Options.NumSACK > 0 && first.Left.Less(s.Ack) ||
+		s.Options.NumSACK > 1 && second.Left.LessEq(first.Left) && first.Right.LessEq(second.Right)
+}
+
+// asksAgain: it counts as a duplicate (RFC 5681 2), with SACK whatever its window, but not where it only tells of what came
+// twice (RFC 6675 2). In a closed window it answers a probe.
+func (o *onlooker) asksAgain(s *segment, theirs *side) bool {
+	if !o.acked || s.Ack != o.ack || s.len > 0 || s.Flags&(wire.SYN|wire.FIN) != 0 || s.Window == 0 || !s.Ack.Less(theirs.next) {
+		return false
+	}
+	if s.Options.NumSACK > 0 {
+		return !s.tellsTwice()
+	}
+	return s.Window == o.window
+}
+
 // fits: after the segment there is room in the other side's window for another one.
 func (f *flow) fits(s *segment, other *onlooker) bool {
 	if other.window == 0 {
@@ -97,9 +123,7 @@ func (f *flow) fits(s *segment, other *onlooker) bool {
 func (o *onlooker) note(at clock.Instant, s *segment, other *onlooker, theirs *side) {
 	if s.len > 0 {
 		o.sentAt = at
-		if !s.repeat {
-			o.dups = 0
-		}
+		o.fast = o.fast || o.fastAgain(s, other)
 		other.ahead = other.expected.Less(s.Seq) && other.acked
 		if !other.acked || other.expected == s.Seq || !other.expected.Less(s.Seq) {
 			other.expected = wire.MaxSeq(other.expected, s.Seq.Add(s.SegLen(s.len)))
@@ -121,10 +145,10 @@ func (o *onlooker) note(at clock.Instant, s *segment, other *onlooker, theirs *s
 		other.expected = s.Seq.Add(1)
 	}
 	switch {
-	case o.acked && s.Ack == o.ack && s.len == 0 && s.Flags&(wire.SYN|wire.FIN) == 0 && (s.Window == o.window || s.Options.NumSACK > 0):
-		other.dups++ // with SACK whatever its window (RFC 6675 2)
+	case o.asksAgain(s, theirs):
+		other.dups++
 	case o.acked && s.Ack != o.ack:
-		other.dups = 0
+		other.dups, other.fast = 0, false
 	}
 	if o.expected.Less(s.Ack) { // what we did not see
 		o.expected = s.Ack

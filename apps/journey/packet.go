@@ -157,12 +157,6 @@ func (j *Journey) tellTCP(r *link.Record, h *wire.IPv4, b []byte) {
 // why says why a segment was sent. In a capture what no comment says is inferred.
 func (j *Journey) why(r *link.Record, f *flow, s *segment) string {
 	seen := f.infer(r.At, s)
-	switch {
-	case s.ours && r.Why == trace.SendProbe:
-		f.probe = s.Seq
-	case s.ours && r.Why == trace.SendFast && s.len == 1 && s.Seq == f.probe: // no loss: there was no room for it
-		return j.t("sent again: there is room now")
-	}
 	if !j.inferring {
 		if !s.ours && plain[seen] {
 			return j.t(seen)

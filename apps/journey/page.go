@@ -105,9 +105,6 @@ func (j *Journey) WritePage(w io.Writer) error {
 }
 
 func (j *Journey) pageData() *pageData {
-	if j.rec.Rows == nil {
-		j.rec.Rows = []row{}
-	}
 	d := &pageData{recording: j.rec, Us: j.o.Us, Peer: j.t(j.o.Peer), URL: clean(j.raw, 300), T: map[string]string{}, Visits: []visit{}}
 	for _, t := range pageTexts {
 		d.T[t] = j.t(t)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -145,4 +146,15 @@ func TestPageSumsAllLayers(t *testing.T) {
 	}
 	require.Equal(t, packets, layers)
 	require.Len(t, d.Layers, 6)
+}
+
+// Where nothing was told the page has lists without members, which its script can walk over, and no null.
+func TestPageOfNothing(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, New(Options{Out: io.Discard, Page: true}).WritePage(&b))
+	_, data, ok := strings.Cut(b.String(), `<script type="application/json" id="data">`)
+	require.True(t, ok)
+	data, _, _ = strings.Cut(data, "</script>")
+	require.Contains(t, data, `"rows":[],"packets":[]`)
+	require.NotContains(t, data, "null")
 }

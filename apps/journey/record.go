@@ -88,7 +88,9 @@ type sample struct {
 	cwnd, srtt uint32
 }
 
-func newRecording() *recording { return &recording{index: map[flowKey]int{}} }
+func newRecording() *recording {
+	return &recording{Rows: []row{}, Packets: []seen{}, Flows: []*plotted{}, index: map[flowKey]int{}} // lists in JSON, and no null
+}
 
 // flow returns the number of a flow, -1 beyond their limit.
 func (r *recording) flow(k flowKey, isTCP bool) int {
@@ -107,7 +109,7 @@ func (r *recording) flow(k flowKey, isTCP bool) int {
 	return len(r.Flows) - 1
 }
 
-// add adds a row that is no packet.
+// record adds a row that is no packet.
 func (j *Journey) record(kind string, at clock.Instant, text string) {
 	r := j.rec
 	if r == nil || len(r.Rows) >= mostRows {

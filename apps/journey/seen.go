@@ -27,7 +27,7 @@ func (f *flow) sacked(s *segment) string {
 	var b []string
 	name := "SACK "
 	for i, block := range s.Options.SACK[:s.Options.NumSACK] {
-		if i == 0 && block.Left.Less(s.Ack) { // it tells of what has come twice (RFC 2883 4)
+		if i == 0 && s.tellsTwice() {
 			name = "D-SACK "
 		}
 		b = append(b, fmt.Sprintf("%d-%d", other.relative(block.Left), other.relative(block.Right)))

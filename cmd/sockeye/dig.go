@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -147,8 +145,8 @@ func (f *digFlags) asks(args []string, in io.Reader) ([]*digAsk, error) {
 		return nil, fail(digNoBatch, fmt.Errorf("cannot open the batch file: %w", err))
 	}
 	var out []*digAsk
-	for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
-		line := strings.TrimSpace(lines.Text())
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' || line[0] == ';' {
 			continue
 		}

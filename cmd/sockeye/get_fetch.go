@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/sockeye-net/sockeye/apps/browse"
 	"github.com/sockeye-net/sockeye/apps/http"
@@ -194,7 +192,7 @@ func fileName(part string) string {
 	switch {
 	case name == ".", name == "..", strings.ContainsAny(name, "/\\\x00"):
 		return ""
-	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }):
+	case strings.ContainsFunc(name, func(r rune) bool { return r == '\t' || unfit(r) }):
 		return part
 	}
 	return name

@@ -177,13 +177,15 @@ func TestGetOfBytesOnATerminal(t *testing.T) {
 func TestGetNames(t *testing.T) {
 	w := newWorld(t)
 	w.serveMirror()
-	cmd := sockeye(on("get", "-O", "http://"+kernelIP+"/a%1b%5b31m")...)
-	cmd.Dir = t.TempDir()
-	p := w.run(cmd)
-	require.Zero(t, p.code, p.stderr())
-	require.FileExists(t, filepath.Join(cmd.Dir, "a%1b%5b31m"))
+	for _, name := range []string{"a%1b%5b31m", "a%e2%80%aetxt.exe"} { // a colour; writing that runs the other way
+		cmd := sockeye(on("get", "-O", "http://"+kernelIP+"/"+name)...)
+		cmd.Dir = t.TempDir()
+		p := w.run(cmd)
+		require.Zero(t, p.code, p.stderr())
+		require.FileExists(t, filepath.Join(cmd.Dir, name))
+	}
 	for _, proxy := range []string{"joe:hush@192.0.2.1:x", "socks5://joe:hush@192.0.2.1:1080"} {
-		p = w.run(sockeye(on("get", "-x", proxy, "http://"+kernelIP+"/")...))
+		p := w.run(sockeye(on("get", "-x", proxy, "http://"+kernelIP+"/")...))
 		require.Equal(t, curlNoProxy, p.code)
 		requireOneLine(t, p)
 		require.NotContains(t, p.stderr(), "hush")
@@ -209,7 +211,7 @@ func TestGetEveryKeepsTheFile(t *testing.T) {
 	require.Equal(t, strings.Repeat("0123456789", 10), string(b))
 }
 
-// Ctrl-C ends a batch of questions, and not the one that is asked just then.
+// Ctrl-C ends a whole batch, and not only the question that is asked just then.
 func TestDigBatchInterrupted(t *testing.T) {
 	w := newWorld(t)
 	p := sockeye(on("dig", "@192.0.2.77", "-v", "+time=1", "+tries=1", "-f", "-")...)
@@ -221,4 +223,5 @@ func TestDigBatchInterrupted(t *testing.T) {
 	require.NoError(t, p.Process.Signal(os.Interrupt))
 	r.wait(t)
 	require.Equal(t, 130, r.code)
+	require.Less(t, strings.Count(r.stderr(), "THE NAME"), 100, "it goes on with its batch")
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockeye-net/sockeye/stack/trace"
 	"github.com/sockeye-net/sockeye/stack/wire"
 )
 
@@ -177,6 +178,23 @@ func TestReq9293_O08_WindowClosedForever(t *testing.T) {
 	}
 	require.Equal(t, 2048, r.c.Readable())
 	require.Equal(t, StateEstablished, r.c.State())
+}
+
+// What the window had no room for goes again when it opens, and is told as such: nothing was lost.
+func TestProbeRefusedIsNoLoss(t *testing.T) {
+	r := probing(t, Options{})
+	r.now = r.c.Deadline()
+	r.c.Expire(r.now)
+	require.Equal(t, trace.SendProbe, r.segment().Why)
+	r.in("A", 1, 1, 0, 0)
+	r.in("A", 1, 1, 5000, 0)
+	var why []trace.Reason
+	for _, s := range r.segments() {
+		why = append(why, s.Why)
+	}
+	require.Equal(t, []trace.Reason{trace.SendRefused, trace.SendData, trace.SendData}, why)
+	require.Equal(t, ". 1:2 ack 1", r.fire())
+	require.Equal(t, trace.SendRTO, r.c.whyAgain(r.c.snd.una), "a timeout is one, wherever the window was")
 }
 
 func TestReq9293_M37_StayOpenWhileProbed(t *testing.T) {

@@ -68,6 +68,7 @@ func (c *Conn) windowOpened(now clock.Instant) {
 	c.has &^= owesProbe
 	if c.sb != nil && c.snd.una != c.snd.nxt {
 		c.sb.markAll()
+		c.sb.rec.refused = span{c.snd.una, c.snd.nxt}
 	}
 	c.armRetransmit(now, true)
 }

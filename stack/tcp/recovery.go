@@ -29,6 +29,7 @@ type recovery struct {
 	frto     frtoStep
 	since    clock.Instant
 	timedOut clock.Instant // the first timeout, afterTimeout
+	refused  span          // open: what was out when the peer's window opened
 
 	// Proportional rate reduction (RFC 9937).
 	delivered int // prr_delivered

@@ -360,7 +360,7 @@ func (c *Conn) retransmit(now clock.Instant, out *Segment, i, mss int, sack bool
 func (c *Conn) sendAgain(now clock.Instant, out *Segment, i, mss int, sack bool) {
 	r := *c.sb.at(i)
 	n := int(r.len)
-	c.begin(out, r.seq, 0, c.whyAgain())
+	c.begin(out, r.seq, 0, c.whyAgain(r.seq))
 	if c.has&finSent != 0 && r.end() == c.snd.nxt {
 		out.Seg.Flags |= wire.FIN
 		n--
@@ -394,7 +394,8 @@ func (c *Conn) resent(now clock.Instant, i, mss int) {
 	}
 }
 
-func (c *Conn) whyAgain() trace.Reason {
+// whyAgain says why the record that begins at seq leaves again.
+func (c *Conn) whyAgain(seq wire.Seq) trace.Reason {
 	switch rec := &c.sb.rec; {
 	case c.has&owesTail != 0:
 		return trace.SendTLP
@@ -404,6 +405,8 @@ func (c *Conn) whyAgain() trace.Reason {
 		return trace.SendRTO
 	case rec.mode == fastRecovery && rec.out > 0 && !c.opt.sack:
 		return trace.SendPartial
+	case rec.mode == open && rec.refused.l.LessEq(seq) && seq.Less(rec.refused.r): // no loss
+		return trace.SendRefused
 	}
 	return trace.SendFast
 }

@@ -28,6 +28,7 @@ const (
 	SendPartial   // retransmission on a partial ACK (RFC 6582)
 	SendTLP       // tail loss probe (RFC 8985)
 	SendProbe     // zero-window probe
+	SendRefused   // sent again: the peer's window had no room for it
 	SendKeepalive // keep-alive probe
 	SendLimited   // limited transmit (RFC 3042)
 	SendMTUProbe  // larger than is known to pass (RFC 4821)
@@ -131,6 +132,7 @@ var reasons = [numReasons]string{
 	SendPartial:   "retransmission on a partial ACK",
 	SendTLP:       "tail loss probe",
 	SendProbe:     "zero-window probe",
+	SendRefused:   "sent again: there is room now",
 	SendKeepalive: "keep-alive probe",
 	SendLimited:   "limited transmit",
 	SendMTUProbe:  "path MTU probe",
