@@ -143,6 +143,7 @@ func (f *getFlags) sharedFlags(cmd *cobra.Command) {
 }
 
 func (p *program) runGet(cmd *cobra.Command, f *getFlags) error {
+	minePipes()
 	if done, err := p.unfetched(f); done { // before anything is touched
 		return err
 	}
@@ -152,7 +153,6 @@ func (p *program) runGet(cmd *cobra.Command, f *getFlags) error {
 			return fail(curlCode(err), err)
 		}
 	}
-	minePipes()
 	if f.most < 0 || f.connect <= 0 || f.every < 0 {
 		return usage(cmd, errors.New("-m and --every must not be negative, and --connect-timeout must be more than 0"))
 	}

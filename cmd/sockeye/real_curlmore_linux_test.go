@@ -126,7 +126,9 @@ func TestGetIntoABrokenPipe(t *testing.T) {
 	w := newWorld(t)
 	w.serveMirror()
 	const at = "http://" + kernelIP + "/x"
-	for name, args := range map[string][]string{"once": {at}, "again and again": {"--every", "10ms", at}} {
+	file := filepath.Join(w.dir, "text")
+	require.NoError(t, os.WriteFile(file, []byte("a"), 0o644))
+	for name, args := range map[string][]string{"once": {at}, "again and again": {"--every", "10ms", at}, "a file": {"file://" + file}} {
 		t.Run(name, func(t *testing.T) {
 			r, out, err := os.Pipe()
 			require.NoError(t, err)
