@@ -27,8 +27,8 @@ func TestFTPShortFiles(t *testing.T) {
 		{"the server says so itself, and nobody knows how long", "550 No.", "426 Cut.", http.Partial},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
-			answers := map[string]string{"USER": "331 Who?", "PASS": "230 In.", "FEAT": "502 What?", "TYPE": "200 Good.", "EPSV": "229 There (|||7777|)",
-				"SIZE": row.size, "RETR": "150 Here it comes.\r\n" + row.end, "QUIT": "221 Bye."}
+			answers := map[string]string{"USER": "331 Who?\r\n", "PASS": "230 In.\r\n", "FEAT": "502 What?\r\n", "TYPE": "200 Good.\r\n", "EPSV": "229 There (|||7777|)\r\n",
+				"SIZE": row.size + "\r\n", "RETR": "150 Here it comes.\r\n" + row.end + "\r\n", "QUIT": "221 Bye.\r\n"}
 			var out bytes.Buffer
 			u, err := url.Parse("ftp://192.0.2.1/f")
 			require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestFTPShortFiles(t *testing.T) {
 					}()
 					return ours, nil
 				}
-				go obey(theirs, answers)
+				go obey(theirs, "220 Hi.\r\n", answers)
 				return ours, nil
 			}}
 			_, _, err = f.Fetch(t.Context())
@@ -60,20 +60,3 @@ func TestFTPShortFiles(t *testing.T) {
 type addressed struct{ net.Conn }
 
 func (*addressed) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 21} }
-
-// obey answers commands, each by its word.
-func obey(c net.Conn, answers map[string]string) {
-	defer c.Close()
-	_, _ = io.WriteString(c, "220 Hi.\r\n") // who has gone is not there to hear it
-	b := make([]byte, 4096)
-	for {
-		n, err := c.Read(b)
-		if err != nil {
-			return
-		}
-		command, _, _ := strings.Cut(strings.TrimSpace(string(b[:n])), " ")
-		if _, err := io.WriteString(c, answers[command]+"\r\n"); err != nil || command == "QUIT" {
-			return
-		}
-	}
-}

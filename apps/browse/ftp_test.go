@@ -69,6 +69,23 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// obey greets, and answers commands, each by its word.
+func obey(c net.Conn, greeting string, answers map[string]string) {
+	defer c.Close()
+	_, _ = io.WriteString(c, greeting) // we may have gone
+	b := make([]byte, 4096)
+	for {
+		n, err := c.Read(b)
+		if err != nil {
+			return
+		}
+		command, _, _ := strings.Cut(strings.TrimSpace(string(b[:n])), " ")
+		if _, err := io.WriteString(c, answers[command]); err != nil || command == "QUIT" {
+			return
+		}
+	}
+}
+
 // ftpServer speaks the lines of a script: what we must say, and what it answers. It returns how Fetch ended.
 func ftpServer(t *testing.T, f *FTP, greeting string, answers map[string]string) error {
 	t.Helper()
@@ -81,20 +98,7 @@ func ftpServer(t *testing.T, f *FTP, greeting string, answers map[string]string)
 			if err != nil {
 				return
 			}
-			defer c.Close()
-			_, _ = io.WriteString(c, greeting) // we may have gone
-			b := make([]byte, 4096)
-			for {
-				n, err := c.Read(b)
-				if err != nil {
-					return
-				}
-				command, _, _ := strings.Cut(strings.TrimSpace(string(b[:n])), " ")
-				_, _ = io.WriteString(c, answers[command])
-				if command == "QUIT" {
-					return
-				}
-			}
+			obey(c, greeting, answers)
 		}()
 		return net.Dial("tcp4", l.Addr().String())
 	}

@@ -28,7 +28,7 @@ func played(t *testing.T, sockeye, demo string) string {
 	return html
 }
 
-// opened loads a page in a window of so many pixels.
+// opened loads a page, or a place in it, in a window of so many pixels.
 func opened(t *testing.T, ctx context.Context, html string, wide int64) {
 	t.Helper()
 	require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(wide, 900)))
@@ -40,12 +40,8 @@ func opened(t *testing.T, ctx context.Context, html string, wide int64) {
 // A page is fit to be read: in a wide window and in a narrow one, in light and in dark, in English and in Korean no text is
 // cut or lies upon another, nothing sticks out of the window, no plot is empty, and every text has contrast.
 func TestPageFits(t *testing.T) {
-	chromium := program(t, "chromium")
-	if os.Geteuid() != 0 {
-		t.Skip("a browser in a network of its own needs root")
-	}
+	ctx, complaints := browser(t)
 	sockeye := command(t)
-	ctx, complaints := browser(t, chromium)
 	for _, demo := range []string{"page en", "page ko", "loss en", "loss ko", "http2 en", "http2 ko", "websocket ko", "dns-tree ko", "balance ko"} {
 		html := played(t, sockeye, demo)
 		for _, row := range []struct {
@@ -97,12 +93,9 @@ const fitness = `(() => {
 
 func requireFit(t *testing.T, ctx context.Context, html string, wide int64, scheme string) {
 	t.Helper()
-	require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(wide, 900)))
 	_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 	require.NoError(t, err)
-	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("file://"+html+"#packet-2")))
-	require.NoError(t, chromedp.Do(ctx, chromedp.Reload()))
-	require.NoError(t, chromedp.Do(ctx, chromedp.WaitReady(chromedp.CSS(`html[data-ready="yes"]`))))
+	opened(t, ctx, html+"#packet-2", wide)
 	wrong, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](fitness))
 	require.NoError(t, err)
 	if dir := os.Getenv("SOCKEYE_SCREENSHOTS"); dir != "" {

@@ -41,13 +41,9 @@ func command(t *testing.T) string {
 // network, has an arrow for each packet, and a click on an arrow shows what tshark too
 // says is in that packet's headers. SOCKEYE_SCREENSHOTS=DIR keeps a picture of each.
 func TestPageInABrowser(t *testing.T) {
-	chromium := program(t, "chromium")
 	program(t, "tshark")
-	if os.Geteuid() != 0 {
-		t.Skip("a browser in a network of its own, and a namespace for nginx, need root")
-	}
+	ctx, complaints := browser(t)
 	sockeye := command(t)
-	ctx, complaints := browser(t, chromium)
 	t.Run("demo", func(t *testing.T) {
 		html, pcap := filepath.Join(t.TempDir(), "page.html"), filepath.Join(t.TempDir(), "page.pcapng")
 		out, err := exec.Command(sockeye, "demo", "--lang", "en", "--html", html, "--pcap", pcap).CombinedOutput()
@@ -146,8 +142,12 @@ func whole(t *testing.T, all []map[string]string, sizes []int) (out []map[string
 }
 
 // browser starts one, without a way out, and returns what it complains of meanwhile.
-func browser(t *testing.T, chromium string) (ctx context.Context, complaints func() []string) {
+func browser(t *testing.T) (ctx context.Context, complaints func() []string) {
 	t.Helper()
+	chromium := program(t, "chromium")
+	if os.Geteuid() != 0 {
+		t.Skip("a browser in a network of its own needs root")
+	}
 	opts := []chromedp.ExecAllocatorOption{chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1400, 1000),
 		chromedp.ModifyCmdFunc(func(cmd *exec.Cmd) { // a network of its own, that leads nowhere

@@ -2,7 +2,6 @@ package interop
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"testing"
 
@@ -21,12 +20,8 @@ func wrongs(t *testing.T, ctx context.Context, script string) []string {
 
 // The page can be used without a pointer and without eyes, its plots can be looked at closely, and it can be printed.
 func TestPageIsUsable(t *testing.T) {
-	chromium := program(t, "chromium")
-	if os.Geteuid() != 0 {
-		t.Skip("a browser in a network of its own needs root")
-	}
+	ctx, complaints := browser(t)
 	html := played(t, command(t), "loss ko")
-	ctx, complaints := browser(t, chromium)
 	opened(t, ctx, html, 1400)
 	for _, row := range []struct{ rule, script string }{
 		{"who reads it aloud is told its language, its title and what each drawing shows", `
@@ -104,12 +99,8 @@ func TestPageIsUsable(t *testing.T) {
 
 // Hangul takes two columns in the story, in whatever font the browser finds, so that its tables stand straight.
 func TestHangulStandsInColumns(t *testing.T) {
-	chromium := program(t, "chromium")
-	if os.Geteuid() != 0 {
-		t.Skip("a browser in a network of its own needs root")
-	}
+	ctx, complaints := browser(t)
 	html := played(t, command(t), "page ko")
-	ctx, complaints := browser(t, chromium)
 	opened(t, ctx, html, 1400)
 	require.Empty(t, wrongs(t, ctx, `
 		const pre = document.querySelector("#story pre"), probe = document.createElement("span");
@@ -137,7 +128,7 @@ func TestHangulStandsInColumns(t *testing.T) {
 		if (hangul < 40) say("lines with Hangul:", hangul);`))
 	t.Run("and is no empty box", func(t *testing.T) {
 		if out, err := exec.Command("fc-list", ":lang=ko", "family").Output(); err != nil || len(out) == 0 {
-			t.Skip("no font with Hangul is installed: fonts-noto-cjk")
+			t.Skip("no font with Hangul is installed: fonts-nanum")
 		}
 		require.Empty(t, wrongs(t, ctx, `
 			const ink = (c, family) => {

@@ -23,7 +23,7 @@ type getFlags struct {
 	agent    string
 	noAgent  bool // -A ""
 	referer  string
-	cookie   []string // each -b, see baked
+	cookie   []string // each -b, see cookieFlags
 	head     bool
 	old      bool // HTTP/1.0
 	only1    bool // HTTP/1.1 at most
@@ -143,7 +143,7 @@ func (f *getFlags) sharedFlags(cmd *cobra.Command) {
 }
 
 func (p *program) runGet(cmd *cobra.Command, f *getFlags) error {
-	minePipes()
+	failBrokenPipes()
 	if done, err := p.unfetched(f); done { // before anything is touched
 		return err
 	}

@@ -66,7 +66,7 @@ func (v *validators) ask(fields []http.Field) []http.Field {
 
 // cookies is the jar that -b and -c ask for; nil: none.
 func (f *getFlags) cookies() (*browse.Jar, error) {
-	_, files := f.baked()
+	_, files := f.cookieFlags()
 	if len(files) == 0 && f.jar == "" {
 		return nil, nil
 	}
@@ -79,9 +79,9 @@ func (f *getFlags) cookies() (*browse.Jar, error) {
 	return jar, nil
 }
 
-// baked are the cookies that -b gives as they are to be sent, and the files of which it gives the name. No
+// cookieFlags are the cookies that -b gives as they are to be sent, and the files of which it gives the name. No
 // name (-b "") is a file with nothing in it: cookies are kept, and none is there to begin with.
-func (f *getFlags) baked() (cookies, files []string) {
+func (f *getFlags) cookieFlags() (cookies, files []string) {
 	for _, b := range f.cookie {
 		if strings.Contains(b, "=") {
 			cookies = append(cookies, b)

@@ -78,7 +78,7 @@ func (f *getFlags) fields(r *http.Request, in io.Reader) error {
 	}
 	referer, _ := strings.CutSuffix(f.referer, autoReferer)
 	add("Referer", referer)
-	cookies, _ := f.baked()
+	cookies, _ := f.cookieFlags()
 	add("Cookie", strings.Join(cookies, ";")) // as curl joins them
 	if f.zipped {
 		add(http.AcceptGzip.Name, http.AcceptGzip.Value)

@@ -369,5 +369,5 @@ func onTerminal(w any) bool {
 		return false
 	}
 	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0 && paints(f)
+	return err == nil && st.Mode()&os.ModeCharDevice != 0 && isTTY(f)
 }

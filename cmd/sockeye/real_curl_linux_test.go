@@ -57,6 +57,15 @@ func (m *mirror) told() string {
 	return s
 }
 
+// asked says whether it was asked so often since it told.
+func (m *mirror) asked(times int) func() bool {
+	return func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return len(m.log) >= times
+	}
+}
+
 func (m *mirror) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	m.note(r)
 	w.Header()["Date"] = nil
@@ -288,11 +297,7 @@ func TestGetBesideCurl(t *testing.T) {
 	t.Run("--every prints what has changed", func(t *testing.T) {
 		m.told()
 		p := w.start(sockeye(on("get", "--every", "20ms", at+"/file")...))
-		w.eventually("it is asked again", func() bool {
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			return len(m.log) >= 4
-		})
+		w.eventually("it is asked again", m.asked(4))
 		require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
 		p.wait(t)
 		require.Equal(t, 130, p.code)

@@ -200,11 +200,7 @@ func TestGetEveryKeepsTheFile(t *testing.T) {
 	m, _ := w.serveMirror()
 	file := filepath.Join(w.dir, "page")
 	p := w.start(sockeye(on("get", "--every", "10ms", "-o", file, "http://"+kernelIP+"/file")...))
-	w.eventually("it is asked again", func() bool {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return len(m.log) >= 4
-	})
+	w.eventually("it is asked again", m.asked(4))
 	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
 	p.wait(t)
 	require.Equal(t, 130, p.code)

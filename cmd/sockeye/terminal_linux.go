@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// paints tells a terminal from other devices, such as /dev/null.
-func paints(f *os.File) bool {
+// isTTY tells a terminal from other devices, such as /dev/null.
+func isTTY(f *os.File) bool {
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return false

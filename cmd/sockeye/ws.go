@@ -78,7 +78,7 @@ func (p *program) runWS(cmd *cobra.Command, f *wsFlags) error {
 	if f.most < 0 || f.connect <= 0 {
 		return usage(cmd, errors.New("-m must not be negative, and --connect-timeout must be more than 0"))
 	}
-	minePipes()
+	failBrokenPipes()
 	return p.within(&f.linkFlags, unusable(cmd), func(s *session, stop *interruption) error {
 		ctx, cancel := f.lasting(stop)
 		defer cancel()
